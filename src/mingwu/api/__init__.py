@@ -1,0 +1,1 @@
+"""HTTP, WebSocket and OpenAPI; authentication at the door."""

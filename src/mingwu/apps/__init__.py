@@ -1,0 +1,1 @@
+"""One folder per application. Empty until its issue opens it."""

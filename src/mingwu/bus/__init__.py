@@ -1,0 +1,1 @@
+"""Subjects, envelopes and streams over NATS JetStream; last values; the nats-server child."""

@@ -1,0 +1,1 @@
+"""The web console, zh and en: a NiceGUI shell with live islands."""

@@ -1,0 +1,1 @@
+"""The gateway: scheduling, report by exception, buffering and publishing."""

@@ -1,0 +1,1 @@
+"""One folder per driver; the contract they share is ``field.base``."""

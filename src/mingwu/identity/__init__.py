@@ -1,0 +1,1 @@
+"""Names: code rules, the record store and the resolver (Handle protocol, HTTP)."""

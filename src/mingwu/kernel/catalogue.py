@@ -1,0 +1,64 @@
+"""Texts of the error codes, zh and en: (what happened, next step).
+
+A code is ``area.what``; it never changes its meaning. ``tests/unit/test_house.py`` checks that
+every code raised in the tree stands here and that both languages use the same placeholders.
+Packages register their own codes with :func:`add` beside the errors they raise.
+"""
+
+from collections.abc import Mapping
+
+Text = tuple[str, str]
+
+_TEXTS: dict[str, dict[str, Text]] = {}
+
+
+def add(code: str, *, en: Text, zh: Text) -> None:
+    """Register the texts of ``code``; a second registration with other texts is a bug."""
+    new = {"en": en, "zh": zh}
+    if _TEXTS.setdefault(code, new) != new:
+        raise ValueError(f"error code registered twice: {code}")
+
+
+def codes() -> Mapping[str, Mapping[str, Text]]:
+    """All registered codes (for the reference page and the house test)."""
+    return _TEXTS
+
+
+def render(code: str, lang: str, params: Mapping[str, object]) -> Text:
+    """Fill the texts of ``code``; an unknown code or missing placeholder never raises."""
+    texts = _TEXTS.get(code)
+    if texts is None:
+        return f"{code} {dict(params)}" if params else code, ""
+    filled = _Missing(params)
+    what, step = texts.get(lang, texts["en"])
+    return what.format_map(filled), step.format_map(filled)
+
+
+class _Missing(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+add(
+    "config.invalid",
+    en=("{path}: {fault}", "Correct the value and run `mingwu check FILE` again."),
+    zh=("{path}：{fault}", "改正该值后重新运行 `mingwu check FILE`。"),
+)
+add(
+    "name.malformed",
+    en=(
+        "“{name}” is not an identifier: {fault}",
+        "Write it as PREFIX/SUFFIX, e.g. 88.888.101/DEV.1.",
+    ),
+    zh=("“{name}”不是合法标识：{fault}", "请写成 前缀/后缀，例如 88.888.101/DEV.1。"),
+)
+add(
+    "name.unknown",
+    en=("No thing is registered as {name}", "Check the spelling, or search in the console."),
+    zh=("没有以 {name} 注册的对象", "请核对拼写，或在控制台中搜索。"),
+)
+add(
+    "input.invalid",
+    en=("{path}: {fault}", "Correct the request and send it again."),
+    zh=("{path}：{fault}", "请改正请求后重新发送。"),
+)

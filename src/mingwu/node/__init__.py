@@ -1,0 +1,1 @@
+"""Composition root: reads configuration, constructs engines, supervises processes."""

@@ -1,0 +1,1 @@
+"""Relational access: SQLAlchemy Core engines, numbered migrations, LMDB projections."""

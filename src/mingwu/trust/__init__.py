@@ -1,0 +1,1 @@
+"""Accounts, roles, sessions, keys, secrets files and the append-only journal."""
