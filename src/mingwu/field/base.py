@@ -49,9 +49,16 @@ class BrowseNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subscription(Protocol):
-    """A running subscription."""
+    """A running subscription.
 
-    async def close(self) -> None: ...
+    ``wait`` returns when the subscription was closed and raises ``Unavailable`` when the device is
+    lost: the gateway awaits it, marks the tags bad once, reopens the driver and subscribes again.
+    """
+
+    async def wait(self) -> None: ...
+
+    async def close(self) -> None:
+        """End it; never raises, may be called twice."""
 
 
 class Driver(Protocol):
