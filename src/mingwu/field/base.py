@@ -99,7 +99,9 @@ class DriverKind(msgspec.Struct, frozen=True, kw_only=True):
     """How a driver presents itself: each driver folder exports ``KIND`` of this type.
 
     ``line`` maps settings to the key of the physical line they use (devices with the same key
-    are served one after the other). ``subscribes`` tells the gateway to subscribe, not to poll.
+    are served one after the other). ``subscribes`` tells the gateway to subscribe, not to poll;
+    ``polled`` names the settings with which such a driver wants to be polled all the same. Ask
+    :func:`pushes`, which knows both.
     """
 
     name: str
@@ -107,6 +109,12 @@ class DriverKind(msgspec.Struct, frozen=True, kw_only=True):
     create: Callable[[Any, bool], Driver]
     line: Callable[[Any], str]
     subscribes: bool = False
+    polled: Callable[[Any], bool] | None = None
+
+
+def pushes(kind: DriverKind, settings: Any) -> bool:
+    """Whether a device with these settings is subscribed to (True) or polled (False)."""
+    return kind.subscribes and not (kind.polled and kind.polled(settings))
 
 
 def mark(columns: Columns, *, simulated: bool) -> Columns:
