@@ -1,10 +1,72 @@
-"""Entry point of the command line: picks the subcommand and turns errors into sentences."""
+"""Entry point of the command line: finds the subcommand, turns errors into sentences.
 
+A subcommand is a module of this package with ``configure(parser)`` and ``run(arguments) -> int``,
+named in :data:`COMMANDS`. Only the chosen module is imported, so the first line appears at once.
+Exit status: 0 done, 1 the request failed, 2 wrong usage.
+"""
+
+import argparse
+import os
 import sys
+from importlib import import_module
+
+from mingwu import __version__
+from mingwu.kernel.errors import MingwuError
+
+COMMANDS = {
+    "demo": "start the platform with a simulated plant and print where to look",
+    "up": "start the platform described by a configuration file",
+    "run": "run one role of the platform in this process (the supervisor calls this)",
+    "check": "find every fault of a configuration or plant file",
+    "status": "show the processes and counters of a running platform",
+    "resolve": "ask a resolver what stands behind a name",
+    "plant": "import or export the plant: things, types, tags, devices",
+    "lab": "inject faults into the simulated plant; write its plant file",
+    "user": "list accounts, add one, set a password",
+    "backup": "copy history and registry while they run",
+    "sample-config": "print a configuration file with every setting explained",
+    "reference": "write the reference pages that are made from code",
+    "new-driver": "make the folder of a new field driver",
+}
+
+
+def language() -> str:
+    """``zh`` where the terminal speaks Chinese, else ``en``."""
+    spoken = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG", "")
+    return "zh" if spoken.startswith("zh") else "en"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = sys.argv[1:] if argv is None else argv
-    print(f"mingwu: no commands yet ({arguments})")
-    return 2
+    if arguments and arguments[0] in {"--version", "-V"}:
+        print(f"mingwu {__version__}")
+        return 0
+    if not arguments or arguments[0] not in COMMANDS:
+        return _overview(arguments)
+    name, *rest = arguments
+    command = import_module(f"mingwu.cli.{name.replace('-', '_')}")
+    parser = argparse.ArgumentParser(prog=f"mingwu {name}", description=COMMANDS[name])
+    command.configure(parser)
+    try:
+        return int(command.run(parser.parse_args(rest)))
+    except MingwuError as error:
+        lang = language()
+        print(f"mingwu: {error.text(lang)} [{error.code}]", file=sys.stderr)
+        if step := error.next_step(lang):
+            print(f"  → {step}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _overview(arguments: list[str]) -> int:
+    wanted = not arguments or arguments[0] in {"help", "-h", "--help"}
+    out = sys.stdout if wanted else sys.stderr
+    if not wanted:
+        print(f"mingwu: there is no command “{arguments[0]}”\n", file=out)
+    print("Mingwu 名物 — every thing has a name, every name resolves to live data\n", file=out)
+    for name, what in COMMANDS.items():
+        print(f"  mingwu {name:<14} {what}", file=out)
+    print("\nStart with `mingwu demo`. Each command answers to --help.", file=out)
+    return 0 if wanted else 2
