@@ -180,3 +180,15 @@ def test_broad_handlers_are_argued():
                 assert re.search(r"BLE001\s*[—–-]+\s*\S+", line), (
                     f"{name(path)}:{number} says no reason"
                 )
+
+
+def test_drivers_know_only_the_contract():
+    """A driver folder imports from ``field`` nothing but itself and ``field.base``."""
+    for path, tree in TREES.items():
+        parts = path.relative_to(SOURCE).parts
+        if parts[0] != "field" or len(parts) < 3:
+            continue
+        for node in ast.walk(tree):
+            module = getattr(node, "module", None) if isinstance(node, ast.ImportFrom) else None
+            if module and module.startswith("mingwu.field."):
+                assert module.split(".")[2] in {"base", parts[1]}, f"{name(path)} imports {module}"
