@@ -48,7 +48,7 @@ def crc16(data: bytes) -> int:
     """CRC of MSL clause 6.2.2 (start value 0xFFFF)."""
     pairs = _pairs()
     crc = 0xFFFF
-    for (word,) in struct.iter_unpack("<H", data if len(data) % 2 == 0 else data[:-1]):
+    for word in struct.unpack_from(f"<{len(data) // 2}H", data):
         crc = pairs[crc ^ word]
     if len(data) % 2:
         crc ^= data[-1]
