@@ -1,0 +1,63 @@
+"""The HTTP application: all routes, one door, one error form.
+
+The application is a FastAPI instance because NiceGUI mounts itself on one; every route of ours is
+a plain Starlette route made from an :class:`~mingwu.api.routing.Endpoint` (two to four times the
+rate), and the OpenAPI document is made from the same declarations.
+"""
+
+import logging
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mingwu.api import partroutes, plantroutes, timeroutes
+from mingwu.api.door import SecurityHeaders, language_of
+from mingwu.api.livesocket import live_route
+from mingwu.api.openapi import document
+from mingwu.api.routing import Endpoint, Nowhere, encode_reply, internal_error, mount
+from mingwu.api.services import Services
+from mingwu.api.sessions import SessionRoutes
+
+log = logging.getLogger(__name__)
+
+
+def endpoints(services: Services) -> tuple[Endpoint, ...]:
+    """Every HTTP route of the API."""
+    return (
+        *SessionRoutes(services.settings.login_attempts).endpoints(),
+        *plantroutes.ENDPOINTS,
+        *timeroutes.ENDPOINTS,
+        *partroutes.ENDPOINTS,
+    )
+
+
+def create_app(services: Services) -> FastAPI:
+    """The API as an ASGI application. Running the hub is the server's business (``api.serve``)."""
+    app = FastAPI(
+        title="Mingwu",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        default_response_class=Response,
+    )
+    declared = endpoints(services)
+    routes = mount(declared, services)
+    app.router.routes.extend(routes)
+    app.router.routes.append(live_route(services))
+    described = encode_reply(document(declared, services.product.get("version", "0")))
+
+    async def openapi(_: Request) -> Response:
+        return described
+
+    app.router.routes.append(Route("/api/openapi.json", openapi, include_in_schema=False))
+    app.router.routes.append(Route("/api/{rest:path}", Nowhere(routes), include_in_schema=False))
+    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("request method=%s path=%s failed", request.method, request.url.path, exc_info=error)
+    return internal_error(type(error).__name__, language_of(request, None))

@@ -1,0 +1,214 @@
+"""One declaration per route: path, role, query, body and reply; the rest is made from it.
+
+An :class:`Endpoint` is served as a plain Starlette route (no per-request schema machinery), is
+checked for session and role before its handler runs, and appears in the OpenAPI document. The
+handler gets a :class:`Call` with everything parsed and returns a msgspec struct or a Response.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
+
+import mingwu.api.errors  # noqa: F401 — registers the texts
+from mingwu.api.door import language_of, principal_of, require_own_origin, require_role
+from mingwu.api.ports import Principal
+from mingwu.api.services import Services
+from mingwu.kernel.errors import InvalidInput, MingwuError, NotAuthenticated, NotFound, Overloaded
+
+log = logging.getLogger(__name__)
+
+JSON = "application/json"
+_encode = msgspec.json.Encoder().encode
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """An empty query, body or reply."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, parsed. ``query`` and ``body`` are of the types the endpoint declares."""
+
+    request: Request
+    services: Services
+    principal: Principal
+    lang: str
+    query: Any = None
+    body: Any = None
+
+    def path(self, name: str) -> str:
+        """A path parameter."""
+        return str(self.request.path_params[name])
+
+    async def journal(self, action: str, subject: str, **detail: object) -> None:
+        """Write a line of the journal in this caller's name."""
+        await run_in_threadpool(
+            self.services.journal.append, self.principal.account, action, subject, detail
+        )
+
+
+Handler = Callable[[Call], Awaitable[object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A route. ``role`` is the least role that may call it; None lets anybody in."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    tag: str
+    role: str | None = "viewer"
+    query: type[msgspec.Struct] = Nothing
+    body: type[msgspec.Struct] | None = None
+    reply: Any = Nothing
+    media_type: str = JSON
+    status: int = 200
+    errors: tuple[int, ...] = field(default=())
+
+
+def mount(endpoints: tuple[Endpoint, ...], services: Services) -> list[Route]:
+    """Starlette routes of the endpoints, in their order."""
+    return [
+        Route(one.path, _asgi(one, services), methods=[one.method], include_in_schema=False)
+        for one in endpoints
+    ]
+
+
+def _asgi(endpoint: Endpoint, services: Services) -> Callable[[Request], Awaitable[Response]]:
+    lists = _list_fields(endpoint.query)
+
+    async def serve(request: Request) -> Response:
+        lang = language_of(request, None)
+        try:
+            principal = principal_of(request, services.people)
+            lang = language_of(request, principal)
+            if endpoint.role is not None:
+                require_role(principal, endpoint.role)
+            if endpoint.method not in ("GET", "HEAD"):
+                require_own_origin(request)
+            call = Call(request, services, principal or _NOBODY, lang)
+            call.query = _query(endpoint.query, lists, request)
+            if endpoint.body is not None:
+                call.body = await _body(endpoint.body, request, services.settings.body_bytes)
+            result = await endpoint.handler(call)
+        except MingwuError as error:
+            return error_response(error, lang)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        if isinstance(result, Response):
+            return result
+        return encode_reply(result, endpoint.status)
+
+    return serve
+
+
+def encode_reply(result: object, status: int = 200) -> Response:
+    """``result`` as a JSON reply."""
+    return Response(_encode(result), status_code=status, media_type=JSON)
+
+
+_NOBODY = Principal(account="", role="")
+
+
+def error_response(error: MingwuError, lang: str) -> Response:
+    """The reply for an error of the tree."""
+    headers: dict[str, str] = {"Content-Language": lang}
+    if isinstance(error, NotAuthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="mingwu"'
+    if isinstance(error, Overloaded):
+        headers["Retry-After"] = str(error.params.get("wait_s", 1))
+    body = _encode(error.as_dict(lang))
+    return Response(body, status_code=error.status, media_type=JSON, headers=headers)
+
+
+def internal_error(kind: str, lang: str) -> Response:
+    """The reply when something nobody expected happened; details stay in the log."""
+    return error_response(MingwuError("api.internal", kind=kind), lang)
+
+
+# ---------------------------------------------------------------- input
+def _list_fields(query: type[msgspec.Struct]) -> frozenset[str]:
+    hints = get_type_hints(query, include_extras=False)
+    return frozenset(name for name, hint in hints.items() if _is_list(hint))
+
+
+def _is_list(hint: Any) -> bool:
+    if get_origin(hint) in (tuple, list):
+        return True
+    return any(get_origin(part) in (tuple, list) for part in get_args(hint))
+
+
+def _query(cls: type[msgspec.Struct], lists: frozenset[str], request: Request) -> msgspec.Struct:
+    params = request.query_params
+    data: dict[str, Any] = {}
+    for name in params:
+        if name in lists:
+            data[name] = [v for item in params.getlist(name) for v in item.split(",") if v]
+        else:
+            data[name] = params[name]
+    return convert(cls, data, "query")
+
+
+async def _body(cls: type[msgspec.Struct], request: Request, limit: int) -> msgspec.Struct:
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > limit:
+            raise InvalidInput("api.body_too_large", limit=limit)
+    try:
+        data = msgspec.json.decode(bytes(raw) or b"{}")
+    except msgspec.DecodeError as error:
+        raise InvalidInput("input.invalid", path="body", fault=str(error)) from error
+    return convert(cls, data, "body", strict=True)
+
+
+def convert(
+    cls: type[msgspec.Struct], data: Mapping[str, Any], path: str, *, strict: bool = False
+) -> msgspec.Struct:
+    """``data`` as ``cls``; raises InvalidInput ``input.invalid`` with the path of the fault."""
+    try:
+        return msgspec.convert(data, cls, strict=strict)
+    except msgspec.ValidationError as error:
+        fault, _, where = str(error).partition(" - at `")
+        full = path + where.rstrip("`").removeprefix("$") if where else path
+        raise InvalidInput("input.invalid", path=full, fault=fault) from error
+
+
+class Nowhere:
+    """ASGI: what answers below ``/api`` when no route took the request (404, or 405 with Allow)."""
+
+    def __init__(self, routes: list[Route]) -> None:
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        allowed = {
+            method
+            for route in self._routes
+            if route.matches(scope)[0] is not Match.NONE
+            for method in route.methods or ()
+        }
+        lang = language_of(request, None)
+        if allowed:
+            fault = MethodNotAllowed("api.method", method=request.method, path=request.url.path)
+            response = error_response(fault, lang)
+            response.headers["allow"] = ", ".join(sorted(allowed))
+        else:
+            response = error_response(NotFound("api.no_route", path=request.url.path), lang)
+        await response(scope, receive, send)
+
+
+class MethodNotAllowed(MingwuError):
+    """RFC 9110 15.5.6."""
+
+    status = 405

@@ -1,0 +1,78 @@
+"""The parts an API process works with, in one frozen bundle."""
+
+from dataclasses import dataclass, field
+
+from mingwu.api.live import LiveHub
+from mingwu.api.ports import HistoryReader, Journal, LiveSource, People, Plant, Resolve, TagWrite
+from mingwu.api.settings import ApiSettings
+from mingwu.api.status import StatusBoard
+from mingwu.api.tagindex import PlantCache
+from mingwu.kernel.errors import Unavailable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """All the API works with. A part that is None answers 503 ``api.part_missing``."""
+
+    settings: ApiSettings
+    plant: Plant
+    index: PlantCache
+    people: People
+    journal: Journal
+    live: LiveSource
+    hub: LiveHub
+    status: StatusBoard
+    history: HistoryReader | None = None
+    resolve: Resolve | None = None
+    write: TagWrite | None = None
+    product: dict[str, str] = field(default_factory=dict)
+
+    def need_history(self) -> HistoryReader:
+        """The history, or Unavailable ``api.part_missing``."""
+        if self.history is None:
+            raise Unavailable("api.part_missing", part="history")
+        return self.history
+
+    def need_resolve(self) -> Resolve:
+        """The resolver, or Unavailable ``api.part_missing``."""
+        if self.resolve is None:
+            raise Unavailable("api.part_missing", part="resolver")
+        return self.resolve
+
+    def need_write(self) -> TagWrite:
+        """The way to the devices, or Unavailable ``api.part_missing``."""
+        if self.write is None:
+            raise Unavailable("api.part_missing", part="gateway commands")
+        return self.write
+
+
+def make_services(
+    settings: ApiSettings,
+    *,
+    plant: Plant,
+    people: People,
+    journal: Journal,
+    live: LiveSource,
+    history: HistoryReader | None = None,
+    resolve: Resolve | None = None,
+    write: TagWrite | None = None,
+    product: dict[str, str] | None = None,
+) -> Services:
+    """Bundle the engines with a hub, a board and a plant index of this process."""
+    hub = LiveHub(live, hz=settings.live_hz, backlog=settings.live_backlog)
+    status = StatusBoard()
+    status.attach(hub)
+    return Services(
+        settings=settings,
+        plant=plant,
+        index=PlantCache(plant),
+        people=people,
+        journal=journal,
+        live=live,
+        hub=hub,
+        status=status,
+        history=history,
+        resolve=resolve,
+        write=write,
+        product=product or {},
+    )
