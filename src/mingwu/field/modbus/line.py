@@ -13,7 +13,7 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol, cast
 
 from mingwu.field.modbus.exchange import Exchange, Framer, Reply, RtuFramer, TcpFramer
 from mingwu.field.modbus.serialport import SerialPort, open_port
@@ -45,6 +45,13 @@ def key(settings: ModbusSettings) -> str:
     return f"{settings.transport}://{settings.host}:{settings.port}"
 
 
+class Wire(Protocol):
+    """What is asked of a transport."""
+
+    def write(self, data: bytes) -> None: ...
+    def abort(self) -> None: ...
+
+
 class Line(asyncio.Protocol):
     """A connection to an endpoint. Made by :meth:`acquire` only."""
 
@@ -56,7 +63,7 @@ class Line(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._users = 0
         self._lock = asyncio.Lock()
-        self._transport: asyncio.Transport | SerialPort | None = None
+        self._transport: Wire | None = None
         self._closed: asyncio.Future[None] | None = None
         self._framer: Framer = TcpFramer()
         self._late: set[int] = set()
@@ -129,10 +136,9 @@ class Line(asyncio.Protocol):
             async with asyncio.timeout(CLOSING_S):
                 await asyncio.shield(closed)
 
-    def connection_made(self, transport: "asyncio.BaseTransport | SerialPort") -> None:
-        """asyncio: the connection stands."""
-        assert isinstance(transport, asyncio.Transport | SerialPort)  # noqa: S101 — for mypy
-        self._transport = transport
+    def connection_made(self, transport: asyncio.BaseTransport | SerialPort) -> None:
+        """asyncio: the connection stands (uvloop's transports share no class with asyncio's)."""
+        self._transport = cast("Wire", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the connection is gone; whoever waits is told."""
