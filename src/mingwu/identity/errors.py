@@ -1,0 +1,43 @@
+"""Error codes of the identity plane, with their texts."""
+
+from mingwu.kernel.catalogue import add
+
+add(
+    "identity.record-invalid",
+    en=("The record of {name} cannot be stored: {fault}", "Correct the values and send it again."),
+    zh=("标识 {name} 的记录无法保存：{fault}", "请改正各值后重新提交。"),
+)
+add(
+    "identity.name-exists",
+    en=("{name} is registered already", "Change the record instead, or use another name."),
+    zh=("标识 {name} 已注册", "请改为变更该记录，或使用其他名称。"),
+)
+add(
+    "identity.not-homed",
+    en=(
+        "This node is not responsible for the prefix of {name}",
+        "Ask the node that is, or home the prefix here first.",
+    ),
+    zh=("本节点不负责 {name} 的前缀", "请向负责的节点查询，或先在此托管该前缀。"),
+)
+add(
+    "identity.unreachable",
+    en=(
+        "No answer from {server} ({detail})",
+        "Check address and port, and that the resolver runs (`mingwu status`).",
+    ),
+    zh=(
+        "{server} 没有应答（{detail}）",
+        "请检查地址和端口，并确认解析服务在运行（`mingwu status`）。",
+    ),
+)
+add(
+    "identity.refused",
+    en=("{server} answered code {code} for {name}: {detail}", "See what the code asks for."),
+    zh=("{server} 对 {name} 返回代码 {code}：{detail}", "请按代码提示处理。"),
+)
+add(
+    "identity.port-taken",
+    en=("The resolver cannot listen on {address}: {detail}", "Free the port or choose another."),
+    zh=("解析服务无法监听 {address}：{detail}", "请释放该端口或改用其他端口。"),
+)

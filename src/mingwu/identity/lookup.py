@@ -1,0 +1,112 @@
+"""Choosing what to answer: values of a name by index and type, permissions, referrals.
+
+This is the one place that decides; the binary protocol and the HTTP interface only put the
+decision into their forms. Rules: an unknown name under a prefix of ours is "not found"; under a
+prefix that is delegated by a record ``0.NA/<prefix>`` of ours it is referred there; elsewhere we
+are not responsible. A query that touches restricted values and did not ask for public ones only
+needs authentication; one that selects nothing finds no values.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mingwu.identity.live import LiveGetter, live_value
+from mingwu.identity.records import PREFIX, Snapshot, StoredRecord, key_of
+from mingwu.kernel.names import fold
+from mingwu.wire.handle.codes import Rc
+from mingwu.wire.handle.values import HandleValue, encode_value, type_matches
+
+PREFIX_HOME = "0.NA"
+# Values of a prefix record that tell where the prefix is served.
+_SERVICE_TYPES = ("HS_SITE", "HS_SITE.", "HS_SERV", "HS_SERV.")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question about one name. Empty ``indexes`` and ``types`` mean all values.
+
+    ``public_only`` leaves restricted values out silently; ``may_read`` lists the indexes of
+    restricted values that an authenticated asker may see (None: not authenticated).
+    """
+
+    name: str
+    indexes: tuple[int, ...] = ()
+    types: tuple[str, ...] = ()
+    public_only: bool = False
+    may_read: frozenset[int] | None = None
+
+    def selects(self, index: int, kind: str) -> bool:
+        """Whether a value is asked for."""
+        if not self.indexes and not self.types:
+            return True
+        return index in self.indexes or any(type_matches(want, kind) for want in self.types)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The decision: a code, the chosen values encoded, and for referrals where to go."""
+
+    rc: int
+    values: Sequence[bytes] = ()
+    live: Sequence[HandleValue] = ()
+    refer_to: str = ""
+    message: str = ""
+
+
+def look_up(
+    snapshot: Snapshot, live: LiveGetter, query: Query, *, live_ttl_s: int = 1, refer: bool = True
+) -> Found:
+    """Answer a query from a store snapshot (begun by the caller)."""
+    data = snapshot.get(key_of(query.name))
+    if data is None:
+        return _absent(snapshot, query.name, refer=refer)
+    record = StoredRecord(data)
+    chosen = [raw for index, kind, raw in record.public_values() if query.selects(index, kind)]
+    now = int(time.time())
+    living = [
+        live_value(source, live, live_ttl_s, now)
+        for source in record.live_sources()
+        if query.selects(source.index, source.handle_type)
+    ]
+    if not query.public_only:
+        for index, kind, raw in record.restricted_values():
+            if not query.selects(index, kind):
+                continue
+            if query.may_read is None:
+                return Found(Rc.AUTHENTICATION_NEEDED)
+            if index not in query.may_read:
+                return Found(Rc.NO_PERMISSION, message=f"value {index} is not yours to read")
+            chosen.append(raw)
+    if not chosen and not living and (query.indexes or query.types):
+        return Found(Rc.VALUES_NOT_FOUND, message="no value with these indexes or types")
+    return Found(Rc.SUCCESS, chosen, living)
+
+
+def all_encoded(found: Found) -> list[bytes]:
+    """All values of a decision as encoded values, stored ones first."""
+    return [*found.values, *(encode_value(item) for item in found.live)]
+
+
+def prefix_of(name: str) -> str:
+    """The prefix that decides about ``name``: for ``0.NA/x`` it is x itself."""
+    prefix, _, suffix = name.partition("/")
+    return suffix if suffix and fold(prefix) == PREFIX_HOME else prefix
+
+
+def _absent(snapshot: Snapshot, name: str, *, refer: bool) -> Found:
+    prefix = prefix_of(name)
+    if snapshot.get(key_of(prefix, PREFIX)) is not None:
+        return Found(Rc.HANDLE_NOT_FOUND, message="no such name under this prefix")
+    if refer:
+        delegation = f"{PREFIX_HOME}/{prefix}"
+        data = snapshot.get(key_of(delegation))
+        if data is not None:
+            sites = [
+                raw
+                for _, kind, raw in StoredRecord(data).public_values()
+                if any(type_matches(want, kind) for want in _SERVICE_TYPES)
+            ]
+            if sites:
+                return Found(Rc.PREFIX_REFERRAL, sites, refer_to=delegation)
+    return Found(Rc.NOT_RESPONSIBLE, message="this node does not serve the prefix")

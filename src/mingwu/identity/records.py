@@ -1,0 +1,321 @@
+"""The record store: names and their values, laid out so that resolving is one copy.
+
+Invariants: a key is one byte of space and the folded name (``kernel.names.fold``), so spellings of
+one name meet in one record; the spelling first registered is kept and shown. Public values are
+stored as the ready value list of a reply, live sources and restricted values apart from them,
+and beside them the JSON of the public values. One process writes, under one lock; a batch is one
+durable transaction. Byte layout: docs/formats/identity-records.md.
+"""
+
+import hashlib
+import struct
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from mingwu.identity import errors as _texts  # noqa: F401 - registers the texts
+from mingwu.identity.live import LiveSource
+from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
+from mingwu.kernel.names import fold
+from mingwu.store.projection import Projection, ProjectionSettings
+from mingwu.wire.handle.codes import MAX_HANDLE_BYTES, MAX_VALUES
+from mingwu.wire.handle.jsonform import value_to_json
+from mingwu.wire.handle.primitives import Reader
+from mingwu.wire.handle.values import MAX_INDEX, HandleValue, encode_value, read_value
+
+FORMAT = 1
+HAS_LIVE = 1
+HAS_RESTRICTED = 2
+
+# format, flags, name bytes, public bytes (with its 4-byte count), restricted bytes, live bytes
+HEAD = struct.Struct(">BBHIII")
+_COUNT = struct.Struct(">I")
+
+RECORD = b"r"
+PREFIX = b"p"
+CARD = b"c"
+# LMDB keys end at 511 bytes; longer names keep their head (for listing) and get a hash.
+_PLAIN_KEY_BYTES = 440
+
+_encode_live = msgspec.msgpack.Encoder().encode
+_decode_live = msgspec.msgpack.Decoder(tuple[LiveSource, ...]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A name with all that stands behind it."""
+
+    name: str
+    values: tuple[HandleValue, ...]
+    live: tuple[LiveSource, ...] = ()
+
+    def value(self, index: int) -> HandleValue | None:
+        """The stored value at ``index``."""
+        return next((item for item in self.values if item.index == index), None)
+
+
+def key_of(name: str, space: bytes = RECORD) -> bytes:
+    """The store's key of a name (or prefix)."""
+    return folded_key(fold(name).encode(), space)
+
+
+def folded_key(folded: bytes, space: bytes = RECORD) -> bytes:
+    """The store's key of an already folded name in UTF-8."""
+    if len(folded) > _PLAIN_KEY_BYTES:
+        folded = folded[:_PLAIN_KEY_BYTES] + b"\0" + hashlib.sha256(folded).digest()
+    return space + folded
+
+
+def encode_record(record: Record) -> bytes:
+    """The stored bytes; raises InvalidInput ``identity.record-invalid``."""
+    _check(record)
+    public = [item for item in record.values if item.is_public]
+    restricted = [item for item in record.values if not item.is_public]
+    name = record.name.encode()
+    public_block = _COUNT.pack(len(public)) + b"".join(map(encode_value, public))
+    restricted_block = b"".join(map(encode_value, restricted))
+    live_block = _encode_live(record.live) if record.live else b""
+    json_block = b",".join(orjson.dumps(value_to_json(item)) for item in public)
+    flags = (HAS_LIVE if record.live else 0) | (HAS_RESTRICTED if restricted else 0)
+    head = HEAD.pack(
+        FORMAT, flags, len(name), len(public_block), len(restricted_block), len(live_block)
+    )
+    return b"".join((head, name, public_block, restricted_block, live_block, json_block))
+
+
+def _check(record: Record) -> None:
+    name = record.name
+    fault = ""
+    if not 0 < len(name.encode(errors="replace")) <= MAX_HANDLE_BYTES:
+        fault = f"the name must have 1 to {MAX_HANDLE_BYTES} bytes"
+    if len(record.values) + len(record.live) > MAX_VALUES:
+        fault = f"more than {MAX_VALUES} values"
+    indexes = [item.index for item in record.values] + [item.index for item in record.live]
+    if len(set(indexes)) != len(indexes):
+        fault = "an index stands twice"
+    if any(not 0 < index <= MAX_INDEX for index in indexes):
+        fault = f"an index is outside 1..{MAX_INDEX}"
+    if fault:
+        raise InvalidInput("identity.record-invalid", name=name[:255], fault=fault)
+
+
+class StoredRecord:
+    """The parts of a stored record, read in place; valid while its transaction is."""
+
+    __slots__ = ("_at", "_data", "_live", "_name", "_public", "_restricted", "flags")
+
+    def __init__(self, data: memoryview | bytes) -> None:
+        _, self.flags, self._name, self._public, self._restricted, self._live = HEAD.unpack_from(
+            data
+        )
+        self._data = data
+        self._at = HEAD.size + self._name
+
+    @property
+    def name(self) -> str:
+        """The registered spelling."""
+        return bytes(self._data[HEAD.size : self._at]).decode()
+
+    def public_values(self) -> list[tuple[int, str, bytes]]:
+        """(index, type, encoded value) of each public value."""
+        start = self._at + _COUNT.size
+        return list(_scan(self._data, start, self._at + self._public))
+
+    def restricted_values(self) -> list[tuple[int, str, bytes]]:
+        """(index, type, encoded value) of each restricted value."""
+        start = self._at + self._public
+        return list(_scan(self._data, start, start + self._restricted))
+
+    def live_sources(self) -> tuple[LiveSource, ...]:
+        """The live values' sources."""
+        if not self._live:
+            return ()
+        start = self._at + self._public + self._restricted
+        return _decode_live(self._data[start : start + self._live])
+
+    def json_values(self) -> bytes:
+        """JSON objects of the public values, comma-separated."""
+        return bytes(self._data[self._at + self._public + self._restricted + self._live :])
+
+    def record(self) -> Record:
+        """The whole record, decoded."""
+        encoded = self.public_values() + self.restricted_values()
+        values = sorted((read_value(Reader(item[2])) for item in encoded), key=_index)
+        return Record(self.name, tuple(values), self.live_sources())
+
+
+def _index(value: HandleValue) -> int:
+    return value.index
+
+
+_TYPE_AT = 14
+
+
+def _scan(data: memoryview | bytes, start: int, end: int) -> Iterator[tuple[int, str, bytes]]:
+    """Walk encoded values without decoding more than index and type."""
+    unpack = _COUNT.unpack_from
+    at = start
+    while at < end:
+        (index,) = unpack(data, at)
+        (size,) = unpack(data, at + _TYPE_AT)
+        after_type = at + _TYPE_AT + 4 + size
+        kind = bytes(data[at + _TYPE_AT + 4 : after_type]).decode()
+        (size,) = unpack(data, after_type)
+        stop = after_type + 4 + size
+        (references,) = unpack(data, stop)
+        stop += 4
+        for _ in range(references):
+            (size,) = unpack(data, stop)
+            stop += 8 + size
+        yield index, kind, bytes(data[at:stop])
+        at = stop
+
+
+class Snapshot:
+    """The read transactions of one thread that answers requests, one after the other.
+
+    ``begin`` before reading, ``end`` soon after: what is read in between is one state of the
+    store, and memory handed out by ``get`` is valid only in between.
+    """
+
+    __slots__ = ("_env", "_records", "_txn", "get")
+
+    def __init__(self, projection: Projection) -> None:
+        self._env: Any = projection.env
+        self._records: Any = projection.records
+        self._txn: Any = None
+        self.get: Callable[[bytes], memoryview | None] = _not_begun
+
+    def begin(self) -> None:
+        """Look at the store as it is now."""
+        txn = self._txn = self._env.begin(db=self._records, buffers=True)
+        self.get = txn.get
+
+    def end(self) -> None:
+        """Let go; may be called twice."""
+        if self._txn is not None:
+            self._txn.abort()
+            self._txn = None
+            self.get = _not_begun
+
+
+def _not_begun(key: bytes) -> memoryview | None:
+    raise RuntimeError(f"snapshot used outside begin/end for {key[:40]!r}")
+
+
+class RecordStore:
+    """Records, homed prefixes and card fingerprints in one directory."""
+
+    def __init__(self, directory: Path, *, map_bytes: int = 2**30, durable: bool = True) -> None:
+        limits = ProjectionSettings(max_bytes=map_bytes, durable=durable)
+        self.projection = Projection(directory, limits)
+        self._writing = threading.Lock()
+
+    def close(self) -> None:
+        """Release the directory."""
+        self.projection.close()
+
+    def snapshot(self) -> Snapshot:
+        """A reader for one thread."""
+        return Snapshot(self.projection)
+
+    @property
+    def generation(self) -> int:
+        """Counts committed batches."""
+        return self.projection.generation
+
+    def get(self, name: str) -> Record | None:
+        """The record of ``name``, decoded, or None."""
+        data = self.projection.get(key_of(name))
+        return StoredRecord(data).record() if data is not None else None
+
+    def put_many(self, records: Iterable[Record]) -> int:
+        """Store records, replacing those of the same names; returns how many. One transaction."""
+        rows = [(key_of(record.name), encode_record(record)) for record in records]
+        with self._writing:
+            self.projection.write(rows)
+        return len(rows)
+
+    def put(self, record: Record) -> None:
+        """Store one record, replacing an earlier one."""
+        self.put_many((record,))
+
+    def create(self, record: Record, *, overwrite: bool = False) -> None:
+        """Store a new record; raises Conflict ``identity.name-exists``."""
+        row = (key_of(record.name), encode_record(record))
+        with self._writing:
+            if not overwrite and self.projection.get(row[0]) is not None:
+                raise Conflict("identity.name-exists", name=record.name)
+            self.projection.write([row])
+
+    def change(self, name: str, edit: Callable[[Record], Record]) -> Record:
+        """Read, edit and store one record as one step; raises NotFound ``name.unknown``."""
+        with self._writing:
+            data = self.projection.get(key_of(name))
+            if data is None:
+                raise NotFound("name.unknown", name=name)
+            record = edit(StoredRecord(data).record())
+            self.projection.write([(key_of(name), encode_record(record))])
+            return record
+
+    def delete_many(self, names: Iterable[str]) -> int:
+        """Forget names; returns how many were there."""
+        keys = [key_of(name) for name in names]
+        with self._writing:
+            there = [key for key in keys if self.projection.get(key) is not None]
+            self.projection.write(delete=there)
+        return len(there)
+
+    def names(self, prefix: str, *, after: str = "", limit: int = 1000) -> list[str]:
+        """Registered names under ``prefix/`` in key order, behind ``after``, at most ``limit``."""
+        start = key_of(prefix + "/")
+        found: list[str] = []
+        for _, data in self.projection.scan(start, after=key_of(after) if after else b""):
+            if len(found) >= limit:
+                break
+            found.append(StoredRecord(data).name)
+        return found
+
+    def count(self) -> int:
+        """Keys of all spaces; records are nearly all of them."""
+        return len(self.projection)
+
+    def home(self, prefix: str) -> None:
+        """Take responsibility for a prefix."""
+        with self._writing:
+            self.projection.write([(key_of(prefix, PREFIX), prefix.encode())])
+
+    def unhome(self, prefix: str) -> None:
+        """Give responsibility for a prefix up; its records stay."""
+        with self._writing:
+            self.projection.write(delete=[key_of(prefix, PREFIX)])
+
+    def is_homed(self, prefix: str) -> bool:
+        """Whether this node answers for ``prefix``."""
+        return self.projection.get(key_of(prefix, PREFIX)) is not None
+
+    def prefixes(self) -> list[str]:
+        """Homed prefixes, as they were given."""
+        return [data.decode() for _, data in self.projection.scan(PREFIX)]
+
+    def cards(self) -> dict[bytes, bytes]:
+        """Fingerprints of the records made from thing cards: key of the name -> fingerprint."""
+        return {key[1:]: data for key, data in self.projection.scan(CARD)}
+
+    def put_cards(
+        self, records: Iterable[tuple[Record, bytes]], gone: Iterable[bytes] = ()
+    ) -> None:
+        """Store records with their fingerprints and drop those of ``gone`` (keys of ``cards``)."""
+        rows: list[tuple[bytes, bytes]] = []
+        for record, fingerprint in records:
+            rows.append((key_of(record.name), encode_record(record)))
+            rows.append((key_of(record.name, CARD), fingerprint))
+        dropped = [space + key for key in gone for space in (RECORD, CARD)]
+        with self._writing:
+            # putmulti wants neighbours together; sorting keeps big loads near append speed.
+            self.projection.write(sorted(rows), dropped)

@@ -1,0 +1,281 @@
+"""Requests in, replies out: the Handle protocol over a record store, without any socket.
+
+:meth:`Resolver.answer` never raises for what a peer sent. The common question (resolve all public
+values of a name, nothing special) takes a short way that parses with one ``unpack`` and answers
+with one ``join`` around the stored value list; everything else takes the long way through the
+codec. Replies repeat the request's version (2.1-2.11) and suggest 2.11.
+"""
+
+import logging
+import struct
+import time
+from collections.abc import Callable
+
+from mingwu.identity.live import LiveGetter, NoLiveValues
+from mingwu.identity.lookup import Found, Query, all_encoded, look_up
+from mingwu.identity.records import HAS_LIVE, HEAD, RecordStore
+from mingwu.identity.statistics import Statistics
+from mingwu.kernel.errors import MingwuError
+from mingwu.wire.handle.bodies import ErrorBody, OneHandle, Referral, Resolve
+from mingwu.wire.handle.codes import (
+    ENVELOPE_BYTES,
+    HEADER_BYTES,
+    EnvelopeFlag,
+    Op,
+    OpFlag,
+    Rc,
+)
+from mingwu.wire.handle.envelope import Version
+from mingwu.wire.handle.errors import ProtocolError
+from mingwu.wire.handle.message import Message, decode, encode, request_digest
+from mingwu.wire.handle.primitives import block, text, u32
+from mingwu.wire.handle.site import Site, encode_site
+
+log = logging.getLogger(__name__)
+
+LATEST: Version = (2, 11)
+_OLDEST: Version = (2, 1)
+_REFERRALS_SINCE: Version = (2, 5)
+_EXPIRY_S = 12 * 3600
+
+# Envelope, header and the length of the handle that opens a resolve body.
+_OPENING = struct.Struct(">BBBBIIIIIIIHBBIII")
+_REPLY = struct.Struct(">BBBBIIIIIIIHBBII")
+_EIGHT_ZEROS = bytes(8)
+_FOUR_ZEROS = bytes(4)
+_SPECIAL = int(OpFlag.CERTIFY | OpFlag.ENCRYPT | OpFlag.REQUEST_DIGEST | OpFlag.IDIS_TRUST_ASKED)
+_REPEATED = int(
+    OpFlag.RECURSIVE
+    | OpFlag.CACHE_CERTIFY
+    | OpFlag.KEEP_ALIVE
+    | OpFlag.PUBLIC_ONLY
+    | OpFlag.NO_REFERRAL
+)
+_AUTHORITATIVE = int(OpFlag.AUTHORITATIVE)
+_NEEDS_AUTHENTICATION = int(Rc.AUTHENTICATION_NEEDED).to_bytes(4)
+_PUBLIC_ONLY = int(OpFlag.PUBLIC_ONLY)
+
+Handler = Callable[[Message], Message]
+
+
+class Resolver:
+    """Answers requests from one store. Not thread-safe: each serving thread has its own.
+
+    Call :meth:`begin` before one or several :meth:`answer` and :meth:`end` after them; in between
+    the answers come from one state of the store. ``site`` is what op 2 tells.
+    """
+
+    def __init__(
+        self,
+        store: RecordStore,
+        site: Site,
+        *,
+        live: LiveGetter | None = None,
+        live_ttl_s: int = 1,
+        statistics: Statistics | None = None,
+    ) -> None:
+        self.statistics = statistics or Statistics()
+        self.live: LiveGetter = live or NoLiveValues()
+        self.snapshot = store.snapshot()
+        self.site = site
+        self._site_data = encode_site(site)
+        self._live_ttl_s = live_ttl_s
+        self._expiry = 0
+        self.handlers: dict[int, Handler] = {Op.RESOLVE: self._resolve, Op.SITE_INFO: self._site}
+
+    def begin(self) -> None:
+        """Start a round of answers from one state of the store."""
+        self.snapshot.begin()
+        self._expiry = int(time.time()) + _EXPIRY_S
+
+    def end(self) -> None:
+        """End the round; memory handed out by the store is invalid from here on."""
+        self.snapshot.end()
+
+    def answer(self, data: bytes) -> bytes:
+        """The reply to one whole message (with envelope); empty when silence is right."""
+        return self._quick(data) or self._answer_slowly(data)
+
+    def answer_now(self, data: bytes) -> bytes | None:
+        """As :meth:`answer`, or None when the question needs a disk write or key arithmetic.
+
+        The serving loop passes such questions to a worker thread, whose resolver has the
+        handlers of :mod:`mingwu.identity.administration`.
+        """
+        reply = self._quick(data)
+        if reply is None and is_light(data):
+            reply = self._answer_slowly(data)
+            if reply[24:28] == _NEEDS_AUTHENTICATION and len(reply) > ENVELOPE_BYTES:
+                return None
+        return reply
+
+    def _quick(self, data: bytes) -> bytes | None:
+        size = len(data)
+        if size < _OPENING.size + 8:
+            return None
+        (
+            major, minor, flags, _, session, request, _, length,
+            op, rc, op_flags, _, _, _, _, body_bytes, name_bytes,
+        ) = _OPENING.unpack_from(data)  # fmt: skip
+        name_end = 48 + name_bytes
+        if (
+            op != 1
+            or rc
+            or major != 2  # noqa: PLR2004 - the protocol's major
+            or not 0 < minor <= 11  # noqa: PLR2004 - 2.1 to 2.11
+            or flags & 0xE0
+            or op_flags & _SPECIAL
+            or length + 20 != size
+            or body_bytes != name_bytes + 12
+            or data[name_end : name_end + 8] != _EIGHT_ZEROS
+            or data[name_end + 8 :] not in (b"", _FOUR_ZEROS)  # noqa: PLR6201 - no set of slices
+        ):
+            return None
+        name = data[48:name_end]
+        if name_bytes > 440 or not name.isascii():  # noqa: PLR2004 - records._PLAIN_KEY_BYTES
+            return None
+        record = self.snapshot.get(b"r" + name.upper())
+        if record is None:
+            return None
+        _, kinds, spelled, public, _, _ = HEAD.unpack_from(record)
+        if kinds and (kinds & HAS_LIVE or not op_flags & _PUBLIC_ONLY):
+            return None
+        start = HEAD.size + spelled
+        body = 4 + name_bytes + public
+        self.statistics.by_code[1] += 1
+        return b"".join(
+            (
+                _REPLY.pack(
+                    major, minor, 2, 11, session, request, 0, body + 28,
+                    1, 1, op_flags & _REPEATED | _AUTHORITATIVE, 1, 0, 0, self._expiry, body,
+                ),
+                data[44:name_end],
+                record[start : start + public],
+                _FOUR_ZEROS,
+            )
+        )  # fmt: skip
+
+    def _answer_slowly(self, data: bytes) -> bytes:
+        try:
+            request = decode(data)
+        except ProtocolError as error:
+            self.statistics.malformed += 1
+            return self._malformed(data, error)
+        reply = self.reply(request)
+        self.statistics.by_code[reply.rc] += 1
+        return encode(reply)
+
+    def reply(self, request: Message) -> Message:
+        """The reply to a decoded, unencrypted request."""
+        if request.rc != Rc.REQUEST:
+            return self.error(request, Rc.PROTOCOL_ERROR, "this is a reply, not a request")
+        handler = self.handlers.get(request.op)
+        if handler is None:
+            return self.error(request, Rc.NOT_SUPPORTED, f"operation {request.op} is not supported")
+        try:
+            return handler(request)
+        except ProtocolError as error:
+            self.statistics.malformed += 1
+            return self.error(request, Rc.PROTOCOL_ERROR, str(error))
+        except MingwuError as error:
+            log.warning("op=%d failed code=%s", request.op, error.code)
+            return self.error(request, Rc.ERROR, str(error))
+
+    def _resolve(self, request: Message) -> Message:
+        body = Resolve.decode(request.body)
+        found = self.find(
+            Query(body.handle, body.indexes, body.types, request.wants(OpFlag.PUBLIC_ONLY)),
+            request,
+        )
+        return self.resolved(request, body.handle, found)
+
+    def find(self, query: Query, request: Message) -> Found:
+        """Look a query up under the request's rules about referrals."""
+        refer = request.version >= _REFERRALS_SINCE and not request.wants(OpFlag.NO_REFERRAL)
+        return look_up(self.snapshot, self.live, query, live_ttl_s=self._live_ttl_s, refer=refer)
+
+    def resolved(self, request: Message, handle: str, found: Found) -> Message:
+        """Put a decision into a reply."""
+        if found.rc == Rc.SUCCESS:
+            values = all_encoded(found)
+            return self.make(
+                request, Rc.SUCCESS, text(handle) + u32(len(values)) + b"".join(values)
+            )
+        if found.rc in {Rc.PREFIX_REFERRAL, Rc.SERVICE_REFERRAL}:
+            head = Referral(found.refer_to).encode()
+            return self.make(
+                request, found.rc, head + u32(len(found.values)) + b"".join(found.values)
+            )
+        return self.error(request, found.rc, found.message)
+
+    def _site(self, request: Message) -> Message:
+        OneHandle.decode(request.body)
+        return self.make(request, Rc.SUCCESS, self._site_data)
+
+    def make(
+        self, request: Message, rc: int, body: bytes = b"", *, digest: bool = False
+    ) -> Message:
+        """A reply to ``request``; its digest is included when asked for or when ``digest``."""
+        flags = request.flags & _REPEATED | _AUTHORITATIVE
+        if digest or request.wants(OpFlag.REQUEST_DIGEST):
+            flags |= OpFlag.REQUEST_DIGEST
+            body = request_digest(request) + body
+        return Message(
+            op=request.op,
+            rc=rc,
+            flags=flags,
+            body=body,
+            version=spoken(request.version),
+            suggested=LATEST,
+            session_id=request.session_id,
+            request_id=request.request_id,
+            site_serial=self.site.serial,
+            expiration=self._expiry or int(time.time()) + _EXPIRY_S,
+        )
+
+    def error(self, request: Message, rc: int, message: str = "") -> Message:
+        """A reply with a sentence for people."""
+        return self.make(request, rc, ErrorBody(message).encode() or _FOUR_ZEROS)
+
+    def refusal(self, data: bytes, rc: int, message: str) -> bytes:
+        """A short reply to a request that was not looked into; empty if it cannot be one."""
+        if len(data) < ENVELOPE_BYTES + HEADER_BYTES or any(data[24:28]):
+            return b""
+        request = Message(
+            op=int.from_bytes(data[20:24]),
+            version=(data[0], data[1]),
+            session_id=int.from_bytes(data[4:8]),
+            request_id=int.from_bytes(data[8:12]),
+        )
+        self.statistics.by_code[rc] += 1
+        return encode(self.error(request, rc, message))
+
+    def _malformed(self, data: bytes, error: ProtocolError) -> bytes:
+        """Tell the sender, if there is enough of an envelope to address the reply."""
+        if len(data) < ENVELOPE_BYTES:
+            return b""
+        op = int.from_bytes(data[20:24]) if len(data) >= ENVELOPE_BYTES + HEADER_BYTES else 0
+        if len(data) >= ENVELOPE_BYTES + 8 and any(data[24:28]):
+            return b""  # a broken reply must not start a conversation
+        request = Message(
+            op=op,
+            version=(data[0], data[1]),
+            session_id=int.from_bytes(data[4:8]),
+            request_id=int.from_bytes(data[8:12]),
+        )
+        self.statistics.by_code[Rc.PROTOCOL_ERROR] += 1
+        return encode(self.make(request, Rc.PROTOCOL_ERROR, block(str(error).encode()[:200])))
+
+
+def spoken(version: Version) -> Version:
+    """The version a reply uses: the asker's if it is one of ours, else the latest."""
+    return version if _OLDEST <= version <= LATEST else LATEST
+
+
+def is_light(data: bytes) -> bool:
+    """Whether the loop may answer itself: resolve, site info, and everything broken."""
+    return (
+        len(data) < ENVELOPE_BYTES + HEADER_BYTES
+        or bool(data[2] & (EnvelopeFlag.COMPRESSED | EnvelopeFlag.TRUNCATED))
+        or (not data[2] & EnvelopeFlag.ENCRYPTED and int.from_bytes(data[20:24]) in {1, 2})
+    )

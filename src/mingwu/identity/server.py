@@ -1,0 +1,224 @@
+"""The resolver process: one loop that serves UDP, TCP and HTTP from one store, and one worker.
+
+``run_resolver`` is the role's entry; ``ResolverServer`` is the same for tests and for hosts that
+bring their own stop. The loop thread only reads; every change goes through the worker.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from mingwu.identity.cards import prefix_admin
+from mingwu.identity.http import HttpFace, HttpReply, HttpRequest, code_reply
+from mingwu.identity.httpd import HttpConnection
+from mingwu.identity.live import LiveGetter
+from mingwu.identity.lookup import PREFIX_HOME
+from mingwu.identity.records import Record, RecordStore
+from mingwu.identity.resolver import Resolver
+from mingwu.identity.settings import ResolverSettings
+from mingwu.identity.statistics import Statistics
+from mingwu.identity.tcp import Doorkeeper, TcpConnection
+from mingwu.identity.udp import UdpService
+from mingwu.identity.worker import Worker
+from mingwu.kernel.errors import Unavailable
+from mingwu.wire.handle.codes import Rc
+from mingwu.wire.handle.site import (
+    Interface,
+    Server,
+    Service,
+    Site,
+    Transport,
+    encode_site,
+    pack_address,
+)
+from mingwu.wire.handle.values import HandleValue
+
+log = logging.getLogger(__name__)
+
+_SITE_INDEX = 1
+_ANYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised, not bound
+_BACKLOG = 1024
+
+
+def open_store(settings: ResolverSettings) -> RecordStore:
+    """The record store that the settings name."""
+    return RecordStore(
+        Path(settings.directory), map_bytes=settings.map_bytes, durable=settings.durable
+    )
+
+
+def site_of(settings: ResolverSettings, port: int, http_port: int) -> Site:
+    """The site record of this server."""
+    host = settings.public_host or ("127.0.0.1" if settings.host in _ANYWHERE else settings.host)
+    both = Service.ADMIN | Service.QUERY
+    return Site(
+        servers=(
+            Server(
+                id=1,
+                address=pack_address(host),
+                interfaces=(
+                    Interface(both, Transport.TCP, port),
+                    Interface(Service.QUERY, Transport.UDP, port),
+                    Interface(both, Transport.HTTP, http_port),
+                ),
+            ),
+        ),
+        attributes=(("desc", settings.site_description),),
+    )
+
+
+def home_prefixes(store: RecordStore, prefixes: tuple[str, ...], site: Site) -> None:
+    """Take responsibility for prefixes and keep the site value of their records current."""
+    data = encode_site(site)
+    for prefix in prefixes:
+        name = f"{PREFIX_HOME}/{prefix}"
+        record = store.get(name) or Record(name, (prefix_admin(prefix),))
+        current = record.value(_SITE_INDEX)
+        if current is None or current.data != data:
+            kept = tuple(value for value in record.values if value.index != _SITE_INDEX)
+            value = HandleValue(_SITE_INDEX, "HS_SITE", data, timestamp=int(time.time()))
+            store.put(Record(name, (value, *kept), record.live))
+        if not store.is_homed(prefix):
+            store.home(prefix)
+
+
+def _bind(host: str, port: int, kind: socket.SocketKind, *, share: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, kind)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if share:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.setblocking(False)
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise Unavailable(
+            "identity.port-taken", address=f"{host}:{port}", detail=error.strerror or str(error)
+        ) from error
+    return sock
+
+
+class ResolverServer:
+    """A running resolver; ``async with`` or ``start``/``close``."""
+
+    def __init__(
+        self, settings: ResolverSettings, store: RecordStore, live: LiveGetter | None = None
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.statistics = Statistics()
+        self.port = 0
+        self.http_port = 0
+        self._live = live
+        self._udp: list[UdpService] = []
+        self._servers: list[asyncio.Server] = []
+        self._door = Doorkeeper(settings)
+        self._resolver: Resolver | None = None
+        self._worker: Worker | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Bind and serve; raises Unavailable ``identity.port-taken``."""
+        settings = self.settings
+        sockets: list[socket.socket] = []
+        try:
+            pairs = [self._pair(port, sockets) for port in (settings.port, *settings.extra_ports)]
+            http = self._bind(settings.http_port, socket.SOCK_STREAM, sockets)
+        except Unavailable:
+            for sock in sockets:
+                sock.close()
+            raise
+        self.port = pairs[0][1].getsockname()[1]
+        self.http_port = http.getsockname()[1]
+        site = site_of(settings, self.port, self.http_port)
+        await asyncio.to_thread(home_prefixes, self.store, settings.prefixes, site)
+        self._resolver = self._make_resolver(site)
+        self._worker = Worker(self._make_resolver(site))
+        for datagrams, stream in pairs:
+            service = UdpService(self._resolver, self._worker.answer, settings)
+            service.start(datagrams)
+            self._udp.append(service)
+            await self._serve(stream, self._tcp_connection)
+        self._face = HttpFace(self._resolver, live_ttl_s=settings.live_ttl_s)
+        await self._serve(http, self._http_connection)
+        log.info("resolver up port=%d http=%d names=%d", self.port, self.http_port,
+                 self.store.count())  # fmt: skip
+
+    def _make_resolver(self, site: Site) -> Resolver:
+        return Resolver(
+            self.store,
+            site,
+            live=self._live,
+            live_ttl_s=self.settings.live_ttl_s,
+            statistics=self.statistics,
+        )
+
+    def _bind(
+        self, port: int, kind: socket.SocketKind, opened: list[socket.socket]
+    ) -> socket.socket:
+        sock = _bind(self.settings.host, port, kind, share=self.settings.reuse_port)
+        opened.append(sock)
+        return sock
+
+    def _pair(self, port: int, opened: list[socket.socket]) -> tuple[socket.socket, socket.socket]:
+        """UDP and TCP on one port number; for port 0 the system's choice for TCP decides."""
+        stream = self._bind(port, socket.SOCK_STREAM, opened)
+        number = stream.getsockname()[1]
+        return self._bind(number, socket.SOCK_DGRAM, opened), stream
+
+    async def _serve(self, sock: socket.socket, factory: Callable[[], asyncio.Protocol]) -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(factory, sock=sock, backlog=_BACKLOG)
+        self._servers.append(server)
+
+    def _tcp_connection(self) -> TcpConnection:
+        assert self._resolver  # noqa: S101 - set before the first server starts
+        return TcpConnection(self._resolver, self._careful, self.settings, self._door)
+
+    def _http_connection(self) -> HttpConnection:
+        assert self._resolver  # noqa: S101 - set before the first server starts
+        return HttpConnection(
+            self._resolver, self._face, self._careful_http, self.settings, self._door
+        )
+
+    async def _careful(self, data: bytes) -> bytes:
+        return await self._worker.answer(data) if self._worker else b""
+
+    async def _careful_http(self, request: HttpRequest) -> HttpReply:
+        return code_reply(Rc.NOT_SUPPORTED, request.path)
+
+    async def close(self) -> None:
+        """Stop serving; the store stays open."""
+        for server in self._servers:
+            server.close()
+        for service in self._udp:
+            await service.close()
+        for transport in tuple(self._door.open):
+            transport.abort()
+        for server in self._servers:
+            await server.wait_closed()
+        if self._worker:
+            await asyncio.to_thread(self._worker.close)
+        self._servers, self._udp, self._worker, self._resolver = [], [], None, None
+
+
+async def run_resolver(
+    settings: ResolverSettings,
+    store: RecordStore,
+    live: LiveGetter | None,
+    stop: asyncio.Event,
+) -> None:
+    """Serve until ``stop``. The caller opened the store (``open_store``) and closes it."""
+    async with ResolverServer(settings, store, live):
+        await stop.wait()

@@ -1,0 +1,60 @@
+"""Settings of the resolver. Defaults serve one plant on one machine."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from mingwu.kernel.settings import Settings
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class ResolverSettings(Settings, frozen=True, kw_only=True):
+    """The name service: Handle protocol on UDP and TCP, JSON on HTTP.
+
+    ``directory``: where the records lie. ``host``: address to listen on. ``port``: UDP and TCP
+    port of the Handle protocol; ``http_port``: port of the HTTP interface; 0 lets the system
+    choose. ``extra_ports``: further UDP and TCP ports with the same answers (1304 is usual in
+    the national scheme).
+    """
+
+    directory: str = "var/identity"
+    host: str = "127.0.0.1"
+    port: Port = 2641
+    http_port: Port = 8000
+    extra_ports: tuple[Port, ...] = ()
+    # Prefixes this node answers for; each gets a record 0.NA/<prefix> naming this server.
+    prefixes: tuple[str, ...] = ("88.888.101",)
+    # Address that the site record tells clients; empty means ``host``.
+    public_host: str = ""
+    # What the site record says about this site.
+    site_description: str = "Mingwu resolver"
+    # How long a client may keep a live value, in seconds.
+    live_ttl_s: Annotated[int, Meta(ge=0, le=3600)] = 1
+    # Size of the store's memory map in bytes; the file grows only as it fills.
+    map_bytes: Annotated[int, Meta(ge=2**20)] = 64 * 2**30
+    # Wait for the disk at every commit.
+    durable: bool = True
+    # Most bytes sent by UDP to one source address in a second; beyond it only short refusals.
+    udp_source_bytes_per_s: Annotated[int, Meta(ge=1024)] = 4 * 2**20
+    # Longest answer sent by UDP, in bytes; longer ones are asked for again by TCP.
+    udp_answer_bytes: Annotated[int, Meta(ge=512)] = 16_384
+    # Longest message accepted on TCP and in the HTTP tunnel, in bytes.
+    message_bytes: Annotated[int, Meta(ge=1024)] = 16_672_500
+    # Most bytes of unanswered messages held per TCP connection before it is made to wait.
+    tcp_backlog_bytes: Annotated[int, Meta(ge=4096)] = 2**20
+    # Seconds a started but unfinished message or request may take (slow clients are cut).
+    message_timeout_s: Annotated[float, Meta(gt=0)] = 15.0
+    # Seconds an idle TCP or HTTP connection is kept; deployed national clients hold one for long.
+    idle_timeout_s: Annotated[float, Meta(gt=0)] = 3600.0
+    # Most open TCP and HTTP connections, and most from one address.
+    max_connections: Annotated[int, Meta(ge=1)] = 4096
+    max_connections_per_source: Annotated[int, Meta(ge=1)] = 512
+    # Seconds a challenge waits for its answer.
+    challenge_timeout_s: Annotated[float, Meta(gt=0)] = 60.0
+    # Whether records may be changed over the protocol at all.
+    writable: bool = True
+    # Whether HTTP writes are taken without TLS from other machines (never do it on an open net).
+    plain_http_writes: bool = False
+    # Share the ports with other resolver processes of this machine (SO_REUSEPORT).
+    reuse_port: bool = False
