@@ -133,11 +133,6 @@ add(
     zh=("{what}“{name}”属于工厂“{plant}”", "请换一个名称，或在该工厂的文件中修改。"),
 )
 add(
-    "registry.no_thing",
-    en=("No thing is registered as {name}", "Check the spelling, or search in the console."),
-    zh=("没有以 {name} 注册的对象", "请核对拼写，或在控制台中搜索。"),
-)
-add(
     "registry.unknown",
     en=("No {what} is called {name}", "Check the spelling, or list what there is."),
     zh=("没有名为 {name} 的 {what}", "请核对拼写，或列出现有内容。"),

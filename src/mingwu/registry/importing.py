@@ -1,0 +1,403 @@
+"""Making a checked plant the truth: compare with what is stored, write the difference.
+
+One transaction; importing the same file twice changes nothing and gives an empty summary.
+Things and tags that are gone are retired, not deleted; when they come back they get their old
+tag numbers. What another plant owns is refused.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from mingwu.kernel.errors import Conflict
+from mingwu.kernel.names import fold
+from mingwu.registry import schema
+from mingwu.registry.check import Plant
+from mingwu.registry.schema import ACTIVE, RETIRED
+
+Row = dict[str, Any]
+
+
+class Delta(msgspec.Struct, frozen=True, kw_only=True):
+    """Names added (or restored), changed and removed (or retired), sorted as in the file."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+
+class ImportSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import changed. Tags are named ``thing#tag``."""
+
+    plant: str
+    generation: int
+    places: Delta
+    gateways: Delta
+    types: Delta
+    things: Delta
+    relations: Delta
+    devices: Delta
+    tags: Delta
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, field) for field in SECTIONS)
+
+
+SECTIONS = ("places", "gateways", "types", "things", "relations", "devices", "tags")
+
+
+def apply(connection: Connection, plant: Plant, *, actor: str, now_ms: int) -> ImportSummary:
+    """Write the plant; the caller holds the write transaction and the registry's lock."""
+    file = plant.file
+    scope = file.name
+    wanted = _wanted(plant)
+    _check_owner(connection, schema.place, "path", "place", scope, wanted["places"])
+    _check_owner(connection, schema.gateway, "name", "gateway", scope, wanted["gateways"])
+    _check_owner(connection, schema.thing_type, "name", "type", scope, wanted["types"])
+    _check_owner(connection, schema.thing, "key", "thing", scope, wanted["things"])
+    head = {"prefix": file.prefix, "en": file.en, "zh": file.zh}
+    _head(connection, scope, head, now_ms)
+    _adopt(connection, scope, [row["key"] for row in wanted["things"]])
+    numbers = _Numbers(connection)
+    stamps = {"added_at_ms": now_ms, "changed_at_ms": now_ms}
+    deltas = {
+        "places": _sync(connection, schema.place, ("path",), scope, wanted["places"]),
+        "gateways": _sync(connection, schema.gateway, ("name",), scope, wanted["gateways"]),
+        "types": _sync(connection, schema.thing_type, ("name",), scope, wanted["types"]),
+        "things": _sync(
+            connection,
+            schema.thing,
+            ("key",),
+            scope,
+            wanted["things"],
+            fresh=lambda: stamps,
+            touch={"changed_at_ms": now_ms},
+            label="id",
+        ),
+        "relations": _sync(
+            connection,
+            schema.relation,
+            ("source", "kind", "target"),
+            scope,
+            wanted["relations"],
+        ),
+        "devices": _sync(connection, schema.device, ("gateway", "name"), scope, wanted["devices"]),
+        "tags": _sync(
+            connection,
+            schema.tag,
+            ("thing", "name"),
+            scope,
+            wanted["tags"],
+            fresh=lambda: {"number": numbers.take()},
+        ),
+    }
+    numbers.save()
+    generation = count(connection, "generation", 1 if any(deltas.values()) else 0)
+    summary = ImportSummary(plant=scope, generation=generation, **deltas)
+    _remember(connection, summary, wanted, actor, now_ms)
+    return summary
+
+
+def _wanted(plant: Plant) -> dict[str, list[Row]]:
+    """The rows the plant should have, per section, without what the database adds."""
+    file = plant.file
+    common = {"plant": file.name}
+    rows: dict[str, list[Row]] = {section: [] for section in SECTIONS}
+    for at, place in enumerate(file.place):
+        row = {"path": place.path, "level": place.level.value, "en": place.en, "zh": place.zh}
+        rows["places"].append(common | row | {"position": at})
+    for at, gateway in enumerate(file.gateway):
+        rows["gateways"].append(
+            common
+            | {"name": gateway.name, "en": gateway.en, "zh": gateway.zh, "place": gateway.place}
+            | {"position": at}
+        )
+    for at, kind in enumerate(file.type):
+        declaration = msgspec.json.encode(kind).decode()
+        rows["types"].append(
+            common | {"name": kind.name, "declaration": declaration, "position": at}
+        )
+    _want_things(plant, rows, common)
+    return rows
+
+
+def _want_things(plant: Plant, rows: dict[str, list[Row]], common: Mapping[str, str]) -> None:
+    file = plant.file
+    kinds = {kind.name: kind.kind for kind in file.type}
+    riders = {
+        (thing.connection.gateway, thing.connection.device)
+        for thing in file.thing
+        if thing.connection is not None and thing.simulated
+    }
+    for at, thing in enumerate(file.thing):
+        name = file.full_id(thing.id)
+        key = fold(name)
+        kind = thing.kind or kinds[thing.type]
+        rows["things"].append(
+            {
+                **common,
+                "key": key,
+                "id": name,
+                "kind": kind.value,
+                "type": thing.type,
+                "en": thing.en,
+                "zh": thing.zh,
+                "place": thing.place,
+                "documentation": thing.documentation,
+                "simulated": thing.simulated,
+                "state": ACTIVE,
+                "declaration": msgspec.json.encode(thing).decode(),
+                "position": at,
+            }
+        )
+        for relation in thing.relation:
+            rows["relations"].append(
+                {
+                    **common,
+                    "source": key,
+                    "kind": relation.kind.value,
+                    "target": fold(file.full_id(relation.target)),
+                    "position": len(rows["relations"]),
+                }
+            )
+        link = thing.connection
+        if link is None:
+            continue
+        if link.driver:
+            rows["devices"].append(
+                {
+                    **common,
+                    "gateway": link.gateway,
+                    "name": link.device,
+                    "thing": key,
+                    "driver": link.driver,
+                    "settings": msgspec.json.encode(link.settings).decode(),
+                    "line": link.line,
+                    "start": link.start.value,
+                    "simulated": (link.gateway, link.device) in riders,
+                    "position": at,
+                }
+            )
+        source = {**common, "thing": key, "gateway": link.gateway, "device": link.device}
+        rows["tags"] += _want_tags(plant, at, source, len(rows["tags"]))
+
+
+def _want_tags(plant: Plant, at: int, source: Mapping[str, str], first: int) -> Iterable[Row]:
+    for position, item in enumerate(plant.tags[at], start=first):
+        yield {
+            **source,
+            "name": item.name,
+            "property": item.property,
+            "en": item.en,
+            "zh": item.zh,
+            "address": item.address,
+            "type": item.type.value,
+            "unit": item.unit,
+            "low": item.low,
+            "high": item.high,
+            "period_ms": item.period_ms,
+            "raw_scale": item.scale,
+            "raw_offset": item.offset,
+            "deadband": msgspec.json.encode(item.deadband).decode(),
+            "writable": item.writable,
+            "exposed": item.exposed,
+            "state": ACTIVE,
+            "position": position,
+        }
+
+
+def _check_owner(
+    connection: Connection, table: Table, key: str, what: str, scope: str, rows: Sequence[Row]
+) -> None:
+    query = select(table.c[key], table.c.plant).where(table.c.plant != scope)
+    if "state" in table.c:
+        query = query.where(table.c.state == ACTIVE)
+    others: dict[str, str] = {row[0]: row[1] for row in connection.execute(query)}
+    for row in rows:
+        if row[key] in others:
+            shown = row.get("id", row[key])
+            raise Conflict("registry.owned", what=what, name=shown, plant=others[row[key]])
+
+
+def _adopt(connection: Connection, scope: str, keys: Sequence[str]) -> None:
+    """Things another plant has retired may be declared here: they and their tags move over."""
+    query = select(schema.thing.c.key).where(
+        schema.thing.c.plant != scope, schema.thing.c.state == RETIRED
+    )
+    orphans = set(connection.execute(query).scalars()) & set(keys)
+    for key in orphans:
+        for table, column in ((schema.thing, "key"), (schema.tag, "thing")):
+            statement = update(table).where(table.c[column] == key).values(plant=scope)
+            connection.execute(statement)
+
+
+def _head(connection: Connection, scope: str, head: Row, now_ms: int) -> None:
+    table = schema.plant
+    row = head | {"imported_at_ms": now_ms}
+    if connection.execute(update(table).where(table.c.name == scope).values(row)).rowcount == 0:
+        connection.execute(insert(table).values(row | {"name": scope}))
+
+
+def _sync(
+    connection: Connection,
+    table: Table,
+    keys: tuple[str, ...],
+    scope: str,
+    wanted: Sequence[Row],
+    *,
+    fresh: Callable[[], Row] = dict,
+    touch: Row | None = None,
+    label: str = "",
+) -> Delta:
+    """Make the rows of plant ``scope`` equal to ``wanted``; returns the difference by name.
+
+    Tables with a ``state`` keep rows that are gone as retired. ``fresh`` gives the columns only
+    an insert needs, ``touch`` those every real change sets. A mere move in the file is written
+    but not reported.
+    """
+
+    def name_of(row: Row) -> str:
+        return str(row[label]) if label else "#".join(str(row[key]) for key in keys)
+
+    stored = _stored(connection, table, keys, scope)
+    new: list[Row] = []
+    rewritten: list[Row] = []
+    added: list[str] = []
+    changed: list[str] = []
+    for row in wanted:
+        old = stored.pop(tuple(row[key] for key in keys), None)
+        if old is None:
+            added.append(name_of(row))
+            new.append(row | fresh())
+            continue
+        different = {column for column, value in row.items() if old[column] != value}
+        if different - {"position"}:
+            returned = old.get("state") == RETIRED
+            (added if returned else changed).append(name_of(row))
+            rewritten.append(row | (touch or {}))
+        elif different:
+            rewritten.append(row)
+    gone = [row for row in stored.values() if row.get("state") != RETIRED]
+    if new:
+        connection.execute(insert(table), new)
+    _rewrite(connection, table, keys, rewritten)
+    _drop(connection, table, keys, gone, touch or {})
+    removed = tuple(name_of(row) for row in gone)
+    return Delta(added=tuple(added), changed=tuple(changed), removed=removed)
+
+
+def _stored(
+    connection: Connection, table: Table, keys: tuple[str, ...], scope: str
+) -> dict[tuple[Any, ...], Row]:
+    names = list(table.c.keys())
+    rows = connection.execute(select(table).where(table.c.plant == scope).order_by("position"))
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    return {tuple(row[key] for key in keys): row for row in found}
+
+
+def _drop(
+    connection: Connection,
+    table: Table,
+    keys: tuple[str, ...],
+    gone: Sequence[Row],
+    touch: Row,
+) -> None:
+    if not gone:
+        return
+    matches = [table.c[key] == bindparam(f"_{key}") for key in keys]
+    statement: Update | Delete
+    if "state" in table.c:
+        statement = update(table).where(*matches).values(state=RETIRED, **touch)
+    else:
+        statement = delete(table).where(*matches)
+    connection.execute(statement, [{f"_{key}": row[key] for key in keys} for row in gone])
+
+
+def _rewrite(
+    connection: Connection, table: Table, keys: tuple[str, ...], rows: Sequence[Row]
+) -> None:
+    # Executemany needs equal columns per call: rows with a touch stamp and rows without differ.
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(sorted(row)), []).append(row)
+    matches: list[ColumnElement[bool]] = [table.c[key] == bindparam(f"_{key}") for key in keys]
+    for columns, group in groups.items():
+        values: Row = {column: bindparam(f"v_{column}") for column in columns if column not in keys}
+        parameters = [
+            {f"_{c}" if c in keys else f"v_{c}": value for c, value in row.items()} for row in group
+        ]
+        connection.execute(update(table).where(*matches).values(values), parameters)
+
+
+def count(connection: Connection, name: str, step: int) -> int:
+    """Move a counter on and return its new value."""
+    table = schema.counter
+    query = select(table.c.value).where(table.c.name == name)
+    value = int(connection.execute(query).scalar_one()) + step
+    if step:
+        connection.execute(update(table).where(table.c.name == name).values(value=value))
+    return value
+
+
+class _Numbers:
+    """Gives tag numbers; a number given once is never given again."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._first = self._next = count(connection, "tag", 0)
+
+    def take(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    def save(self) -> None:
+        if self._next != self._first:
+            count(self._connection, "tag", self._next - self._first)
+
+
+def _remember(
+    connection: Connection,
+    summary: ImportSummary,
+    wanted: Mapping[str, Sequence[Row]],
+    actor: str,
+    now_ms: int,
+) -> None:
+    """Write what happened to types and things into the change history."""
+    declarations = {row["name"]: row["declaration"] for row in wanted["types"]}
+    declarations |= {row["id"]: row["declaration"] for row in wanted["things"]}
+    rows: list[Row] = [
+        {
+            "generation": summary.generation,
+            "at_ms": now_ms,
+            "actor": actor,
+            "plant": summary.plant,
+            "subject": subject,
+            "name": name,
+            "change": change,
+            "declaration": declarations.get(name, ""),
+        }
+        for subject, delta in (("type", summary.types), ("thing", summary.things))
+        for change in ("added", "changed", "removed")
+        for name in getattr(delta, change)
+    ]
+    if not rows:
+        return
+    first = count(connection, "change", len(rows)) - len(rows)
+    numbered = [row | {"number": first + at} for at, row in enumerate(rows)]
+    connection.execute(insert(schema.change), numbered)

@@ -1,0 +1,116 @@
+"""The first schema: plants, places, gateways, types, things, relations, devices, tags, changes."""
+
+STATEMENTS = (
+    """CREATE TABLE plant (
+        name TEXT PRIMARY KEY,
+        prefix TEXT NOT NULL,
+        en TEXT NOT NULL,
+        zh TEXT NOT NULL,
+        imported_at_ms BIGINT NOT NULL
+    )""",
+    """CREATE TABLE place (
+        path TEXT PRIMARY KEY,
+        plant TEXT NOT NULL,
+        level TEXT NOT NULL,
+        en TEXT NOT NULL,
+        zh TEXT NOT NULL,
+        position INTEGER NOT NULL
+    )""",
+    """CREATE TABLE gateway (
+        name TEXT PRIMARY KEY,
+        plant TEXT NOT NULL,
+        en TEXT NOT NULL,
+        zh TEXT NOT NULL,
+        place TEXT NOT NULL,
+        position INTEGER NOT NULL
+    )""",
+    """CREATE TABLE thing_type (
+        name TEXT PRIMARY KEY,
+        plant TEXT NOT NULL,
+        declaration TEXT NOT NULL,
+        position INTEGER NOT NULL
+    )""",
+    """CREATE TABLE thing (
+        key TEXT PRIMARY KEY,
+        id TEXT NOT NULL,
+        plant TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        type TEXT NOT NULL,
+        en TEXT NOT NULL,
+        zh TEXT NOT NULL,
+        place TEXT NOT NULL,
+        documentation TEXT NOT NULL,
+        simulated BOOLEAN NOT NULL,
+        state TEXT NOT NULL,
+        declaration TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        added_at_ms BIGINT NOT NULL,
+        changed_at_ms BIGINT NOT NULL
+    )""",
+    "CREATE INDEX thing_by_place ON thing (place)",
+    "CREATE INDEX thing_by_plant ON thing (plant)",
+    """CREATE TABLE relation (
+        source TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        target TEXT NOT NULL,
+        plant TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        PRIMARY KEY (source, kind, target)
+    )""",
+    "CREATE INDEX relation_by_target ON relation (target)",
+    """CREATE TABLE device (
+        gateway TEXT NOT NULL,
+        name TEXT NOT NULL,
+        plant TEXT NOT NULL,
+        thing TEXT NOT NULL,
+        driver TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        line TEXT NOT NULL,
+        start TEXT NOT NULL,
+        simulated BOOLEAN NOT NULL,
+        position INTEGER NOT NULL,
+        PRIMARY KEY (gateway, name)
+    )""",
+    """CREATE TABLE tag (
+        number BIGINT PRIMARY KEY,
+        thing TEXT NOT NULL,
+        name TEXT NOT NULL,
+        plant TEXT NOT NULL,
+        property TEXT NOT NULL,
+        en TEXT NOT NULL,
+        zh TEXT NOT NULL,
+        gateway TEXT NOT NULL,
+        device TEXT NOT NULL,
+        address TEXT NOT NULL,
+        type TEXT NOT NULL,
+        unit TEXT NOT NULL,
+        low DOUBLE PRECISION,
+        high DOUBLE PRECISION,
+        period_ms INTEGER NOT NULL,
+        raw_scale DOUBLE PRECISION NOT NULL,
+        raw_offset DOUBLE PRECISION NOT NULL,
+        deadband TEXT NOT NULL,
+        writable BOOLEAN NOT NULL,
+        exposed BOOLEAN NOT NULL,
+        state TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        UNIQUE (thing, name)
+    )""",
+    "CREATE INDEX tag_by_device ON tag (gateway, device)",
+    """CREATE TABLE registry_change (
+        number BIGINT PRIMARY KEY,
+        generation BIGINT NOT NULL,
+        at_ms BIGINT NOT NULL,
+        actor TEXT NOT NULL,
+        plant TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        name TEXT NOT NULL,
+        change TEXT NOT NULL,
+        declaration TEXT NOT NULL
+    )""",
+    "CREATE INDEX registry_change_by_name ON registry_change (name)",
+    "CREATE TABLE registry_counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
+    "INSERT INTO registry_counter VALUES ('generation', 0)",
+    "INSERT INTO registry_counter VALUES ('tag', 1)",
+    "INSERT INTO registry_counter VALUES ('change', 1)",
+)
