@@ -1,0 +1,104 @@
+"""Things without sockets: recipes, algorithms, documents, data sets, orders, lots and parts.
+
+They are why the plant's names cover physical and virtual things alike; a part answers with the
+mould, the shot's cell and the lot it came from.
+"""
+
+from collections.abc import Iterator
+
+from mingwu.kernel.plant import Kind
+from mingwu.lab.layout import Layout
+from mingwu.lab.plant.places import OFFICE
+from mingwu.lab.plant.things import DOCUMENTS, relation
+from mingwu.registry.model import RelationKind, ThingDef, TypeDef
+
+TYPES = (
+    TypeDef(name="Recipe", kind=Kind.PROCESS, zh="工艺", en="Process recipe"),
+    TypeDef(name="Algorithm", kind=Kind.ALGORITHM, zh="算法", en="Algorithm"),
+    TypeDef(name="Document", kind=Kind.DOCUMENT, zh="文档", en="Document"),
+    TypeDef(name="DataSet", kind=Kind.DATA, zh="数据集", en="Data set"),
+    TypeDef(name="Order", kind=Kind.ORDER, zh="生产订单", en="Production order"),
+    TypeDef(name="Lot", kind=Kind.LOT, zh="批次", en="Lot"),
+    TypeDef(name="Product", kind=Kind.PRODUCT, zh="产品", en="Product"),
+    TypeDef(name="Part", kind=Kind.PART, zh="零件", en="Part"),
+)
+
+_RECIPES = {
+    "PRC.DC-EAH3.r07": ("电驱壳体压铸工艺第7版", "Die-casting recipe EAH3, revision 7"),
+    "PRC.MC-EAH3.r03": ("电驱壳体加工工艺第3版", "Machining recipe EAH3, revision 3"),
+    "PRC.AS-EAH3.r02": ("电驱壳体装配工艺第2版", "Assembly recipe EAH3, revision 2"),
+}
+_PARTS = range(421, 427)
+
+
+def shared() -> Iterator[ThingDef]:
+    """What the whole plant has once."""
+    kinds = RelationKind
+    for name, (zh, en) in _RECIPES.items():
+        yield _virtual(name, "Recipe", zh, en, (kinds.MAKES, "PRD.EAH3"))
+    yield _virtual(
+        "ALG.xray.v12",
+        "Algorithm",
+        "X射线孔隙判定算法第12版",
+        "X-ray porosity grading, version 12",
+        (kinds.USES, "DAT.xray.2511"),
+    )
+    yield _virtual("DAT.xray.2511", "DataSet", "X射线标注图像集", "Labelled X-ray pictures")
+    yield _virtual("PRD.EAH3", "Product", "三合一电驱壳体EAH3", "E-axle housing EAH3")
+    yield _virtual(
+        "DOC.DC-EAH3.QP",
+        "Document",
+        "压铸质量控制计划",
+        "Die-casting control plan",
+        (kinds.DESCRIBES, "PRC.DC-EAH3.r07"),
+    )
+
+
+def made(layout: Layout) -> Iterator[ThingDef]:
+    """Running orders and lots of one replica, and castings already made there."""
+    kinds, number = RelationKind, layout.replica + 1
+    recipes = dict(zip(("DC", "MC", "AS"), _RECIPES, strict=True))
+    for line, recipe in recipes.items():
+        order, lot = f"ORD.{line}{number}.00001", f"LOT.{line}{number}.00001.1"
+        yield _virtual(
+            order,
+            "Order",
+            f"生产订单{line}{number}-00001",
+            f"Order {line}{number}-00001",
+            (kinds.MAKES, "PRD.EAH3"),
+            (kinds.USES, recipe),
+        )
+        yield _virtual(
+            lot,
+            "Lot",
+            f"批次{line}{number}-00001-1",
+            f"Lot {line}{number}-00001-1",
+            (kinds.BELONGS_TO, order),
+        )
+    cells = layout.cells()
+    for index, serial in enumerate(_PARTS):
+        cell = cells[index % len(cells)]
+        yield _virtual(
+            f"PRT.EAH3.250711.{layout.replica * 100 + serial:05d}",
+            "Part",
+            f"电驱壳体{serial:05d}",
+            f"E-axle housing {serial:05d}",
+            (kinds.MADE_BY, cell.suffix),
+            (kinds.MADE_FROM, f"MLD.M{layout.mould(cell):04d}"),
+            (kinds.BELONGS_TO, f"LOT.DC{number}.00001.1"),
+        )
+
+
+def _virtual(
+    name: str, kind: str, zh: str, en: str, *relations: tuple[RelationKind, str]
+) -> ThingDef:
+    return ThingDef(
+        id=name,
+        type=kind,
+        zh=zh,
+        en=en,
+        place=OFFICE,
+        simulated=True,
+        documentation=f"{DOCUMENTS}/{name}",
+        relation=tuple(relation(how, target) for how, target in relations),
+    )
