@@ -101,7 +101,7 @@ def sync_cards(
     """Make the store answer for exactly these things; other records are left alone.
 
     ``base_url`` is where the console answers; ``now`` (seconds) stamps the values, default the
-    clock. Unchanged cards cost a hash, so this may run at every start and after every registry change.
+    clock. Unchanged cards cost a hash, so this may run at every start and every registry change.
     """
     stamp = int(time.time()) if now is None else now
     known = store.cards()
