@@ -69,7 +69,7 @@ async def overview(call: Call) -> OverviewReply:
         name_zh=index.state.name_zh,
         kinds=dict(Counter(str(row.kind) for row in index.things.values())),
         tags=index.plant_counts(services.live, now_ns),
-        simulated=any(row.simulated for row in index.things.values()),
+        simulated=index.simulated,
         machines=machines,
     )
 

@@ -64,6 +64,7 @@ class PlantIndex:
             for key, row in self.things.items()
         }
         self._orders: dict[str, npt.NDArray[np.intp]] = {}
+        self.simulated = any(row.simulated for row in state.things)
 
     def _text(self, row: TagRow) -> str:
         thing = self.things.get(fold(row.thing))

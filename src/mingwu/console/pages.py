@@ -1,0 +1,130 @@
+"""The pages: what each shows, for whom, under which address.
+
+A page builds its frame and names its islands; no rows travel in a page and no page has timers on
+the server (``facts/platform.md`` §3: page building blocks the loop that feeds all screens).
+"""
+
+from collections.abc import Callable
+from html import escape
+from urllib.parse import quote
+
+from fastapi.responses import RedirectResponse
+from nicegui import ui
+from nicegui.context import context
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mingwu.api.door import language_of, principal_of
+from mingwu.api.ports import Principal
+from mingwu.api.services import Services
+from mingwu.console import texts
+from mingwu.console.islands import Island
+from mingwu.console.qr import qr_svg
+from mingwu.console.shell import Frame, brand, head, shell
+from mingwu.kernel.errors import NotFound
+
+Build = Callable[[Frame, Request], None]
+
+
+class Pages:
+    """Registers the pages on NiceGUI's application; one instance per process."""
+
+    def __init__(self, services: Services, public_url: str) -> None:
+        self._services = services
+        self._public_url = public_url.rstrip("/")
+
+    def register(self) -> None:
+        """Put every page under its address; the last one takes what nobody else has."""
+        self._page("/", "overview.title", _island("overview"), simulated=True)
+        self._page("/tags", "tags.title", _island("tags"), simulated=True)
+        self._page("/gateways", "gateways.title", _island("gateways"), simulated=True)
+        self._page("/history", "history.title", _island("history"), simulated=True)
+        self._page("/resolve", "resolve.title", _island("resolve"), simulated=True)
+        ui.page("/login")(self._login)
+        ui.page("/thing/{identifier:path}")(self._thing)
+        ui.page("/{rest:path}")(self._missing)
+
+    # ------------------------------------------------------------ the door
+    def _who(self, request: Request) -> Principal | None:
+        return principal_of(request, self._services.people)
+
+    def _to_login(self, request: Request) -> Response:
+        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/login?next={quote(wanted, safe='')}", status_code=303)
+
+    async def _frame(
+        self, request: Request, principal: Principal, path: str, title: str, *, simulated: bool
+    ) -> Frame:
+        lang = language_of(request, principal)
+        index = await self._services.index.get()
+        state = index.state
+        return Frame(
+            lang=lang,
+            principal=principal,
+            path=path,
+            title=texts.table(lang).get(title, title),
+            plant=(state.name_zh if lang == "zh" else state.name_en) or state.name_en,
+            simulated=simulated and index.simulated,
+        )
+
+    def _page(self, path: str, title: str, build: Build, *, simulated: bool) -> None:
+        async def page(request: Request) -> Response | None:
+            principal = self._who(request)
+            if principal is None:
+                return self._to_login(request)
+            frame = await self._frame(request, principal, path, title, simulated=simulated)
+            with shell(frame):
+                build(frame, request)
+            return None
+
+        ui.page(path)(page)
+
+    # ------------------------------------------------------------ pages of their own
+    async def _login(self, request: Request) -> Response | None:
+        if self._who(request) is not None:
+            return RedirectResponse("/", status_code=303)
+        lang = language_of(request, None)
+        words = texts.table(lang)
+        head(Frame(lang=lang, principal=None, path="/login", title=words["login.title"]))
+        html = (
+            f'<section class="mw-login-lead">{brand()}<h1>{escape(words["product"])}</h1>'
+            f"<p>{escape(words['login.lead'])}</p></section>"
+        )
+        with ui.element("main").classes("mw-login"):
+            ui.html(html, sanitize=False)
+            Island("login")
+        return None
+
+    async def _thing(self, request: Request, identifier: str) -> Response | None:
+        principal = self._who(request)
+        if principal is None:
+            return self._to_login(request)
+        index = await self._services.index.get()
+        try:
+            row = index.thing(identifier)
+        except NotFound:
+            return await self._missing(request)
+        lang = language_of(request, principal)
+        title = (row.name_zh if lang == "zh" else row.name_en) or row.name_en or row.id
+        frame = await self._frame(request, principal, "/thing", title, simulated=row.simulated)
+        code = f"{self._public_url}/thing/{row.id}" if self._public_url else row.id
+        with shell(frame):
+            Island("thing", id=row.id, qr=qr_svg(code, frame.words["thing.qr"]))
+        return None
+
+    async def _missing(self, request: Request) -> Response | None:
+        principal = self._who(request)
+        if principal is None:
+            return self._to_login(request)
+        frame = await self._frame(request, principal, "", "thing.missing", simulated=False)
+        context.client.status_code = 404
+        with shell(frame):
+            Island("missing", path=request.url.path)
+        return None
+
+
+def _island(module: str) -> Build:
+    def build(_: Frame, request: Request) -> None:
+        Island(module, query=dict(request.query_params))
+
+    return build

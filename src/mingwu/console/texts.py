@@ -1,0 +1,412 @@
+"""All words of the console, zh and en, by key. Terms are those of the house glossary.
+
+Pages and islands share the table: the page's head carries it in one language.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+# Each key has its English and its Chinese words, in this order.
+_TEXTS: dict[str, tuple[str, str]] = {
+    # shell
+    "product": ("Mingwu", "名物"),
+    "tagline": ("The name and the thing", "名实相符，物物可解"),
+    "nav.watch": ("Monitoring", "监控中心"),
+    "nav.overview": ("Overview", "综合总览"),
+    "nav.tags": ("Tags", "点位监视"),
+    "nav.history": ("History explorer", "历史趋势"),
+    "nav.access": ("Device access", "设备接入"),
+    "nav.gateways": ("Edge gateways", "边缘网关"),
+    "nav.names": ("Identifiers", "标识管理"),
+    "nav.resolve": ("Resolution", "标识解析"),
+    "skip": ("Skip to the content", "跳到正文"),
+    "menu": ("Menu", "菜单"),
+    "search": ("Search machines, tags, names", "搜索设备、点位、标识"),
+    "search.short": ("Search", "搜索"),
+    "search.none": ("Nothing is called that", "没有匹配的对象"),
+    "search.tags": ("Tags with “{q}”", "含“{q}”的点位"),
+    "theme": ("Light or dark", "切换明暗"),
+    "language": ("中文", "English"),
+    "language.label": ("切换为中文", "Switch to English"),
+    "logout": ("Log out", "退出登录"),
+    "role.viewer": ("Viewer", "访客"),
+    "role.operator": ("Operator", "操作员"),
+    "role.engineer": ("Engineer", "工程师"),
+    "role.admin": ("Administrator", "管理员"),
+    "live.on": ("Live", "实时"),
+    "live.off": ("Connection lost, retrying", "连接中断，正在重连"),
+    "live.wait": ("Connecting", "正在连接"),
+    "simulated": ("Simulated", "仿真数据"),
+    "simulated.title": (
+        (
+            "This data comes from a simulated device. The mark is set by the driver and stays with "
+            "every value."
+        ),
+        "数据来自仿真设备。该标记由驱动置位，随每个数值保留。",
+    ),
+    "loading": ("Loading", "正在加载"),
+    "retry": ("Try again", "重试"),
+    "copy": ("Copy", "复制"),
+    "copied": ("Copied", "已复制"),
+    "all": ("All", "全部"),
+    "none": ("None", "无"),
+    "error.title": ("This did not work", "操作未成功"),
+    "error.network": ("The server does not answer.", "服务器无响应。"),
+    "error.network.next": (
+        "Check the connection; the page tries again by itself.",
+        "请检查网络；页面会自动重试。",
+    ),
+    # login
+    "login.title": ("Log in", "登录"),
+    "login.account": ("Account", "账号"),
+    "login.password": ("Password", "密码"),
+    "login.submit": ("Log in", "登录"),
+    "login.busy": ("Checking…", "正在验证…"),
+    "login.hint": (
+        (
+            "First start? The password of “admin” was printed by the node and is kept in its data "
+            "directory."
+        ),
+        "首次启动？“admin” 的初始密码已由节点打印，并保存在其数据目录中。",
+    ),
+    "login.lead": (
+        "Every thing in the plant has a name; every name resolves to living, verifiable data.",
+        "厂中万物皆有其名；每个名字都能解析到鲜活、可验证的数据。",
+    ),
+    # states
+    "state.good": ("Good", "正常"),
+    "state.uncertain": ("Uncertain", "可疑"),
+    "state.bad": ("Bad", "坏值"),
+    "state.stale": ("Stale", "陈旧"),
+    "state.never": ("No data yet", "尚无数据"),
+    "reason.none": ("", ""),
+    "reason.not_connected": ("not connected", "未连接"),
+    "reason.device_failure": ("device failure", "设备故障"),
+    "reason.timeout": ("timeout", "超时"),
+    "reason.malformed": ("malformed reply", "报文异常"),
+    "reason.out_of_range": ("out of range", "超量程"),
+    "reason.not_a_number": ("not a number", "非数值"),
+    "reason.bad_address": ("bad address", "地址错误"),
+    "reason.access_denied": ("access denied", "无权限"),
+    "reason.out_of_service": ("out of service", "停用"),
+    "reason.last_known": ("last known value", "最后已知值"),
+    "reason.time_suspect": ("time suspect", "时间可疑"),
+    "reason.server_status": ("server status", "服务器状态"),
+    "reason.initialising": ("initialising", "初始化中"),
+    "reason.substituted": ("substituted", "替代值"),
+    "reason.busy": ("busy", "忙"),
+    "reason.conversion": ("conversion", "转换错误"),
+    "run.running": ("Running", "运行"),
+    "run.idle": ("Idle", "待机"),
+    "run.setup": ("Set-up", "调整"),
+    "run.stopped": ("Stopped", "停机"),
+    "run.fault": ("Fault", "故障"),
+    "run.offline": ("Offline", "离线"),
+    "run.online": ("Online", "在线"),
+    "run.unknown": ("Unknown", "未知"),
+    # overview
+    "overview.title": ("Overview", "综合总览"),
+    "overview.machines": ("Machines", "设备"),
+    "overview.machines.sub": ("{running} running", "{running} 台运行"),
+    "overview.named": ("Named things", "已标识对象"),
+    "overview.named.sub": ("{kinds} kinds", "{kinds} 类"),
+    "overview.tags": ("Tags", "点位"),
+    "overview.tags.sub": ("{good} good", "{good} 正常"),
+    "overview.attention": ("Need attention", "需要关注"),
+    "overview.attention.sub": (
+        "bad {bad} · stale {stale} · uncertain {uncertain}",
+        "坏值 {bad} · 陈旧 {stale} · 可疑 {uncertain}",
+    ),
+    "overview.rate": ("Points per second", "每秒点数"),
+    "overview.rate.sub": ("reported by {n} gateway(s)", "{n} 个网关上报"),
+    "overview.rate.none": ("no gateway heard", "未收到网关状态"),
+    "overview.hierarchy": ("Hierarchy", "工厂层级"),
+    "overview.alarms": ("Alarms", "告警"),
+    "overview.alarms.empty": ("No alarm rules yet", "尚未配置告警规则"),
+    "overview.alarms.why": (
+        (
+            "Alarms with the ISA-18.2 life cycle come with the alarm centre. Until then, bad "
+            "and stale tags are counted above and listed in the tag table."
+        ),
+        "符合 ISA-18.2 生命周期的告警将随告警中心提供。目前坏值与陈旧点位见上方统计和点位表。",
+    ),
+    "overview.alarms.link": ("Tags that need attention", "查看需要关注的点位"),
+    "overview.parts": ("Platform", "平台部件"),
+    "overview.parts.empty": (
+        (
+            "No part of the platform reported its status yet. Parts speak once a second; if this "
+            "stays empty, the bus is not reachable."
+        ),
+        "尚未收到任何部件的状态。各部件每秒上报一次；若一直为空，说明总线不可达。",
+    ),
+    "overview.empty": ("No machines here", "此处没有设备"),
+    "overview.empty.why": (
+        "Import a plant file, or choose another place of the hierarchy.",
+        "请导入工厂文件，或选择其他层级。",
+    ),
+    "part.gateway": ("Edge gateway", "边缘网关"),
+    "part.writer": ("History writer", "历史写入"),
+    "part.historian": ("Historian", "历史库"),
+    "part.resolver": ("Resolver", "解析服务"),
+    "part.console": ("Console", "控制台"),
+    "part.api": ("API", "接口服务"),
+    "part.lab": ("Simulated plant", "仿真工厂"),
+    "part.bus": ("Bus", "消息总线"),
+    "part.lost": ("silent for {age}", "已静默 {age}"),
+    "part.ok": ("reporting", "正常上报"),
+    # levels and kinds
+    "kind.machine": ("Machine", "设备"),
+    "kind.product": ("Product", "产品"),
+    "kind.part": ("Part", "零部件"),
+    "kind.process": ("Process", "工艺"),
+    "kind.algorithm": ("Algorithm", "算法"),
+    "kind.data": ("Data", "数据"),
+    "kind.order": ("Order", "订单"),
+    "kind.lot": ("Lot", "批次"),
+    "kind.permit": ("Work permit", "作业票"),
+    "kind.document": ("Document", "文档"),
+    "kind.slice": ("Network slice", "网络切片"),
+    "level.enterprise": ("Enterprise", "企业"),
+    "level.site": ("Site", "厂区"),
+    "level.area": ("Area", "区域"),
+    "level.process_cell": ("Process cell", "过程单元"),
+    "level.unit": ("Unit", "单元"),
+    "level.production_line": ("Production line", "产线"),
+    "level.work_cell": ("Work cell", "工位"),
+    "level.production_unit": ("Production unit", "生产单元"),
+    "level.storage_zone": ("Storage zone", "仓储区"),
+    "level.storage_unit": ("Storage unit", "库位"),
+    "level.work_center": ("Work centre", "工作中心"),
+    "level.work_unit": ("Work unit", "工作单元"),
+    "level.equipment_module": ("Equipment module", "设备模块"),
+    "level.control_module": ("Control module", "控制模块"),
+    "level.other": ("Other", "其他"),
+    # relations: the subject is … target / the target is …
+    "rel.part_of": ("Part of", "隶属于"),
+    "rel.part_of.inverse": ("Has part", "包含"),
+    "rel.mounted_on": ("Mounted on", "安装于"),
+    "rel.mounted_on.inverse": ("Carries", "装有"),
+    "rel.meters": ("Meters", "计量"),
+    "rel.meters.inverse": ("Metered by", "计量表"),
+    "rel.feeds": ("Feeds", "供给"),
+    "rel.feeds.inverse": ("Fed by", "来自"),
+    "rel.makes": ("Makes", "生产"),
+    "rel.makes.inverse": ("Made at", "生产于"),
+    "rel.made_by": ("Made by", "由其生产"),
+    "rel.made_by.inverse": ("Made", "产出"),
+    "rel.made_from": ("Made from", "原料为"),
+    "rel.made_from.inverse": ("Used in", "用于"),
+    "rel.belongs_to": ("Belongs to", "属于"),
+    "rel.belongs_to.inverse": ("Owns", "拥有"),
+    "rel.inspects": ("Inspects", "检测"),
+    "rel.inspects.inverse": ("Inspected by", "检测者"),
+    "rel.controls": ("Controls", "控制"),
+    "rel.controls.inverse": ("Controlled by", "受控于"),
+    "rel.uses": ("Uses", "使用"),
+    "rel.uses.inverse": ("Used by", "被使用"),
+    "rel.describes": ("Describes", "描述"),
+    "rel.describes.inverse": ("Described by", "描述文件"),
+    "rel.follows": ("Follows", "遵循"),
+    "rel.follows.inverse": ("Followed by", "被遵循"),
+    # thing
+    "thing.name": ("Identifier", "标识"),
+    "thing.qr": ("QR code of the identifier", "标识二维码"),
+    "thing.qr.hint": ("The code is the identifier.", "二维码即标识。"),
+    "thing.command": ("Resolve it anywhere", "随处解析"),
+    "thing.td": ("Thing Description (JSON)", "物模型描述（JSON）"),
+    "thing.record": ("Open its record", "查看标识记录"),
+    "thing.documentation": ("Documentation", "技术文档"),
+    "thing.facts": ("Facts", "基本信息"),
+    "thing.kind": ("Kind", "对象类别"),
+    "thing.type": ("Type", "产品类型"),
+    "thing.place": ("Place", "所在位置"),
+    "thing.gateway": ("Gateway · device", "网关 · 设备"),
+    "thing.relations": ("Relations", "标识关联"),
+    "thing.relations.empty": (
+        "No relations are registered. Relations are declared in the plant file.",
+        "尚未登记关联关系。关联在工厂文件中声明。",
+    ),
+    "thing.tags": ("Tags", "点位"),
+    "thing.tags.empty": ("This thing has no tags", "该对象没有点位"),
+    "thing.tags.why": (
+        "It has a name and a record, but no device reports values for it.",
+        "它有标识和记录，但没有设备为其上报数值。",
+    ),
+    "thing.missing": ("No such thing", "对象不存在"),
+    # trend
+    "trend": ("Trend", "趋势"),
+    "trend.hint": (
+        "Wheel or pinch to zoom, drag to move, double-click for live",
+        "滚轮缩放，拖动平移，双击回到实时",
+    ),
+    "trend.live": ("Live", "实时"),
+    "trend.in": ("Zoom in", "放大"),
+    "trend.out": ("Zoom out", "缩小"),
+    "trend.back": ("Earlier", "向前"),
+    "trend.forward": ("Later", "向后"),
+    "trend.empty": ("No points in this window", "该时间段内没有数据"),
+    "trend.empty.why": (
+        "The tag may not have reported then, or history starts later.",
+        "点位当时可能未上报，或历史数据起始较晚。",
+    ),
+    "trend.pick": ("Choose tags to draw", "请选择要绘制的点位"),
+    "trend.lineage": (
+        "{count} points → {kept} drawn · {method} · {source}",
+        "{count} 点 → 绘制 {kept} 点 · {method} · {source}",
+    ),
+    "trend.raw": ("raw points", "原始数据"),
+    "trend.minute": ("1-minute rollup", "1 分钟汇总"),
+    "trend.mixed": ("several sources", "多种来源"),
+    "window.10m": ("10 min", "10 分钟"),
+    "window.1h": ("1 h", "1 小时"),
+    "window.8h": ("8 h", "8 小时"),
+    "window.24h": ("24 h", "24 小时"),
+    "window.7d": ("7 d", "7 天"),
+    "method.minmax": ("Min–max", "极值包络"),
+    "method.avg": ("Average", "平均"),
+    "method.lttb": ("LTTB", "LTTB"),
+    # tags
+    "tags.title": ("Tags", "点位监视"),
+    "tags.lead": (
+        "{total} tags match; only the visible rows are live.",
+        "匹配 {total} 个点位；仅可见行实时刷新。",
+    ),
+    "tags.filter": ("Filter by machine, tag or place", "按设备、点位或位置筛选"),
+    "tags.place": ("Place", "位置"),
+    "tags.state": ("State", "状态"),
+    "tags.tag": ("Tag", "点位"),
+    "tags.thing": ("Thing", "对象"),
+    "tags.value": ("Value", "数值"),
+    "tags.quality": ("Quality", "质量"),
+    "tags.age": ("Age", "数据时效"),
+    "tags.period": ("Period", "采集周期"),
+    "tags.page": ("{from}–{to} of {total}", "第 {from}–{to} 条，共 {total} 条"),
+    "tags.prev": ("Previous page", "上一页"),
+    "tags.next": ("Next page", "下一页"),
+    "tags.sort": ("Sort by {column}", "按{column}排序"),
+    "tags.empty": ("No tag matches", "没有匹配的点位"),
+    "tags.empty.why": (
+        "Take a word away from the filter, or choose another state.",
+        "请减少筛选词，或选择其他状态。",
+    ),
+    "tags.clear": ("Clear the filter", "清除筛选"),
+    "tags.trend": ("Trend", "趋势"),
+    # gateways
+    "gateways.title": ("Edge gateways", "边缘网关"),
+    "gateways.empty": ("No gateway was heard yet", "尚未收到网关状态"),
+    "gateways.empty.why": (
+        (
+            "A gateway reports once a second on the bus. Check that one is running and that its "
+            "bus address and password are right."
+        ),
+        "网关每秒在总线上报一次状态。请确认网关已启动，且总线地址与口令正确。",
+    ),
+    "gateways.devices": ("Devices", "设备"),
+    "gateways.device": ("Device", "设备"),
+    "gateways.driver": ("Driver", "驱动"),
+    "gateways.state": ("State", "状态"),
+    "gateways.read": ("Read/s", "采集/秒"),
+    "gateways.reported": ("Reported/s", "上报/秒"),
+    "gateways.overruns": ("Overruns", "超时周期"),
+    "gateways.latency": ("Read p50 / p99", "读取 p50 / p99"),
+    "gateways.error": ("Last fault", "最近故障"),
+    "gateways.buffer": ("Buffer depth", "缓存深度"),
+    "gateways.buffer.sub": ("{batches} batches · {bytes}", "{batches} 批 · {bytes}"),
+    "gateways.dropped": ("Dropped", "丢弃"),
+    "gateways.dropped.sub": ("since the start", "启动以来"),
+    "gateways.log": ("Log", "日志"),
+    "gateways.log.empty": (
+        "Nothing noteworthy happened. A gateway is quiet in normal work.",
+        "没有需要注意的事件。网关在正常工作时保持安静。",
+    ),
+    "gateways.lost": ("Silent for {age}", "已静默 {age}"),
+    "gateways.uptime": ("up {age}", "已运行 {age}"),
+    "gateways.tags": ("Tags", "点位"),
+    "gateways.online": ("{n} of {total} devices online", "{total} 台设备中 {n} 台在线"),
+    "dev.online": ("Online", "在线"),
+    "dev.connecting": ("Connecting", "连接中"),
+    "dev.lost": ("Lost", "失联"),
+    "dev.idle": ("Idle", "未启动"),
+    "dev.stopped": ("Stopped", "已停止"),
+    "dev.failed": ("Failed", "失败"),
+    # history
+    "history.title": ("History explorer", "历史趋势"),
+    "history.lead": (
+        "Any tags, any window: drawn at the width of your screen, exported in full.",
+        "任意点位、任意时间段：按屏幕宽度绘制，按原始数据导出。",
+    ),
+    "history.add": ("Add a tag", "添加点位"),
+    "history.remove": ("Remove", "移除"),
+    "history.from": ("From", "起"),
+    "history.to": ("To", "止"),
+    "history.apply": ("Show", "查询"),
+    "history.method": ("Thinning", "抽稀方式"),
+    "history.export": ("Export CSV", "导出 CSV"),
+    "history.empty": ("Choose a tag to begin", "选择点位后开始"),
+    "history.empty.why": (
+        "Type a machine or tag name above. Up to eight tags are drawn together.",
+        "在上方输入设备或点位名称。最多同时绘制 8 个点位。",
+    ),
+    "history.completeness": ("Completeness", "数据完整率"),
+    "history.completeness.why": (
+        "received ÷ expected from the tag's own schedule",
+        "实收 ÷ 按点位自身周期的应收",
+    ),
+    "history.received": ("Received", "实收"),
+    "history.expected": ("Expected", "应收"),
+    "history.gap": ("Longest gap", "最长间断"),
+    # resolve
+    "resolve.title": ("Identifier resolution", "标识解析"),
+    "resolve.lead": (
+        "Type any identifier and see the record it resolves to, with live values.",
+        "输入任意标识，查看其解析记录与实时数值。",
+    ),
+    "resolve.name": ("Identifier", "标识"),
+    "resolve.submit": ("Resolve", "解析"),
+    "resolve.index": ("Index", "索引"),
+    "resolve.type": ("Type", "类型"),
+    "resolve.data": ("Data", "数据"),
+    "resolve.ttl": ("TTL", "缓存时间"),
+    "resolve.empty": ("Every name resolves to living data", "每个名字都能解析到鲜活的数据"),
+    "resolve.empty.why": (
+        "Try one of these, or scan the QR code on a machine.",
+        "可尝试以下标识，或扫描设备上的二维码。",
+    ),
+    "resolve.unknown": ("{name} is not registered", "{name} 未注册"),
+    "resolve.unknown.why": (
+        "Check the spelling. The prefix may be served by another node.",
+        "请核对拼写。该前缀可能由其他节点解析。",
+    ),
+    "resolve.took": ("answered in {ms} ms", "解析耗时 {ms} ms"),
+    "resolve.live": ("Live values", "实时数值"),
+    "resolve.record": ("Record", "标识记录"),
+    "resolve.open": ("Open the thing", "打开对象页面"),
+    "resolve.command": ("On the command line", "命令行"),
+    # ages
+    "age.now": ("now", "刚刚"),
+    "age.s": ("{n} s", "{n} 秒"),
+    "age.m": ("{n} min", "{n} 分"),
+    "age.h": ("{n} h", "{n} 小时"),
+    "age.d": ("{n} d", "{n} 天"),
+}
+
+
+def languages() -> tuple[str, str]:
+    """The languages of the console."""
+    return ("en", "zh")
+
+
+def table(lang: str) -> Mapping[str, str]:
+    """All texts in one language."""
+    return _TABLES.get(lang, _TABLES["en"])
+
+
+def keys() -> Mapping[str, tuple[str, str]]:
+    """Every key with its (en, zh) pair, for tests and for translators."""
+    return MappingProxyType(_TEXTS)
+
+
+_TABLES: dict[str, Mapping[str, str]] = {
+    "en": MappingProxyType({key: pair[0] for key, pair in _TEXTS.items()}),
+    "zh": MappingProxyType({key: pair[1] for key, pair in _TEXTS.items()}),
+}
