@@ -10,6 +10,7 @@ and readers need no pyarrow (35 MiB). The historian takes both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from mingwu.history import errors as _errors  # noqa: F401 — registers the texts
 from mingwu.kernel.errors import PeerError
 
+T = TypeVar("T", bound=np.generic)
 Array = npt.NDArray[np.generic]
 Column = Array | list[str]
 
@@ -38,7 +40,12 @@ _VARINT_MOST = 10
 _MORE = 0x80
 
 
+_SIMPLE = "SimpleAggregateFunction("
+
+
 def _dtype(kind: str) -> str:
+    if kind.startswith(_SIMPLE):  # stored and sent as the plain type, its last argument
+        kind = kind.removeprefix(_SIMPLE).partition(", ")[2].removesuffix(")")
     if kind.startswith("DateTime64("):
         return "<i8"
     dtype = _DTYPES.get(kind) or _DTYPES.get(kind.partition("(")[0])
@@ -155,7 +162,7 @@ def decode(data: bytes) -> dict[str, Column]:
     return joined
 
 
-def numbers(columns: Mapping[str, Column], name: str, dtype: npt.DTypeLike) -> Array:
+def numbers(columns: Mapping[str, Column], name: str, dtype: type[T]) -> npt.NDArray[T]:
     """A number column of an answer as ``dtype``; empty if the answer was empty."""
     values = columns.get(name)
     if values is None:
