@@ -41,4 +41,4 @@ def read_admin(data: bytes) -> Admin:
 
 def rights_text(rights: int) -> str:
     """The JSON form: twelve binary digits, highest right first."""
-    return format(rights & ALL_RIGHTS, f"0{RIGHTS_BITS}b")
+    return format(rights & 0xFFF, f"0{RIGHTS_BITS}b")

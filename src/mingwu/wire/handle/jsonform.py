@@ -10,6 +10,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from mingwu.wire.handle import admin, keys, site
@@ -30,6 +31,7 @@ _TRANSPORTS = {0: "UDP", 1: "TCP", 2: "HTTP", 3: "HTTPS"}
 _KEPT_CONTROLS = str.maketrans("", "", "\t\n\r")
 
 
+@lru_cache(4096)
 def iso_time(seconds: int) -> str:
     """Seconds since the epoch as ISO 8601 UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

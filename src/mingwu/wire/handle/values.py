@@ -21,7 +21,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mingwu.wire.handle.codes import DEFAULT_PERMISSIONS, MAX_VALUES, Permission
+from mingwu.wire.handle.codes import DEFAULT_PERMISSIONS, MAX_VALUES, PUBLIC_READ
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.primitives import Reader, block, text, u32
 
@@ -29,6 +29,7 @@ DEFAULT_TTL_S = 86_400
 MAX_INDEX = 2**31 - 1
 _FIXED = struct.Struct(">IIBIB")
 _LEAST_BYTES = _FIXED.size + 12
+_NO_REFERENCES = bytes(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class HandleValue:
     @property
     def is_public(self) -> bool:
         """Whether anybody may read it."""
-        return bool(self.permissions & Permission.PUBLIC_READ)
+        return self.permissions & PUBLIC_READ != 0
 
     def text(self) -> str:
         """The data as text; bytes that are no UTF-8 show as replacement characters."""
@@ -81,11 +82,12 @@ def encode_value(value: HandleValue) -> bytes:
     fixed = _FIXED.pack(
         value.index & 0xFFFF_FFFF,
         value.timestamp & 0xFFFF_FFFF,
-        int(value.ttl_absolute),
+        value.ttl_absolute,
         value.ttl & 0xFFFF_FFFF,
         value.permissions & 0x0F,
     )
-    return b"".join((fixed, text(value.type), block(value.data), references(value.references)))
+    vouchers = references(value.references) if value.references else _NO_REFERENCES
+    return b"".join((fixed, text(value.type), block(value.data), vouchers))
 
 
 def read_value(reader: Reader) -> HandleValue:
