@@ -76,7 +76,7 @@ class OpcuaDriver:
         if self._publishing is None:
             raise self._not_open()
         watch = Watch(session, self._publishing, plan, sink, simulated=self._simulated)
-        self._watches.append(watch)
+        self._watches = [*(other for other in self._watches if not other.over), watch]
         await watch.start()
         return watch
 

@@ -27,8 +27,10 @@ from mingwu.field.opcua.settings import OpcuaSettings, Policy, Protection
 from mingwu.kernel.errors import Unavailable
 
 _log = logging.getLogger(__name__)
-# asyncua tells every service call at INFO and every closed socket at WARNING; we log our own.
-logging.getLogger("asyncua.client").setLevel(logging.CRITICAL)
+# asyncua logs every lost server several times and at each attempt, up to CRITICAL, and our
+# certificate at each connect; every such fault leaves this module as an error with a code.
+logging.getLogger("asyncua.client").setLevel(logging.CRITICAL + 1)
+logging.getLogger("asyncua.crypto").setLevel(logging.ERROR)
 
 _DEFAULT_URI = "urn:mingwu:gateway"
 _MODES = {
@@ -41,7 +43,7 @@ _POLICIES: dict[Policy, Any] = {
     Policy.AES256: security_policies.SecurityPolicyAes256Sha256RsaPss,
 }
 _TRANSPORT_ERRORS = (OSError, TimeoutError, UaError)
-_REFUSALS = ("Security", "Certificate", "Identity", "UserAccess", "UserSignature", "TooManySession")
+_REFUSALS = ("security", "certificate", "identity", "useraccess", "usersignature", "endpoints")
 
 
 class Session:
@@ -103,7 +105,7 @@ class Session:
             name: value.Value.Value if value.Value is not None else None
             for name, value in zip(asked, found, strict=True)
         }
-        limits = {name: int(said[name] or 0) for name in ("read", "write", "items")}
+        limits = {name: _limit(said[name]) for name in ("read", "write", "items")}
         self.namespaces = tuple(str(uri) for uri in said["namespaces"] or ())
         self.profile = choose(self.settings.profile, f"{said['maker']} {said['product']}")
         profile = self.profile
@@ -250,9 +252,14 @@ async def _uri_of(certificate: str) -> str:
     return next(iter(names.value.get_values_for_type(x509.UniformResourceIdentifier)), "")
 
 
+def _limit(said: object) -> int:
+    """An operation limit as a server states it; 0 (no limit) when it does not."""
+    return said if isinstance(said, int) else 0
+
+
 def _refusal(settings: OpcuaSettings, error: Exception) -> Unavailable:
     words = _words(error)
-    refused = any(part in words for part in _REFUSALS) or "No matching endpoints" in words
+    refused = any(part in words.lower() for part in _REFUSALS)
     code = "opcua.refused" if refused else "opcua.unreachable"
     return Unavailable(code, endpoint=settings.endpoint, fault=words)
 

@@ -81,6 +81,11 @@ class Watch:
                 Unavailable("opcua.lost", endpoint=settings.endpoint, fault=str(error))
             ) from error
 
+    @property
+    def over(self) -> bool:
+        """Closed or lost."""
+        return self._over.is_set()
+
     async def wait(self) -> None:
         """Until closed; raises Unavailable when the session is lost."""
         await self._over.wait()
