@@ -187,3 +187,8 @@ class Projection:
     def sync(self) -> None:
         """Force everything to the disk (for projections that are not ``durable``)."""
         self.env.sync(True)
+
+    def copy(self, directory: Path) -> None:
+        """Write a compact copy that can be opened as a projection; readers and writers go on."""
+        directory.mkdir(parents=True, mode=0o700)
+        self.env.copy(str(directory), compact=True)
