@@ -1,0 +1,1 @@
+"""Numbered migrations of accounts, sessions and the journal; released ones never change."""
