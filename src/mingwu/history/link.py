@@ -24,7 +24,7 @@ _RETRY_S = 0.1
 class _Client(Protocol):
     """The part of clickhouse_connect's AsyncClient that is used here."""
 
-    database: str
+    database: str | None
 
     async def raw_query(self, query: str, *, settings: Any, fmt: str | None) -> bytes: ...
     async def raw_insert(

@@ -92,12 +92,10 @@ class WriterSettings(Settings, frozen=True):
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "writer"
     # Durable consumer of the telemetry stream.
     consumer: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "history"
-    # An insert starts when so many points have gathered ...
-    block_rows: Annotated[int, Meta(ge=1, le=1_000_000)] = 100_000
+    # An insert starts when so many points have gathered; bounds the memory of the writer ...
+    block_rows: Annotated[int, Meta(ge=1, le=500_000)] = 100_000
     # ... or when the oldest of them has waited so long, seconds.
     block_wait_s: Annotated[float, Meta(gt=0, le=60)] = 1.0
-    # Most points of one insert; bounds the memory of the writer.
-    max_block_rows: Annotated[int, Meta(ge=1000, le=1_000_000)] = 300_000
     # Bytes asked of the bus at a time; a fetch is bounded by bytes, never by count alone.
     fetch_bytes: Annotated[int, Meta(ge=65_536, le=48 * MIB)] = 8 * MIB
     # First pause after a failed insert, seconds; doubles up to the next setting.
