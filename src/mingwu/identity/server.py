@@ -12,9 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from mingwu.identity.administration import Administration, Journal
 from mingwu.identity.cards import prefix_admin
+from mingwu.identity.gate import Gate
 from mingwu.identity.http import HttpFace, HttpReply, HttpRequest, code_reply
 from mingwu.identity.httpd import HttpConnection
+from mingwu.identity.httpwrite import HttpWriter, parse_key_name
 from mingwu.identity.live import LiveGetter
 from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import Record, RecordStore
@@ -24,8 +27,9 @@ from mingwu.identity.statistics import Statistics
 from mingwu.identity.tcp import Doorkeeper, TcpConnection
 from mingwu.identity.udp import UdpService
 from mingwu.identity.worker import Worker
-from mingwu.kernel.errors import Unavailable
+from mingwu.kernel.errors import ConfigError, Unavailable
 from mingwu.wire.handle.codes import Rc
+from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.site import (
     Interface,
     Server,
@@ -107,7 +111,11 @@ class ResolverServer:
     """A running resolver; ``async with`` or ``start``/``close``."""
 
     def __init__(
-        self, settings: ResolverSettings, store: RecordStore, live: LiveGetter | None = None
+        self,
+        settings: ResolverSettings,
+        store: RecordStore,
+        live: LiveGetter | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -115,6 +123,10 @@ class ResolverServer:
         self.port = 0
         self.http_port = 0
         self._live = live
+        self._journal = journal
+        self._writer = HttpWriter(
+            plain_writes=settings.plain_http_writes, live_ttl_s=settings.live_ttl_s
+        )
         self._udp: list[UdpService] = []
         self._servers: list[asyncio.Server] = []
         self._door = Doorkeeper(settings)
@@ -144,7 +156,7 @@ class ResolverServer:
         site = site_of(settings, self.port, self.http_port)
         await asyncio.to_thread(home_prefixes, self.store, settings.prefixes, site)
         self._resolver = self._make_resolver(site)
-        self._worker = Worker(self._make_resolver(site))
+        self._worker = Worker(self._make_gate(site))
         for datagrams, stream in pairs:
             service = UdpService(self._resolver, self._worker.answer, settings)
             service.start(datagrams)
@@ -162,6 +174,23 @@ class ResolverServer:
             live=self._live,
             live_ttl_s=self.settings.live_ttl_s,
             statistics=self.statistics,
+        )
+
+    def _make_gate(self, site: Site) -> Gate:
+        try:
+            admins = tuple(parse_key_name(text) for text in self.settings.server_admins)
+        except ProtocolError as error:
+            raise ConfigError("config.invalid", path="$.server_admins", fault=str(error)) from error
+        administration = Administration(
+            self.store,
+            writable=self.settings.writable,
+            server_admins=admins,
+            journal=self._journal,
+        )
+        return Gate(
+            self._make_resolver(site),
+            administration,
+            challenge_timeout_s=self.settings.challenge_timeout_s,
         )
 
     def _bind(
@@ -192,11 +221,17 @@ class ResolverServer:
             self._resolver, self._face, self._careful_http, self.settings, self._door
         )
 
-    async def _careful(self, data: bytes) -> bytes:
-        return await self._worker.answer(data) if self._worker else b""
+    async def _careful(self, data: bytes, source: str) -> bytes:
+        return await self._worker.answer(data, source) if self._worker else b""
 
     async def _careful_http(self, request: HttpRequest) -> HttpReply:
-        return code_reply(Rc.NOT_SUPPORTED, request.path)
+        if self._worker is None or self._worker.is_busy:
+            return code_reply(Rc.TOO_BUSY, "", "try again soon")
+        try:
+            return await self._worker.run(lambda gate: self._writer.answer(gate, request))
+        except Exception:  # noqa: BLE001 - a full disk or a bug must answer, not hang the client
+            log.exception("worker failed source=%s", request.source)
+            return code_reply(Rc.ERROR, "", "internal error, see the log")
 
     async def close(self) -> None:
         """Stop serving; the store stays open."""
@@ -218,7 +253,11 @@ async def run_resolver(
     store: RecordStore,
     live: LiveGetter | None,
     stop: asyncio.Event,
+    journal: Journal | None = None,
 ) -> None:
-    """Serve until ``stop``. The caller opened the store (``open_store``) and closes it."""
-    async with ResolverServer(settings, store, live):
+    """Serve until ``stop``. The caller opened the store (``open_store``) and closes it.
+
+    ``journal`` is called in the worker thread with every change that was asked for.
+    """
+    async with ResolverServer(settings, store, live, journal):
         await stop.wait()

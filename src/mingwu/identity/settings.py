@@ -54,6 +54,8 @@ class ResolverSettings(Settings, frozen=True, kw_only=True):
     challenge_timeout_s: Annotated[float, Meta(gt=0)] = 60.0
     # Whether records may be changed over the protocol at all.
     writable: bool = True
+    # Keys that administer this node (home prefixes, act on every name), as "index:handle".
+    server_admins: tuple[str, ...] = ()
     # Whether HTTP writes are taken without TLS from other machines (never do it on an open net).
     plain_http_writes: bool = False
     # Share the ports with other resolver processes of this machine (SO_REUSEPORT).

@@ -19,7 +19,7 @@ from mingwu.wire.handle.message import message_length
 
 log = logging.getLogger(__name__)
 
-Careful = Callable[[bytes], Awaitable[bytes]]
+Careful = Callable[[bytes, str], Awaitable[bytes]]
 
 
 class Doorkeeper:
@@ -77,9 +77,11 @@ class TcpConnection(asyncio.Protocol):
         self._deadline_is_for_message = False
         self._used = False
         self._full = False
+        self._source = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._source = source_of(transport)
         statistics = self._resolver.statistics
         if not self._door.admit(self._transport):
             statistics.connections_refused += 1
@@ -159,7 +161,7 @@ class TcpConnection(asyncio.Protocol):
         self._task = asyncio.get_running_loop().create_task(self._answer_carefully(message))
 
     async def _answer_carefully(self, message: bytes) -> None:
-        reply = await self._careful(message)
+        reply = await self._careful(message, self._source)
         self._task = None
         self._write([reply] if reply else [])
         if self._transport:

@@ -28,7 +28,7 @@ _TRUNCATED = int(EnvelopeFlag.TRUNCATED)
 _RECEIVE_BUFFER_BYTES = 4 * 2**20
 
 Address = Any  # (host, port) or (host, port, flow, scope), as the socket gives it
-Careful = Callable[[bytes], Awaitable[bytes]]
+Careful = Callable[[bytes, str], Awaitable[bytes]]
 
 
 class UdpService:
@@ -135,7 +135,7 @@ class UdpService:
         return whole
 
     async def _answer_carefully(self, data: bytes, address: Address) -> None:
-        reply = await self._careful(data)
+        reply = await self._careful(data, str(address[0]))
         if reply and self._socket:
             self._send(data, reply, address)
 

@@ -1,8 +1,8 @@
 """The worker: one thread for what the serving loop must not wait for.
 
 Challenges, signatures, key derivation and disk writes happen here, one after the other; that also
-makes every change of a record a plain read-decide-write. The thread has its own resolver with the
-administration's handlers, over the same store.
+makes every change of a record a plain read-decide-write. The thread has its own resolver, whose
+gate (``identity.gate``) adds the operations that need an identity, over the same store.
 """
 
 import asyncio
@@ -11,33 +11,52 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from mingwu.identity.resolver import Resolver
+from mingwu.identity.gate import Gate
+from mingwu.wire.handle.codes import Rc
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+_MOST_WAITING = 1000
+
 
 class Worker:
-    """Runs jobs with the worker's resolver in one thread."""
+    """Runs jobs with the gate in one thread."""
 
-    def __init__(self, resolver: Resolver) -> None:
-        self.resolver = resolver
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="identity-worker")
+        self._waiting = 0
 
-    async def answer(self, data: bytes) -> bytes:
-        """The reply to one message."""
-        return await self.run(lambda resolver: resolver.answer(data))
+    @property
+    def is_busy(self) -> bool:
+        """Whether so much waits that new work should be refused."""
+        return self._waiting >= _MOST_WAITING
 
-    async def run(self, job: Callable[[Resolver], T]) -> T:
-        """Run ``job`` in the thread, within a round of the resolver."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._round, job)
-
-    def _round(self, job: Callable[[Resolver], T]) -> T:
-        self.resolver.begin()
+    async def answer(self, data: bytes, source: str) -> bytes:
+        """The reply to one message from ``source`` (an address); empty when overloaded."""
+        if self.is_busy:
+            return b""
         try:
-            return job(self.resolver)
+            return await self.run(lambda gate: gate.answer(data, source))
+        except Exception:  # noqa: BLE001 - a full disk or a bug must answer, not hang the client
+            log.exception("worker failed source=%s", source)
+            return self.gate.resolver.refusal(data, Rc.ERROR, "internal error, see the log")
+
+    async def run(self, job: Callable[[Gate], T]) -> T:
+        """Run ``job`` in the thread, within a round of the gate's resolver."""
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._round, job)
         finally:
-            self.resolver.end()
+            self._waiting -= 1
+
+    def _round(self, job: Callable[[Gate], T]) -> T:
+        self.gate.resolver.begin()
+        try:
+            return job(self.gate)
+        finally:
+            self.gate.resolver.end()
 
     def close(self) -> None:
         """Finish what was begun and stop the thread."""

@@ -277,6 +277,8 @@ SUCCESSES: dict[int, type[Body]] = {
     Op.NEXT_TXN_ID: Opaque,
     Op.RETRIEVE_TXN_LOG: Opaque,
     Op.DUMP: Opaque,
+    Op.IDIS_LOGIN_PASSWORD: Record,
+    Op.IDIS_LOGIN_KEY: Record,
 }
 
 OUTCOMES: dict[int, type[Body]] = {

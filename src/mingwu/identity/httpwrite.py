@@ -1,0 +1,281 @@
+"""HTTP with an identity: authentication, PUT, DELETE, lists; runs in the worker thread.
+
+Authentication as deployed servers take it: ``Basic`` with a percent-encoded ``index:handle`` and
+the secret key as password, or ``Handle`` with a signature over server nonce and client nonce; a
+request without either gets 401 with both challenges. ``PUT /api/handles/{h}`` registers or
+replaces the record (``overwrite``, default true; ``mintNewSuffix``); with ``index=…`` it adds or
+changes those values only; ``index=various`` takes the values given. ``DELETE`` removes the record,
+or the values of ``index``. ``GET /api/handles?prefix=…`` lists names.
+
+Secrets travel in these headers, so other machines must come by TLS (a proxy in front); the
+setting ``plain_http_writes`` lifts that for closed nets.
+"""
+
+import base64
+import binascii
+import hmac
+import ipaddress
+import re
+import time
+from collections.abc import Callable
+from urllib.parse import unquote
+
+import orjson
+
+from mingwu.identity.administration import Outcome
+from mingwu.identity.authentication import PUBLIC_KEY, SECRET_KEY, hash_named
+from mingwu.identity.gate import Gate
+from mingwu.identity.http import TUNNEL, HttpFace, HttpReply, HttpRequest, code_reply, flag
+from mingwu.kernel.names import fold
+from mingwu.wire.handle.codes import DigestAlgorithm, Op, Rc
+from mingwu.wire.handle.errors import ProtocolError
+from mingwu.wire.handle.jsonform import value_from_json
+from mingwu.wire.handle.message import Message
+from mingwu.wire.handle.primitives import block, u32
+from mingwu.wire.handle.values import MAX_INDEX, HandleValue, Reference
+
+_API = "/api/handles/"
+_PAIR = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]*))')
+_PAGE = 1000
+_SECRET_CODES = {
+    "SHA1": DigestAlgorithm.SHA1,
+    "SHA256": DigestAlgorithm.SHA256,
+    "HMACSHA1": DigestAlgorithm.HMAC_SHA1,
+    "HMACSHA256": DigestAlgorithm.HMAC_SHA256,
+    "PBKDF2HMACSHA1": DigestAlgorithm.PBKDF2_HMAC_SHA1,
+}
+
+
+class Refusal(Exception):  # noqa: N818 - carries a reply out of a parser
+    """The request ends here, with this reply."""
+
+    def __init__(self, reply: HttpReply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+class HttpWriter:
+    """Answers the HTTP requests that need an identity, with the worker's gate."""
+
+    def __init__(self, *, plain_writes: bool = False, live_ttl_s: int = 1) -> None:
+        self._plain_writes = plain_writes
+        self._live_ttl_s = live_ttl_s
+
+    def answer(self, gate: Gate, request: HttpRequest) -> HttpReply:
+        """The reply; runs within a round of the gate."""
+        gate.at(request.source)
+        if request.method == "POST" and request.headers.get("content-type", "") == TUNNEL:
+            return HttpReply(200, gate.answer(request.body, request.source), TUNNEL)
+        try:
+            return self._answer(gate, request)
+        except Refusal as refusal:
+            return refusal.reply
+        except ProtocolError as error:
+            return code_reply(Rc.INVALID_VALUE, _handle_of(request), str(error))
+
+    def _answer(self, gate: Gate, request: HttpRequest) -> HttpReply:
+        method, path = request.method, request.path
+        if method in {"GET", "HEAD"} and path.rstrip("/") != "/api/handles":
+            return self._read(gate, request)
+        if not self._is_safe(request):
+            raise Refusal(HttpReply(403, _body(Rc.NO_PERMISSION, "use TLS for this")))
+        if path.rstrip("/") == "/api/handles":
+            return self._list(gate, request, self._who(gate, request))
+        if not path.startswith(_API) or len(path) == len(_API) or method not in {"PUT", "DELETE"}:
+            return HttpReply(405, _body(Rc.NOT_SUPPORTED, "no such operation here"))
+        who = self._who(gate, request)
+        handle = _handle_of(request)
+        if method == "PUT":
+            outcome, operation = self._put(gate, request, handle, who)
+        else:
+            outcome, operation = self._delete(gate, request, handle, who)
+        gate.administration.note(operation, handle, who, request.source, outcome.rc)
+        return _told(outcome, handle)
+
+    def _is_safe(self, request: HttpRequest) -> bool:
+        if request.secure or self._plain_writes:
+            return True
+        try:
+            return ipaddress.ip_address(request.source).is_loopback
+        except ValueError:
+            return False
+
+    def _read(self, gate: Gate, request: HttpRequest) -> HttpReply:
+        who = self._who(gate, request)
+        face = HttpFace(gate.resolver, live_ttl_s=self._live_ttl_s)
+        return face.read(request, lambda handle: gate.administration.may_read(handle, who))
+
+    def _list(self, gate: Gate, request: HttpRequest, who: Reference) -> HttpReply:
+        query = request.query
+        prefix = query.get("prefix", [""])[-1]
+        outcome = gate.administration.list_names(prefix, who)
+        if not outcome.ok:
+            return code_reply(outcome.rc, prefix, outcome.message)
+        page, size = _number(query, "page", 0), _number(query, "pageSize", _PAGE)
+        names = outcome.names[page * size : (page + 1) * size] if size else ()
+        body = {"responseCode": 1, "prefix": prefix, "totalCount": len(outcome.names),
+                "page": page, "pageSize": size, "handles": names}  # fmt: skip
+        return HttpReply(200, orjson.dumps(body))
+
+    def _put(
+        self, gate: Gate, request: HttpRequest, handle: str, who: Reference
+    ) -> tuple[Outcome, str]:
+        query = request.query
+        values = _values(request)
+        overwrite = flag(query, "overwrite", True)
+        if "index" not in query:
+            mint = flag(query, "mintNewSuffix")
+            administration = gate.administration
+            return administration.create(
+                handle, values, who, overwrite=overwrite, mint=mint
+            ), "create"
+        if query["index"] != ["various"]:
+            wanted = {_index(text) for text in query["index"]}
+            values = tuple(value for value in values if value.index in wanted)
+            if {value.index for value in values} != wanted:
+                raise ProtocolError("the body lacks values of the indexes named")
+        return gate.administration.add(handle, values, who, overwrite=overwrite), "add_value"
+
+    def _delete(
+        self, gate: Gate, request: HttpRequest, handle: str, who: Reference
+    ) -> tuple[Outcome, str]:
+        indexes = tuple(_index(text) for text in request.query.get("index", ()))
+        if indexes:
+            return gate.administration.remove(handle, indexes, who), "remove_value"
+        return gate.administration.delete(handle, who), "delete"
+
+    # -- authentication -----------------------------------------------------------------------
+
+    def _who(self, gate: Gate, request: HttpRequest) -> Reference:
+        """The proven identity; raises Refusal with 401 or 403."""
+        scheme, _, rest = request.headers.get("authorization", "").strip().partition(" ")
+        check: dict[str, Callable[[Gate, str], Reference | None]] = {
+            "basic": _basic,
+            "handle": _signed,
+        }
+        prove = check.get(scheme.lower())
+        if prove is None:
+            raise Refusal(_challenge(gate, request))
+        if scheme.lower() == "basic" and not self._is_safe(request):
+            raise Refusal(HttpReply(403, _body(Rc.NO_PERMISSION, "use TLS for this")))
+        who = prove(gate, rest)
+        if who is None:
+            raise Refusal(_challenge(gate, request, Rc.AUTHENTICATION_FAILED))
+        return who
+
+
+def _challenge(gate: Gate, request: HttpRequest, rc: int = Rc.AUTHENTICATION_NEEDED) -> HttpReply:
+    session, nonce = gate.challenges.open(Message(op=Op.RESOLVE), request.source)
+    offers = (
+        ("WWW-Authenticate", 'Basic realm="handle"'),
+        (
+            "WWW-Authenticate",
+            f'Handle sessionId="{session}", nonce="{base64.b64encode(nonce).decode()}"',
+        ),
+    )
+    return HttpReply(401, _body(rc, "prove who you are", _handle_of(request)), headers=offers)
+
+
+def parse_key_name(text: str) -> Reference:
+    """``index:handle`` as a reference; raises ProtocolError."""
+    index, colon, handle = text.partition(":")
+    if not colon or not handle or not (index.isascii() and index.isdecimal()):
+        raise ProtocolError(f"{text[:80]!r} is not index:handle")
+    if int(index) > MAX_INDEX:
+        raise ProtocolError(f"index {index[:20]} is too large")
+    return Reference(handle, int(index))
+
+
+def _basic(gate: Gate, text: str) -> Reference | None:
+    try:
+        user, _, password = base64.b64decode(text, validate=True).decode().partition(":")
+        who = parse_key_name(unquote(user))
+    except (binascii.Error, UnicodeDecodeError, ProtocolError):
+        return None
+    if gate.failures.too_many(gate.source, who):
+        return None
+    secret = unquote(password).encode()
+    for value in gate.keys(who):
+        if value.type.upper() == SECRET_KEY and any(
+            hmac.compare_digest(value.data, offer) for offer in (password.encode(), secret)
+        ):
+            return who
+    gate.failures.note(gate.source, who)
+    return None
+
+
+def _signed(gate: Gate, text: str) -> Reference | None:
+    """``Handle sessionId, cnonce, id, type, alg, signature`` (and salt, iterations, length)."""
+    fields = {name.lower(): quoted or bare for name, quoted, bare in _PAIR.findall(text)}
+    try:
+        pending = gate.challenges.take(int(fields["sessionid"]))
+        who = parse_key_name(unquote(fields["id"]))
+        client_nonce = base64.b64decode(fields["cnonce"], validate=True)
+        proof = _proof(fields)
+    except (KeyError, ValueError, binascii.Error, ProtocolError):
+        return None
+    if pending is None or pending.source != gate.source:
+        return None
+    signed = pending.nonce + client_nonce
+    return who if gate.identified(fields["type"], proof, signed, who) else None
+
+
+def _proof(fields: dict[str, str]) -> bytes:
+    """The proof of the header in the form of the binary protocol."""
+    signature = base64.b64decode(fields["signature"], validate=True)
+    if fields["type"].upper() == PUBLIC_KEY:
+        hash_named(fields["alg"])
+        return block(fields["alg"].encode()) + block(signature)
+    code = _SECRET_CODES[re.sub(r"[^A-Z0-9]", "", fields["alg"].upper())]
+    if code == DigestAlgorithm.PBKDF2_HMAC_SHA1 and "salt" in fields:
+        salt = base64.b64decode(fields["salt"], validate=True)
+        rounds, bits = int(fields["iterations"]), int(fields["length"])
+        signature = block(salt) + u32(rounds) + u32(bits) + block(signature)
+    return bytes((code,)) + signature
+
+
+# -- bodies -----------------------------------------------------------------------------------
+
+
+def _handle_of(request: HttpRequest) -> str:
+    return request.path[len(_API) :] if request.path.startswith(_API) else ""
+
+
+def _values(request: HttpRequest) -> tuple[HandleValue, ...]:
+    try:
+        body = orjson.loads(request.body)
+    except orjson.JSONDecodeError as error:
+        raise ProtocolError(f"the body is not JSON: {error}") from error
+    if isinstance(body, dict):
+        named = body.get("handle")
+        if named is not None and fold(str(named)) != fold(_handle_of(request)):
+            raise ProtocolError("the body names another handle")
+        body = body.get("values", [body])
+    if not isinstance(body, list):
+        raise ProtocolError("the body has no list of values")
+    now = int(time.time())
+    return tuple(value_from_json(item, now) for item in body)
+
+
+def _index(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) <= MAX_INDEX:
+        raise ProtocolError(f"{text[:40]!r} is not an index")
+    return int(text)
+
+
+def _number(query: dict[str, list[str]], name: str, default: int) -> int:
+    text = query.get(name, [str(default)])[-1]
+    return int(text) if text.isascii() and text.isdecimal() else default
+
+
+def _body(rc: int, message: str, handle: str = "") -> bytes:
+    return orjson.dumps({"responseCode": int(rc), "handle": handle, "message": message})
+
+
+def _told(outcome: Outcome, handle: str) -> HttpReply:
+    if outcome.ok:
+        body = orjson.dumps({"responseCode": 1, "handle": outcome.handle or handle})
+        return HttpReply(201 if outcome.created else 200, body)
+    reply = code_reply(outcome.rc, handle, outcome.message)
+    # A write that misses its values is a fault of the request; a read that does is an answer.
+    return HttpReply(400, reply.body) if outcome.rc == Rc.VALUES_NOT_FOUND else reply

@@ -1,0 +1,176 @@
+"""What requests are answered, by the short way and the long way alike."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mingwu.identity.records import Record
+from mingwu.wire.handle.bodies import ErrorBody, OneHandle, Referral, Resolve, read_body
+from mingwu.wire.handle.codes import Op, OpFlag, Rc
+from mingwu.wire.handle.message import Message, decode, encode, request_digest, split_digest
+from mingwu.wire.handle.site import Server, Site, encode_site, pack_address, read_site
+from mingwu.wire.handle.values import HandleValue
+
+PART = "88.888.101/Part.7"
+CASTER = "88.888.101/DEV.DCM2500.01"
+
+
+def ask(resolver, name, indexes=(), types=(), *, flags=OpFlag.PUBLIC_ONLY, **more):
+    message = Message(
+        op=Op.RESOLVE, body=Resolve(name, indexes, types).encode(), flags=flags, request_id=5,
+        **more,
+    )  # fmt: skip
+    reply = decode(resolver.answer(encode(message)))
+    assert reply.request_id == 5
+    assert reply.op == Op.RESOLVE
+    return reply
+
+
+def indexes_of(reply):
+    assert reply.rc == Rc.SUCCESS, read_body(reply)
+    return [value.index for value in read_body(reply).values]
+
+
+def test_all_public_values_and_the_name_as_asked(resolver):
+    reply = ask(resolver, "88.888.101/part.7")
+    assert read_body(reply).handle == "88.888.101/part.7"
+    assert indexes_of(reply) == [1, 2, 3]
+    assert reply.flags & OpFlag.AUTHORITATIVE
+    assert reply.flags & OpFlag.PUBLIC_ONLY
+
+
+@pytest.mark.parametrize(
+    ("indexes", "types", "expected"),
+    [
+        ((2,), (), [2]),
+        ((), ("url",), [1]),
+        ((), ("DESC.",), [2, 3]),
+        ((1,), ("DESC.en",), [1, 3]),
+        ((1, 999), (), [1]),
+    ],
+)
+def test_selection_by_index_and_type(resolver, indexes, types, expected):
+    assert indexes_of(ask(resolver, PART, indexes, types)) == expected
+
+
+def test_codes_of_absence(resolver):
+    assert ask(resolver, PART, (77,)).rc == Rc.VALUES_NOT_FOUND
+    assert ask(resolver, "88.888.101/none").rc == Rc.HANDLE_NOT_FOUND
+    assert ask(resolver, "10.1000/182").rc == Rc.NOT_RESPONSIBLE
+    assert ask(resolver, "no-slash").rc == Rc.NOT_RESPONSIBLE
+
+
+def test_restricted_values_need_authentication_unless_public_only(resolver):
+    assert ask(resolver, PART, flags=0).rc == Rc.AUTHENTICATION_NEEDED
+    assert ask(resolver, PART, (300,), flags=0).rc == Rc.AUTHENTICATION_NEEDED
+    assert ask(resolver, PART, (300,)).rc == Rc.VALUES_NOT_FOUND
+    assert indexes_of(ask(resolver, PART, (1,), flags=0)) == [1]
+
+
+def test_live_values_are_computed_when_asked(resolver, live):
+    reply = ask(resolver, CASTER, (), ("MW.LIVE.",))
+    values = {value.type: value for value in read_body(reply).values}
+    temperature = values["MW.LIVE.die_temperature"]
+    assert (temperature.index, temperature.ttl) == (100_007, 1)
+    assert json.loads(temperature.data) == {
+        "tag": "die_temperature", "value": 201.5, "unit": "Cel",
+        "time": "2026-09-21T14:13:20.123Z", "quality": "good", "simulated": True,
+    }  # fmt: skip
+    assert json.loads(values["MW.LIVE.shots"].data)["value"] == 48211
+    live.values[7] = (float("nan"), 1, 0x06)
+    later = read_body(ask(resolver, CASTER, (100_007,))).values[0]
+    assert json.loads(later.data)["value"] is None
+    assert json.loads(later.data)["quality"] == "bad"
+
+
+def test_a_tag_that_never_reported_says_so(resolver, live):
+    live.values.clear()
+    data = json.loads(read_body(ask(resolver, CASTER, (100_008,))).values[0].data)
+    assert (data["value"], data["time"], data["quality"]) == (None, None, "bad")
+
+
+def test_prefix_handle_names_this_site(resolver):
+    reply = ask(resolver, "0.na/88.888.101", (), ("HS_SITE",))
+    site = read_site(read_body(reply).values[0].data)
+    assert site.servers[0].host == "127.0.0.1"
+
+
+def test_site_info(resolver):
+    reply = decode(resolver.answer(encode(Message(op=Op.SITE_INFO, body=OneHandle("/").encode()))))
+    assert read_site(read_body(reply).site) == resolver.site
+
+
+def test_delegated_prefixes_are_referred(resolver, store):
+    site = encode_site(Site((Server(1, pack_address("192.0.2.9")),)))
+    store.put(Record("0.NA/88.888.205", (HandleValue(2, "HS_SITE", site),)))
+    resolver.end()
+    resolver.begin()
+    reply = ask(resolver, "88.888.205/SPARE.1")
+    assert reply.rc == Rc.PREFIX_REFERRAL
+    body = read_body(reply)
+    assert isinstance(body, Referral)
+    assert body.handle == "0.NA/88.888.205"
+    assert body.values[0].data == site
+    assert ask(resolver, "88.888.205/X", flags=OpFlag.NO_REFERRAL).rc == Rc.NOT_RESPONSIBLE
+    assert ask(resolver, "88.888.205/X", version=(2, 3)).rc == Rc.NOT_RESPONSIBLE
+
+
+def test_request_digest_is_returned_when_asked_for(resolver):
+    flags = OpFlag.REQUEST_DIGEST | OpFlag.PUBLIC_ONLY
+    message = Message(op=Op.RESOLVE, body=Resolve(PART).encode(), flags=flags)
+    reply = decode(resolver.answer(encode(message)))
+    digest, _ = split_digest(reply)
+    assert digest == request_digest(message)
+    assert indexes_of(reply) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("version", "spoken"),
+    [((2, 1), (2, 1)), ((2, 10), (2, 10)), ((2, 0), (2, 11)), ((3, 0), (2, 11)), ((5, 0), (2, 11))],
+)
+def test_versions(resolver, version, spoken):
+    reply = ask(resolver, PART, version=version)
+    assert (reply.version, reply.suggested) == (spoken, (2, 11))
+    assert indexes_of(reply) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("version", [(2, 1), (2, 11)])
+@pytest.mark.parametrize("name", [PART, PART.upper(), "0.NA/88.888.101", CASTER, "88.888.101/no"])
+def test_the_short_way_says_what_the_long_way_says(resolver, version, name):
+    flags = OpFlag.PUBLIC_ONLY | OpFlag.KEEP_ALIVE | OpFlag.RECURSIVE
+    request = Message(op=1, body=Resolve(name).encode(), flags=flags, version=version, request_id=9)
+    assert decode(resolver.answer(encode(request))) == resolver.reply(decode(encode(request)))
+
+
+def test_a_request_without_credential_section_is_whole(resolver):
+    data = encode(Message(op=1, body=Resolve(PART).encode(), flags=OpFlag.PUBLIC_ONLY))
+    bare = data[:16] + (len(data) - 24).to_bytes(4) + data[20:-4]
+    assert decode(resolver.answer(bare)).rc == Rc.SUCCESS
+
+
+def test_unknown_operations_and_replies(resolver):
+    reply = decode(resolver.answer(encode(Message(op=9999, request_id=3))))
+    assert (reply.rc, reply.op, reply.request_id) == (Rc.NOT_SUPPORTED, 9999, 3)
+    assert isinstance(read_body(reply), ErrorBody)
+    stray = resolver.answer(encode(Message(op=1, rc=1)))
+    assert decode(stray).rc == Rc.PROTOCOL_ERROR
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200), st.integers(0, 200), st.integers(0, 255))
+def test_anything_is_answered_or_met_with_silence(resolver, garbage, at, byte):
+    good = bytearray(encode(Message(op=1, body=Resolve(PART).encode(), flags=OpFlag.PUBLIC_ONLY)))
+    good[at % len(good)] = byte
+    for data in (garbage, bytes(good), bytes(good)[: at % len(good)]):
+        reply = resolver.answer(data)
+        assert reply == b"" or decode(reply).rc >= 1
+
+
+def test_names_with_markup_come_back_as_they_are(resolver, store):
+    store.put(Record("88.888.101/<script>alert(1)</script>';--", (HandleValue(1, "X", b"<b>"),)))
+    resolver.end()
+    resolver.begin()
+    reply = ask(resolver, "88.888.101/<script>alert(1)</script>';--")
+    assert read_body(reply).values[0].data == b"<b>"
