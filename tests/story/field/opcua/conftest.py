@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import time
 
 import pytest
@@ -63,8 +64,9 @@ async def serve(prepare=None):
     server = Server()
     await server.init()
     server.set_endpoint("opc.tcp://127.0.0.1:0/cell")
-    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-    if prepare is not None:
+    if prepare is None:
+        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    else:
         await prepare(server)
     plant = Plant(server, await server.register_namespace(NAMESPACE))
     plant.folder = await server.nodes.objects.add_folder(plant.index, "cell")
@@ -82,6 +84,20 @@ async def serve(prepare=None):
 def serving():
     """:func:`serve`, for tests that prepare the server themselves."""
     return serve
+
+
+@pytest.fixture(scope="module")
+def serving_module():
+    """The same for servers that a module shares."""
+    return serve
+
+
+@pytest.fixture
+def unused_port():
+    """A port nobody listens on (bound, not listening, for as long as the test runs)."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 @pytest.fixture
