@@ -106,6 +106,15 @@ class Layout:
         """Unit id of a meter on its bus."""
         return (meter.number - 1) % self.meter_count + 1
 
+    def monitored(self, machine: Unit) -> bool:
+        """Whether a machining centre has condition monitoring: the roughing machines do."""
+        return machine.number % 3 == 1
+
+    def milling_line(self, machine: Unit) -> int:
+        """Number of a machining centre's line: every replica has two."""
+        position = (machine.number - 1) % self.settings.machines
+        return 2 * self.replica + position * 2 // self.settings.machines + 1
+
     def opcua_server(self, machine: Unit) -> str:
         """Endpoint name of the OPC UA server that carries a machining centre."""
         position = (machine.number - 1) % self.settings.machines

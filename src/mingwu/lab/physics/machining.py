@@ -178,6 +178,11 @@ class MachiningCentre:
         """Readings that change within an operation."""
         self.readings["spindle_load"] = self.load
         self.readings["spindle_vibration"] = self.vibration
+        cutting = self.rpm > 500  # noqa: PLR2004 — spindle turning means the axes work
+        for index, axis in enumerate(AXES):
+            self.readings[f"axis_{axis}_load"] = (
+                6 + 0.3 * self.load + 2.0 * index if cutting else 2.0
+            )
 
     def refresh(self) -> None:
         """Readings that are shown once a second."""
@@ -225,7 +230,6 @@ class MachiningCentre:
             travel = 400.0 / (1 + index)
             sweep = ((self.cycle_s * (7 + 3 * index)) % (2 * travel)) - travel
             out[f"axis_{axis}_position"] = sweep if cutting else 0.0
-            out[f"axis_{axis}_load"] = 6 + 0.3 * self.load + 2.0 * index if cutting else 2.0
             out[f"axis_{axis}_motor_temperature"] = self.axis_c[index]
             out[f"axis_{axis}_following_error"] = 0.8 + 0.02 * self.load if cutting else 0.1
             out[f"axis_{axis}_current"] = 1.2 + 0.05 * self.load if cutting else 0.4

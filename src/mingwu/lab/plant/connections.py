@@ -90,7 +90,7 @@ class Connections:
         settings: dict[str, object] = {
             "host": broker.host,
             "port": broker.port,
-            "time": "timestamp",
+            "time_field": "timestamp",
         }
         if broker.user:
             settings |= {"user": broker.user, "password": broker.password}
@@ -101,8 +101,8 @@ class Connections:
         settings: dict[str, object] = {
             "url": f"sqlite:///{mes_file(self.layout)}",
             "table": "dispatch",
-            "key": "line",
-            "time": "updated_at",
+            "key_column": "line",
+            "time_column": "updated_at",
         }
         return self._to(unit.device, "sql", settings)
 

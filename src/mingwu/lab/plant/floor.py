@@ -9,10 +9,10 @@ WHOLE, FLAG, TEXT = ValueType.INT, ValueType.BOOL, ValueType.TEXT
 _PERCENT = Analog("%", 0, 100, 0.1)
 _HALL = Analog("Cel", -10, 120, 0.1)
 
-LEAK_TOPIC = "jiangzhou/assembly/{node}/leak"
-NUT_TOPIC = "jiangzhou/assembly/{node}/tightening"
-# VDA 5050 2.0 clause 6.2: interface/version/manufacturer/serial/topic.
-AGV_TOPIC = "uagv/v2/jiangzhou/{node}/state"
+LEAK_TOPIC = "plant/assembly/{node}/leak"
+NUT_TOPIC = "plant/assembly/{node}/tightening"
+# VDA 5050 2.0 clause 6.2: interface name/major version/manufacturer/serial number/topic.
+AGV_TOPIC = "plant/v2/jiangzhou/{node}/state"
 
 
 def leak_type() -> TypeDef:

@@ -7,7 +7,7 @@ browse path and the address read alike.
 from mingwu.kernel.plant import Kind, ValueType
 from mingwu.lab.physics.machining import AXES, TOOLS
 from mingwu.lab.plant.declare import FAST_MS, Analog, analog, discrete
-from mingwu.registry.model import ActionDef, EventDef, FieldDef, PropertyDef, TypeDef
+from mingwu.registry.model import ActionDef, EventDef, FieldDef, PropertyDef, TagDef, TypeDef
 
 NAMESPACE = "urn:jiangzhou:machining"
 OBJECT_TYPE = "MachiningCentreType"
@@ -18,7 +18,8 @@ _PERCENT = Analog("%", 0, 100, 0.2)
 _LOAD = Analog("%", 0, 150, 1.0)
 _BAR = Analog("bar", 0, 100, 0.05)
 
-Row = tuple[str, str, str, str]
+# Channels of a machine with condition monitoring, polled at 100 ms.
+MONITORED = ("spindle_load", "spindle_vibration", *(f"axis_{axis}_load" for axis in AXES))
 
 
 def _node(folder: str, name: str) -> str:
@@ -97,23 +98,9 @@ def _status() -> list[PropertyDef]:
 def _spindle() -> list[PropertyDef]:
     load, shake = Analog("%", 0, 150, 0.3), Analog("mm/s", 0, 30, 0.02)
     return [
+        _float("Spindle", "spindle_load", "主轴负载", "Spindle load", load, exposed=True),
         _float(
-            "Spindle",
-            "spindle_load",
-            "主轴负载",
-            "Spindle load",
-            load,
-            exposed=True,
-            period_ms=FAST_MS,
-        ),
-        _float(
-            "Spindle",
-            "spindle_vibration",
-            "主轴振动",
-            "Spindle vibration",
-            shake,
-            exposed=True,
-            period_ms=FAST_MS,
+            "Spindle", "spindle_vibration", "主轴振动", "Spindle vibration", shake, exposed=True
         ),
         _float(
             "Spindle",
@@ -238,6 +225,11 @@ def _supply() -> list[PropertyDef]:
         _float("Supply", "power", "有功功率", "Power", Analog("kW", 0, 80, 0.2), exposed=True),
         _float("Supply", "energy", "电量", "Energy", Analog("kW.h", 0, 1e7, 0.01)),
     ]
+
+
+def monitoring() -> tuple[TagDef, ...]:
+    """Overrides for a machine with condition monitoring."""
+    return tuple(TagDef(property=name, period_ms=FAST_MS) for name in MONITORED)
 
 
 def machining_type() -> TypeDef:

@@ -1,6 +1,6 @@
 """The places of 江洲精密, by the levels of OPC 10030 (IEC 62264)."""
 
-from mingwu.lab.layout import Layout
+from mingwu.lab.layout import Layout, Unit
 from mingwu.registry.model import Level, PlaceDef
 
 SITE = "JZ/P1"
@@ -29,10 +29,9 @@ def casting_cell(layout: Layout, number: int) -> str:
     return f"{casting_line(layout)}/DC{number:02d}"
 
 
-def milling_line(layout: Layout, server: str) -> str:
-    """Path of the machining line behind an OPC UA server."""
-    number = layout.replica * layout.settings.opcua_servers + int(server.removeprefix("opcua"))
-    return f"{MILLING}/LINE{number}"
+def milling_line(layout: Layout, machine: Unit) -> str:
+    """Path of a machining centre's line."""
+    return f"{MILLING}/LINE{layout.milling_line(machine)}"
 
 
 def assembly_line(layout: Layout) -> str:
@@ -61,9 +60,7 @@ def places(layout: Layout) -> list[PlaceDef]:
         )
         for cell in layout.cells()
     ]
-    for path in dict.fromkeys(
-        milling_line(layout, layout.opcua_server(machine)) for machine in layout.machines()
-    ):
+    for path in dict.fromkeys(milling_line(layout, machine) for machine in layout.machines()):
         mark = path.rpartition("LINE")[2]
         found.append(
             PlaceDef(path=path, level=line, zh=f"机加{mark}线", en=f"Machining line {mark}")

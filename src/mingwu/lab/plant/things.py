@@ -5,11 +5,13 @@ All of them carry ``simulated``: the mark is set by the driver on every value an
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from mingwu.kernel.plant import Kind
 from mingwu.lab.layout import UTILITIES as UTILITY_LOADS
 from mingwu.lab.layout import Unit
 from mingwu.lab.plant.connections import Connections
-from mingwu.lab.plant.milling import PROGRAM_RECIPE
+from mingwu.lab.plant.milling import PROGRAM_RECIPE, monitoring
 from mingwu.lab.plant.places import (
     LOGISTICS,
     OFFICE,
@@ -96,15 +98,16 @@ def _casting(links: Connections) -> Iterator[ThingDef]:
 def _milling(links: Connections) -> Iterator[ThingDef]:
     layout = links.layout
     for machine in layout.machines():
-        yield _thing(
+        thing = _thing(
             machine, "MC5X", ("加工中心", "Machining centre"),
-            milling_line(layout, layout.opcua_server(machine)), links.opcua(machine),
+            milling_line(layout, machine), links.opcua(machine),
             variables={"node": f"MC{machine.number:02d}"},
             relations=(
                 relation(RelationKind.PART_OF, line_ids(links)[1]),
                 relation(RelationKind.USES, PROGRAM_RECIPE),
             ),
         )  # fmt: skip
+        yield structs.replace(thing, tag=monitoring()) if layout.monitored(machine) else thing
 
 
 def _assembly(links: Connections) -> Iterator[ThingDef]:
@@ -139,7 +142,7 @@ def _mes(links: Connections) -> Iterator[ThingDef]:
     )  # fmt: skip
     number = layout.replica + 1
     names = (("压铸线", "Casting line"), ("机加线", "Machining line"), ("装配线", "Assembly line"))
-    first = milling_line(layout, layout.opcua_server(layout.machines()[0]))
+    first = milling_line(layout, layout.machines()[0])
     at = (casting_line(layout), first, assembly_line(layout))
     for key, line, (zh, en), place in zip(
         ("DC", "MC", "AS"), line_ids(links), names, at, strict=True
