@@ -38,6 +38,9 @@ _TAG_COLUMNS: dict[str, ColumnElement[Any]] = {
     "gateway": _tag.c.gateway,
     "device": _tag.c.device,
     "address": _tag.c.address,
+    "scale": _tag.c.raw_scale,
+    "offset": _tag.c.raw_offset,
+    "deadband": _tag.c.deadband,
     "writable": _tag.c.writable,
     "exposed": _tag.c.exposed,
     "simulated": _thing.c.simulated,
@@ -89,7 +92,8 @@ def tag_rows(connection: Connection, wanted: Filter, page: Page) -> tuple[list[T
     order = [_thing.c.plant, _tag.c.position, _tag.c.number]
     total = select(func.count()).select_from(joined).where(*where)
     rows = _page(connection, query, page, _TAG_COLUMNS, order)
-    return structs(TagRow, rows), connection.execute(total).scalar_one()
+    decoded = [{**row, "deadband": msgspec.json.decode(row["deadband"])} for row in rows]
+    return structs(TagRow, decoded), connection.execute(total).scalar_one()
 
 
 def thing_rows(connection: Connection, wanted: Filter, page: Page) -> tuple[list[ThingRow], int]:

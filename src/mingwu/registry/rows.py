@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from mingwu.kernel.plant import Kind, ValueType
+from mingwu.kernel.plant import Deadband, Kind, ValueType
 from mingwu.registry.model import Level, RelationKind
 
 MAX_PAGE = 5000
@@ -83,6 +83,9 @@ class TagRow(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str
     device: str
     address: str
+    scale: float
+    offset: float
+    deadband: Deadband
     writable: bool
     exposed: bool
     simulated: bool
@@ -116,6 +119,14 @@ class RelationRow(msgspec.Struct, frozen=True, kw_only=True):
     thing_kind: Kind
     label_en: str
     label_zh: str
+
+
+class RelationEdge(msgspec.Struct, frozen=True, kw_only=True):
+    """A relation between two active things, by their identifiers."""
+
+    source: str
+    kind: RelationKind
+    target: str
 
 
 class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):

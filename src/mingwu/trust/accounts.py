@@ -10,7 +10,7 @@ import hashlib
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -120,7 +120,7 @@ class Accounts:
             raise NotFound("trust.no_account", name=name)
         return _account(row)
 
-    def all(self) -> list[Account]:
+    def list(self) -> Sequence[Account]:
         """All accounts by name."""
         with reading(self._engine) as connection:
             rows = connection.execute(select(schema.account).order_by("name")).mappings()

@@ -13,6 +13,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -165,7 +166,7 @@ class Sessions:
         with writing(self._engine) as connection:
             connection.execute(statement)
 
-    def all(self, account: str = "") -> list[SessionRow]:
+    def list(self, account: str = "") -> Sequence[SessionRow]:
         """Sessions and tokens, of one account or of all, latest first."""
         table = schema.session
         query = select(*(table.c[name] for name in SessionRow.__struct_fields__))

@@ -144,6 +144,19 @@ def test_bad_names_are_refused(trust, name):
         trust.accounts.create(name, GOOD, Role.VIEWER)
 
 
+def test_accounts_are_listed_by_name_without_their_passwords(trust):
+    trust.accounts.create("aaron", GOOD, Role.VIEWER)
+    assert [account.name for account in trust.accounts.list()] == ["aaron", "ann"]
+    assert "scrypt" not in repr(trust.accounts.list())
+
+
+def test_a_reset_password_is_new_and_must_be_changed(trust):
+    password = trust.accounts.reset_password("ann")
+    assert trust.accounts.authenticate("ann", password).must_change
+    trust.accounts.set_profile("ann", display="Ann", language="en")
+    assert trust.accounts.get("ann").language == "en"
+
+
 def test_accounts_are_unique_and_the_last_admin_stays(trust):
     with pytest.raises(Conflict):
         trust.accounts.create("ANN", GOOD, Role.VIEWER)
@@ -191,7 +204,7 @@ def test_a_session_lives_while_used_and_not_longer_than_allowed(trust, clock):
     with pytest.raises(NotAuthenticated):
         trust.sessions.check(token)
     assert trust.sessions.sweep() == 2
-    assert trust.sessions.all() == []
+    assert trust.sessions.list() == []
 
 
 def test_logout_and_changes_of_the_account_end_sessions(trust):
@@ -230,7 +243,7 @@ def test_bearer_tokens_have_at_most_their_own_role(trust, clock):
         principal.require(Permission.CONFIGURE)
     assert "configure" in caught.value.text("zh")
     trust.sessions.check_csrf(principal, "")
-    (row,) = trust.sessions.all("ann")
+    (row,) = trust.sessions.list("ann")
     assert (row.label, row.kind) == ("erp", "token")
     clock.advance(2 * 86400)
     with pytest.raises(NotAuthenticated):
