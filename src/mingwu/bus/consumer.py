@@ -1,22 +1,24 @@
-"""Durable pull consumer: fetches bounded by bytes, stream sequences, acknowledgement of a range.
+"""Durable pull consumer: every message once, in order, in fetches bounded by bytes.
 
-Invariants: at least once. A fetch asks for at most ``max_bytes`` (more than 64 MB at once makes
-the server drop the connection, again and again). A message of this process's own acknowledged
-past is not handed out twice. A gap in the stream's sequence (messages that the stream forgot
-before they were read) is counted in :attr:`Consumer.missed` and logged; nothing is lost silently.
+Invariants: messages are handed out in the order of the stream and without gaps, from the first
+one that nobody acknowledged. What the server sent and a lost connection swallowed, or what a dead
+predecessor had fetched, would be sent again only after the acknowledgement wait, behind newer
+messages, and acknowledging those would acknowledge it unread; so gaps are closed by asking the
+stream itself. What the stream no longer has is counted in :attr:`Consumer.missed` and logged.
+A fetch is bounded by bytes: more than 64 MB at once makes the server drop the connection, again
+and again.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 from nats.aio.msg import Msg
 
 from mingwu.bus import envelope
-from mingwu.bus.jetstream import ensure_consumer
+from mingwu.bus.jetstream import call, ensure_consumer, stored
 from mingwu.bus.link import LIBRARY_ERRORS, Interest, Link
 from mingwu.kernel.batch import Batch
 from mingwu.kernel.errors import Unavailable
@@ -25,12 +27,16 @@ log = logging.getLogger(__name__)
 
 MAX_BYTES = 32 * 1024 * 1024
 _GRACE_S = 1.0
+_AT_ONCE = 64
 _ACK_TOKENS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message of a stream; ``stream_sequence`` is unique for ever within the stream."""
+    """One message of a stream; ``stream_sequence`` is unique for ever within the stream.
+
+    ``pending`` messages come after it, as far as the server knew when it sent it.
+    """
 
     subject: str
     data: bytes
@@ -81,7 +87,8 @@ class Consumer:
 
     async def open(self) -> None:
         """Create the durable consumer if it is not there; raises Unavailable."""
-        await ensure_consumer(self._link, self.stream, self.durable)
+        self.acked = await ensure_consumer(self._link, self.stream, self.durable)
+        self._last = self.acked
         self._inbox = self._link.client.new_inbox() + "."
         self._interest = await self._link.listen(self._inbox + "*", self._take)
         self._link.listeners.down.append(self._done.set)
@@ -102,8 +109,12 @@ class Consumer:
             return []
         with contextlib.suppress(*LIBRARY_ERRORS, Unavailable):
             await self._pull(max_messages, wait_s)
-        arrived, self._arrived = self._arrived, []
-        return self._in_order(arrived)
+        try:
+            found = await self._in_order(self._arrived)
+        except Unavailable:
+            return []  # what arrived is kept; the next fetch tries again
+        self._arrived = []
+        return found
 
     async def ack_through(self, delivery: Delivery) -> None:
         """Acknowledge the message and all before it. Lost acknowledgements are harmless: the
@@ -150,22 +161,50 @@ class Consumer:
             self._stale = True
         self._done.set()
 
-    def _in_order(self, arrived: Sequence[Delivery]) -> list[Delivery]:
-        """Without what was acknowledged already; gaps counted."""
-        fresh = sorted(
-            (one for one in arrived if one.stream_sequence > self.acked),
-            key=lambda one: one.stream_sequence,
-        )
-        for one in fresh:
-            gap = one.stream_sequence - self._last - 1
-            if gap > 0 and self._last:
-                self.missed += gap
-                log.warning(
-                    "stream=%s consumer=%s missed=%d before=%d",
-                    self.stream,
-                    self.durable,
-                    gap,
-                    one.stream_sequence,
+    async def _in_order(self, arrived: list[Delivery]) -> list[Delivery]:
+        """Sorted, once each, gaps closed; raises Unavailable if a gap cannot be closed now."""
+        arrived.sort(key=lambda one: one.stream_sequence)
+        found: list[Delivery] = []
+        last = self._last
+        if arrived and arrived[0].stream_sequence <= last and await self._began_anew():
+            last = self.acked = arrived[0].stream_sequence - 1
+        for one in arrived:
+            if one.stream_sequence <= last:
+                continue
+            if one.stream_sequence > last + 1:
+                found += await self._missing(last, one)
+            found.append(one)
+            last = one.stream_sequence
+        self._last = last
+        return found
+
+    async def _began_anew(self) -> bool:
+        """Whether the stream is younger than what was read of it (its store was lost)."""
+        state = await call(self._link, f"STREAM.INFO.{self.stream}", {})
+        anew = state.state.last_seq < self._last
+        if anew:
+            log.warning("stream=%s consumer=%s begins anew", self.stream, self.durable)
+        return anew
+
+    async def _missing(self, last: int, after: Delivery) -> list[Delivery]:
+        """What the stream still has between the last message handed out and ``after``."""
+        end = after.stream_sequence
+        state = await call(self._link, f"STREAM.INFO.{self.stream}", {})
+        begin = max(last + 1, min(end, state.state.first_seq))
+        found: list[Delivery] = []
+        for at in range(begin, end, _AT_ONCE):
+            wanted = range(at, min(end, at + _AT_ONCE))
+            found += [
+                Delivery(one.subject, one.data, seq, 1, after.pending, after.reply)
+                for seq, one in zip(
+                    wanted,
+                    await asyncio.gather(*(stored(self._link, self.stream, n) for n in wanted)),
+                    strict=True,
                 )
-            self._last = max(self._last, one.stream_sequence)
-        return fresh
+                if one is not None
+            ]
+        gone = end - last - 1 - len(found)
+        if gone and last:
+            self.missed += gone
+            log.warning("stream=%s consumer=%s missed=%d", self.stream, self.durable, gone)
+        return found

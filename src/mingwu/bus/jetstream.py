@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import nats.errors
+from nats.aio.msg import Msg
 
 from mingwu.bus import subjects
 from mingwu.bus.errors import from_api_error
@@ -32,30 +33,62 @@ class _ApiError(msgspec.Struct):
     description: str = ""
 
 
-class _Reply(msgspec.Struct):
+class _StreamState(msgspec.Struct):
+    first_seq: int = 0
+    last_seq: int = 0
+
+
+class _Floor(msgspec.Struct):
+    stream_seq: int = 0
+
+
+class ApiReply(msgspec.Struct):
+    """What the house reads of the API's answers; fields an answer lacks keep their defaults."""
+
     error: _ApiError | None = None
+    state: _StreamState = msgspec.field(default_factory=_StreamState)
+    ack_floor: _Floor = msgspec.field(default_factory=_Floor)
+
+    @property
+    def refused(self) -> bool:
+        return self.error is not None
 
 
-_decode_reply = msgspec.json.Decoder(_Reply).decode
+_decode_reply = msgspec.json.Decoder(ApiReply).decode
 
 
-async def call(link: Link, api: str, body: Any, *, tolerate: int = 0) -> bool:
-    """One API request; False if it was refused with code ``tolerate``; raises Unavailable."""
+async def call(link: Link, api: str, body: Any, *, tolerate: int = 0) -> ApiReply:
+    """One API request; a refusal with code ``tolerate`` is returned, others raise Unavailable."""
     subject = f"$JS.API.{api}"
     try:
         message = await link.client.request(subject, msgspec.json.encode(body), timeout=_TIMEOUT_S)
-        error = _decode_reply(message.data).error
+        reply = _decode_reply(message.data)
     except nats.errors.NoRespondersError:
         raise Unavailable("bus.rejected", fault="JetStream is off or its disk failed") from None
     except LIBRARY_ERRORS as cause:
         raise Unavailable("bus.rejected", fault=f"no answer to {api}: {cause}") from cause
     except msgspec.DecodeError as cause:
         raise Unavailable("bus.rejected", fault=f"answer to {api}: {cause}") from cause
-    if error is None:
-        return True
-    if error.err_code == tolerate:
-        return False
+    error = reply.error
+    if error is None or error.err_code == tolerate:
+        return reply
     raise from_api_error(error.err_code, error.description)
+
+
+async def stored(link: Link, stream: str, sequence: int) -> Msg | None:
+    """A message by its sequence, None if the stream does not have it; raises Unavailable."""
+    subject = f"$JS.API.DIRECT.GET.{stream}"
+    try:
+        message = await link.client.request(
+            subject, msgspec.json.encode({"seq": sequence}), timeout=_TIMEOUT_S
+        )
+    except LIBRARY_ERRORS as cause:
+        raise Unavailable("bus.rejected", fault=f"no message {sequence}: {cause}") from cause
+    headers = message.headers or {}
+    if "Status" in headers:
+        return None
+    message.subject = headers.get("Nats-Subject", stream)
+    return message
 
 
 def stream_configuration(
@@ -99,25 +132,40 @@ def consumer_configuration(durable: str) -> dict[str, Any]:
     }
 
 
-async def ensure_consumer(link: Link, stream: str, durable: str) -> None:
-    """Create the durable consumer or bring it up to date; raises Unavailable."""
+async def ensure_consumer(link: Link, stream: str, durable: str) -> int:
+    """Create the durable consumer or bring it up to date; raises Unavailable.
+
+    Returns the stream sequence up to which everything is acknowledged.
+    """
     body = {"stream_name": stream, "config": consumer_configuration(durable)}
-    await call(link, f"CONSUMER.DURABLE.CREATE.{stream}.{durable}", body)
+    reply = await call(link, f"CONSUMER.DURABLE.CREATE.{stream}.{durable}", body)
+    return reply.ack_floor.stream_seq
 
 
 async def ensure_streams(link: Link) -> None:
-    """Create the streams or bring their limits up to date; raises Unavailable."""
+    """Create the streams or bring their limits up to date; raises Unavailable.
+
+    A stream that keeps messages for its consumers would drop what comes before they exist. So it
+    is made without its subject, small, then its consumers, and only then it listens. Whoever runs
+    this beside us keeps the same order.
+    """
     settings = link.settings
     limits = settings.streams
-    for name, subject, own in (
-        (subjects.TELEMETRY, subjects.ALL_TELEMETRY, limits.telemetry),
-        (subjects.EVENT, subjects.ALL_EVENTS, limits.event),
-        (subjects.COMMAND, subjects.ALL_COMMANDS, limits.command),
-        (subjects.AUDIT, subjects.ALL_AUDIT, limits.audit),
+    for name, subject, own, consumers in (
+        (
+            subjects.TELEMETRY,
+            subjects.ALL_TELEMETRY,
+            limits.telemetry,
+            settings.telemetry_consumers,
+        ),
+        (subjects.EVENT, subjects.ALL_EVENTS, limits.event, ()),
+        (subjects.COMMAND, subjects.ALL_COMMANDS, limits.command, ()),
+        (subjects.AUDIT, subjects.ALL_AUDIT, limits.audit, ()),
     ):
         body = stream_configuration(name, subject, own, settings)
-        # Update first: creating a stream that exists counts its space twice against the limit.
-        if not await call(link, f"STREAM.UPDATE.{name}", body, tolerate=_NOT_THERE):
-            await call(link, f"STREAM.CREATE.{name}", body, tolerate=_THERE_ALREADY)
-    for durable in settings.telemetry_consumers:
-        await ensure_consumer(link, subjects.TELEMETRY, durable)
+        if (await call(link, f"STREAM.INFO.{name}", {}, tolerate=_NOT_THERE)).refused:
+            deaf = {**body, "subjects": [subjects.nothing(name)], "max_bytes": MIB}
+            await call(link, f"STREAM.CREATE.{name}", deaf, tolerate=_THERE_ALREADY)
+        for durable in consumers:
+            await ensure_consumer(link, name, durable)
+        await call(link, f"STREAM.UPDATE.{name}", body)

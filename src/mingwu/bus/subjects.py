@@ -33,6 +33,11 @@ HISTORY_CONSUMER = "history"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+def nothing(stream: str) -> str:
+    """A subject on which nobody speaks, for a stream that does not listen yet."""
+    return f"mw.reserved.{stream}"
+
+
 def token(text: str) -> str:
     """``text`` if it may stand between two dots; raises InvalidInput otherwise."""
     if not _TOKEN.fullmatch(text):

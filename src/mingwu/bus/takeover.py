@@ -1,9 +1,9 @@
 """Taking over a durable consumer from a reader that died.
 
 What a dead reader had fetched and not acknowledged is held for it until the acknowledgement wait is
-over, a minute. Its successor must have those messages first: acknowledging a later one would
-acknowledge them unread. Shortening the wait makes the server hand them out again within a second,
-before any newer one (measured with nats-server 2.15); afterwards the wait is as declared.
+over, a minute. The consumer asks the stream for it when a newer message arrives; where none does
+(the plant is idle) it would be a minute late. Shortening the wait makes the server hand it out
+again within a second (measured with nats-server 2.15); afterwards the wait is as declared.
 """
 
 import msgspec

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,12 +97,54 @@ async def test_unacknowledged_messages_come_again_after_the_reader_died(server):
     async with open_bus(server) as bus:
         await bus.publish_batch(batch(1))
         await bus.publish_batch(batch(2))
+        await bus.publish_batch(batch(3))
         consumer = await bus.consume(subjects.TELEMETRY, "history")
         found = await consumer.fetch(wait_s=0.3)
         await consumer.ack_through(found[0])
-        await bus.publish_batch(batch(3))
-        found = await consumer.fetch(wait_s=0.3)
-        assert [one.batch().seq for one in found] == [3]
+        await consumer.close()
+        await bus.publish_batch(batch(4))
+        successor = await bus.consume(subjects.TELEMETRY, "history")
+        found = await successor.fetch(wait_s=0.3)
+        # 2 and 3 were sent to the dead reader; they come first, not a minute later
+        assert [one.batch().seq for one in found] == [2, 3, 4]
+        await successor.ack_through(found[-1])
+        await successor.close()
+        last = await bus.consume(subjects.TELEMETRY, "history")
+        assert await last.fetch(wait_s=0.2) == []
+
+
+async def test_what_the_stream_forgot_is_counted(server):
+    streams = StreamsSettings(event=StreamLimits(max_mib=1))
+    async with open_bus(server, streams=streams) as bus:
+        reader = await bus.consume(subjects.EVENT, "reader")
+        await bus.publish(subjects.event("a", "b"), b"first", "first")
+        await reader.ack_through((await reader.fetch(wait_s=0.2))[0])
+        for n in range(20):
+            await bus.publish(subjects.event("a", "b"), bytes(200_000), str(n))
+        found = await reader.fetch(wait_s=0.5)
+        assert found
+        assert reader.missed == 20 - len(found)
+
+
+async def test_a_stream_whose_store_was_lost_is_read_from_its_new_beginning(server):
+    async with open_bus(server) as bus:
+        reader = await bus.consume(subjects.TELEMETRY, "history")
+        for seq in range(1, 6):
+            await bus.publish_batch(batch(seq))
+        await read_all(reader, 5)
+        server.stop()
+        shutil.rmtree(Path(server.settings.directory) / "streams")
+        await asyncio.to_thread(server.start)
+        await until(lambda: bus.connected)
+        deadline = time.monotonic() + 10
+        while True:  # the streams are made again by the client that returned
+            try:
+                await bus.publish_batch(batch(6))
+                break
+            except Unavailable:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.05)
+        assert [one.batch().seq for one in await read_all(reader, 1)] == [6]
 
 
 async def test_live_listeners_hear_batches_and_documents_and_survive_rubbish(server):
