@@ -1,0 +1,177 @@
+"""An OPC UA server that is killed and started again, frozen, and slow: what the gateway sees."""
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mingwu.field.opcua.driver import KIND
+from mingwu.field.opcua.settings import OpcuaSettings
+from mingwu.kernel.errors import Unavailable
+from mingwu.kernel.plant import TagSpec
+from mingwu.kernel.quality import GOOD
+
+pytestmark = pytest.mark.anyio
+
+SERVER = Path(__file__).with_name("opcua_server.py")
+TAGS = 100
+RESUMES_S = 5.0
+
+
+class Server:
+    """The server's process; the port stays the same over restarts."""
+
+    def __init__(self):
+        self.port = 0
+        self.process = None
+
+    async def start(self):
+        """Returns when it listens."""
+        self.process = subprocess.Popen(
+            [sys.executable, SERVER, str(self.port), str(TAGS)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        line = await asyncio.to_thread(self.process.stdout.readline)
+        self.port = int(line)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+
+@pytest.fixture
+async def server():
+    found = Server()
+    await found.start()
+    yield found
+    with contextlib.suppress(ProcessLookupError):
+        found.signal(signal.SIGCONT)
+    found.kill()
+
+
+def driver_of(server, **settings):
+    endpoint = f"opc.tcp://127.0.0.1:{server.port}/cell"
+    return KIND.create(OpcuaSettings(endpoint=endpoint, timeout_ms=2000, **settings), True)
+
+
+def tags():
+    return [
+        TagSpec(
+            number=n, thing="t", name=f"v{n}", address=f"nsu=urn:test:cell;s=v{n}", period_ms=50
+        )
+        for n in range(TAGS)
+    ]
+
+
+class Gateway:
+    """What the gateway does with a subscribed device, without its policy: reopen at once."""
+
+    def __init__(self, driver):
+        self.driver = driver
+        self.latest = {}
+        self.losses = []
+        self.first_after_loss = None
+
+    def sink(self, columns):
+        if self.losses and self.first_after_loss is None:
+            self.first_after_loss = time.monotonic()
+        for number, value, quality in zip(
+            columns.tag.tolist(), columns.value.tolist(), columns.quality.tolist(), strict=True
+        ):
+            self.latest[number] = (value, quality & 0xC0)
+
+    async def run(self):
+        plan = self.driver.compile(tags())
+        while True:
+            try:
+                await self.driver.open()
+                subscription = await self.driver.subscribe(plan, self.sink)
+                await subscription.wait()
+            except Unavailable as lost:
+                if lost.code != "opcua.unreachable":
+                    self.losses.append((time.monotonic(), lost))
+                await self.driver.close()
+                await asyncio.sleep(0.1)
+
+
+@contextlib.asynccontextmanager
+async def running(gateway):
+    task = asyncio.create_task(gateway.run())
+    try:
+        yield gateway
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await gateway.driver.close()
+
+
+async def until(condition, limit_s=20.0):
+    ends = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < ends, f"not within {limit_s} s"
+        await asyncio.sleep(0.02)
+
+
+def all_good(gateway, beyond=0.0):
+    return len(gateway.latest) == TAGS and all(
+        quality == GOOD and value > beyond for value, quality in gateway.latest.values()
+    )
+
+
+async def test_subscriptions_resume_after_kill_and_restart(server):
+    gateway = Gateway(driver_of(server))
+    async with running(gateway):
+        await until(lambda: all_good(gateway, beyond=5.0))
+        server.kill()
+        await until(lambda: gateway.losses, 2.0)  # a broken connection is noticed at once
+        gateway.latest.clear()
+        await server.start()
+        listening = time.monotonic()
+        await until(lambda: all_good(gateway), RESUMES_S)
+        assert gateway.first_after_loss - listening < RESUMES_S
+        assert len(gateway.losses) == 1
+
+
+async def test_a_frozen_server_is_lost_and_taken_up_again(server):
+    """SIGSTOP: the connection stays, nothing comes. Only silence tells."""
+    gateway = Gateway(driver_of(server, keepalive_ms=400))
+    async with running(gateway):
+        await until(lambda: all_good(gateway))
+        frozen = time.monotonic()
+        server.signal(signal.SIGSTOP)
+        await until(lambda: gateway.losses, 5.0)
+        assert gateway.losses[0][1].code == "opcua.silent"
+        assert gateway.losses[0][0] - frozen < 3.0
+        gateway.latest.clear()
+        server.signal(signal.SIGCONT)
+        await until(lambda: all_good(gateway), 10.0)
+
+
+async def test_polling_a_frozen_server_times_out_and_recovers(server):
+    driver = driver_of(server)
+    plan = driver.compile(tags())
+    await driver.open()
+    try:
+        assert (await driver.read(plan)).quality[0] & 0xC0 == GOOD
+        server.signal(signal.SIGSTOP)
+        started = time.monotonic()
+        with pytest.raises(Unavailable) as caught:
+            await driver.read(plan)
+        assert caught.value.code == "opcua.timeout"
+        assert time.monotonic() - started < 3.0
+        server.signal(signal.SIGCONT)
+        await driver.close()
+        await driver.open()
+        assert (await driver.read(plan)).quality[0] & 0xC0 == GOOD
+    finally:
+        await driver.close()
