@@ -69,8 +69,9 @@ def _quote(value: str) -> str:
 class _Seat:
     """A session with the settings that are in force in it."""
 
-    def __init__(self, session: _Session, base: dict[str, str]) -> None:
+    def __init__(self, session: _Session, base: dict[str, str], most_bytes: int) -> None:
         self._session = session
+        self._most_bytes = most_bytes
         self._base = base
         self._applied: dict[str, str] = {}
         self._database = "default"
@@ -99,6 +100,13 @@ class _Seat:
             )
         except RuntimeError as error:  # ChdbError is one
             raise EngineFault(str(error)) from error
+        if (
+            result.size() > self._most_bytes
+        ):  # max_result_bytes does not work in the embedded engine
+            raise EngineFault(
+                f"Code: {codes.TOO_MANY_ROWS_OR_BYTES}. DB::Exception: Limit for result exceeded: "
+                f"{result.size()} bytes, maximum: {self._most_bytes}. (TOO_MANY_ROWS_OR_BYTES)"
+            )
         return Answer(
             result.bytes(), result.rows_read(), result.bytes_read(), elapsed_s=result.elapsed()
         )
@@ -231,7 +239,7 @@ class Engine:
         def seat(base: dict[str, str]) -> _Seat:
             session: _Session = Session(address)  # type: ignore[no-untyped-call]
             self._sessions.append(session)
-            return _Seat(session, base)
+            return _Seat(session, base, self._settings.max_result_mib * MIB)
 
         limits = {
             "max_memory_usage": str(self._settings.max_query_mib * MIB),
@@ -240,8 +248,6 @@ class Engine:
         reading = {
             **limits,
             "max_execution_time": str(self._settings.max_query_s),
-            "max_result_bytes": str(self._settings.max_result_mib * MIB),
-            "result_overflow_mode": "throw",
         }
         self.readers.start(lambda: seat(reading), lambda: None)
         self.writers.start(lambda: seat(limits), lambda: None)

@@ -2,8 +2,9 @@
 
 The way of a block, and why nothing is lost or stored twice whatever dies when:
 
-1. Messages are taken in stream order and gathered until there are ``block_rows`` points or
-   ``block_wait_s`` is over. Repeated batches are passed over (:mod:`mingwu.history.seen`).
+1. Messages come in stream order, each once per process (:mod:`mingwu.bus.consumer`), and are
+   gathered until there are ``block_rows`` points or ``block_wait_s`` is over. Repeated batches are
+   passed over (:mod:`mingwu.history.seen`).
 2. The block's span of the stream and its token are written to ``blocks``.
 3. Its rows go to ``points``, ``points_ns``, ``texts``; each insert carries the token, so done
    again it changes nothing, in the table and in the rollups it feeds.
@@ -16,6 +17,7 @@ runs the next block is gathered; not more, so a slow history is back-pressure on
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -34,7 +36,6 @@ from mingwu.history import memory
 from mingwu.history.block import Block
 from mingwu.history.client import History
 from mingwu.history.seen import Seen
-from mingwu.history.sequence import Sequence
 from mingwu.history.settings import WriterSettings
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import InvalidInput, MingwuError, Overloaded, PeerError, Unavailable
@@ -45,6 +46,7 @@ _STATUS_S = 1.0
 _TAKEOVER_S = 20.0
 _STOP_GRACE_S = 10.0
 _RATE_OVER_S = 5.0
+_SHORTEST_WAIT_S = 0.01
 NsTags = Callable[[], Collection[int]]
 
 
@@ -101,7 +103,7 @@ class Writer:
         self._ns_tags = ns_tags
         self._clock = clock
         self._seen = Seen()
-        self._sequence: Sequence[Delivery] = Sequence()
+        self._unread: tuple[int, int] | None = None
         self._redo: memory.Pending | None = None
         self._consumer: Consumer | None = None
         self._ready: asyncio.Queue[_Ready | None] = asyncio.Queue(maxsize=1)
@@ -147,11 +149,10 @@ class Writer:
             self._consumer = await self._bus.consume(
                 stream, durable, max_bytes=self._settings.fetch_bytes
             )
-            left = await takeover.unread(self._bus, stream, durable)
-            self._sequence = Sequence(left)
-            if left is not None:
+            self._unread = await takeover.unread(self._bus, stream, durable)
+            if self._unread is not None:
                 await takeover.hurry(self._bus, stream, durable)
-                log.info("writer=%s takes over first=%d last=%d", self.status.name, *left)
+                log.info("writer=%s takes over first=%d last=%d", self.status.name, *self._unread)
 
         return await self._insist(prepare, stop) and await self._insist(subscribe, stop)
 
@@ -200,9 +201,8 @@ class Writer:
         block: Block | None = None
         upto: Delivery | None = None
         patience = time.monotonic() + _TAKEOVER_S
-        hurried = self._sequence.patient
         while not stop.is_set():
-            for delivery in await self._fetch(block, patience):
+            for delivery in await self._fetch(block):
                 if block is None:
                     block = self._new_block()
                 self._take(block, delivery)
@@ -210,8 +210,8 @@ class Writer:
                 if self._full(block):
                     await self._hand_over(block, upto)
                     block = None
-            if hurried and not self._sequence.patient:
-                hurried = not await self._calm()
+            if self._unread is not None:
+                await self._calm(upto, patience)
             if block is not None and upto is not None and self._old(block):
                 await self._hand_over(block, upto)
                 block = None
@@ -220,26 +220,25 @@ class Writer:
             await self._hand_over(block, upto)
         await self._ready.put(None)
 
-    async def _fetch(self, block: Block | None, patience: float) -> list[Delivery]:
+    async def _fetch(self, block: Block | None) -> list[Delivery]:
         assert self._consumer is not None  # noqa: S101 — set by _start before anything runs
         wait_s = self._settings.block_wait_s
         if block is not None:
             age_s = (self._clock.monotonic_ns() - block.opened_ns) / 1e9
-            wait_s = min(wait_s, max(0.01, wait_s - age_s))
-        taken = self._sequence.feed(await self._consumer.fetch(wait_s=wait_s))
-        if self._sequence.patient and time.monotonic() >= patience:
-            log.warning("writer=%s gave up waiting for what was unread", self.status.name)
-            taken += self._sequence.give_up()
+            wait_s = min(wait_s, max(_SHORTEST_WAIT_S, wait_s - age_s))
+        taken = await self._consumer.fetch(wait_s=wait_s)
         if taken:
             self.status.waiting = taken[-1].pending
         return taken
 
-    async def _calm(self) -> bool:
-        try:
-            await takeover.calm(self._bus, subjects.TELEMETRY, self._settings.consumer)
-        except Unavailable:
-            return False
-        return True
+    async def _calm(self, upto: Delivery | None, patience: float) -> None:
+        """Once all that a dead writer left is here (or will not come), no more haste."""
+        assert self._unread is not None  # noqa: S101 — asked only then
+        arrived = upto is not None and upto.stream_sequence >= self._unread[1]
+        if arrived or time.monotonic() >= patience:
+            with contextlib.suppress(Unavailable):  # tried again after the next fetch
+                await takeover.calm(self._bus, subjects.TELEMETRY, self._settings.consumer)
+                self._unread = None
 
     def _new_block(self) -> Block:
         block = Block(self._clock.monotonic_ns())
@@ -365,7 +364,7 @@ class Writer:
         )
         oldest = min((b.oldest_ns for b in self._under_way if b.oldest_ns), default=0)
         status.lag_s = round(max(0.0, (self._clock.time_ns() - oldest) / 1e9), 3) if oldest else 0.0
-        status.missed = self._sequence.missed
+        status.missed = self._consumer.missed if self._consumer is not None else 0
         status.rss_bytes = _rss_bytes()
 
 
