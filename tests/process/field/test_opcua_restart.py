@@ -30,14 +30,14 @@ class Server:
         self.port = 0
         self.process = None
 
-    async def start(self):
+    def start(self):
         """Returns when it listens."""
         self.process = subprocess.Popen(
             [sys.executable, SERVER, str(self.port), str(TAGS)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-        line = await asyncio.to_thread(self.process.stdout.readline)
-        self.port = int(line)
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self.port = int(self.process.stdout.readline())
 
     def kill(self):
         self.process.kill()
@@ -49,14 +49,22 @@ class Server:
         self.process.send_signal(number)
 
 
-@pytest.fixture
-async def server():
+@pytest.fixture(scope="module")
+def shared_server():
     found = Server()
-    await found.start()
+    found.start()
     yield found
-    with contextlib.suppress(ProcessLookupError):
-        found.signal(signal.SIGCONT)
     found.kill()
+
+
+@pytest.fixture
+def server(shared_server):
+    """The module's server; whatever a test does to it, it ends awake."""
+    yield shared_server
+    if shared_server.process.poll() is None:
+        shared_server.signal(signal.SIGCONT)
+    else:
+        shared_server.start()
 
 
 def driver_of(server, **settings):
@@ -135,7 +143,7 @@ async def test_subscriptions_resume_after_kill_and_restart(server):
         server.kill()
         await until(lambda: gateway.losses, 2.0)  # a broken connection is noticed at once
         gateway.latest.clear()
-        await server.start()
+        await asyncio.to_thread(server.start)
         listening = time.monotonic()
         await until(lambda: all_good(gateway), RESUMES_S)
         assert gateway.first_after_loss - listening < RESUMES_S

@@ -6,15 +6,11 @@ the server's NamespaceArray is known. No I/O, no asyncua.
 """
 
 import base64
-import binascii
 import re
 import struct
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from mingwu.field.opcua import errors as _errors  # noqa: F401 — registers the texts
-from mingwu.kernel.errors import ConfigError
 
 MAX_IDENTIFIER_BYTES = 4096
 MAX_NAMESPACE = 0xFFFF
@@ -39,20 +35,17 @@ class NodeAddress:
 
 
 def parse(text: str) -> NodeAddress:
-    """Parse an address; raises ConfigError ``opcua.address`` with the fault."""
+    """Parse an address; raises ValueError with the fault."""
     found = _FORM.fullmatch(text.strip())
     if found is None:
-        raise _fault(text, "no i=, s=, g= or b= part")
+        raise ValueError("no i=, s=, g= or b= part")
     index, uri, kind, raw = found.groups()
     namespace: int | str = int(index or 0)
     if uri is not None:
         namespace = uri.replace("%3B", ";").replace("%3b", ";").replace("%25", "%")
     elif int(index or 0) > MAX_NAMESPACE:
-        raise _fault(text, f"namespace above {MAX_NAMESPACE}")
-    try:
-        return NodeAddress(namespace, _identifier(kind, raw))
-    except (ValueError, binascii.Error) as error:
-        raise _fault(text, str(error)) from error
+        raise ValueError(f"namespace above {MAX_NAMESPACE}")
+    return NodeAddress(namespace, _identifier(kind, raw))
 
 
 def _identifier(kind: str, raw: str) -> int | str | uuid.UUID | bytes:
@@ -82,7 +75,3 @@ def encode(address: NodeAddress, index: int) -> bytes:
         return struct.pack("<BH", 4, index) + identifier.bytes_le
     kind, raw = (3, identifier.encode()) if isinstance(identifier, str) else (5, identifier)
     return struct.pack("<BHi", kind, index, len(raw)) + raw
-
-
-def _fault(text: str, fault: str) -> ConfigError:
-    return ConfigError("opcua.address", address=text[:80], fault=fault)

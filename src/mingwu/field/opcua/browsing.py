@@ -35,7 +35,7 @@ async def children(session: Session, address: str) -> AsyncIterator[BrowseNode]:
     while True:
         if result.StatusCode.value >> 31:
             fault = rawcall.status_name(result.StatusCode.value)
-            raise InvalidInput("opcua.address", address=address, fault=fault)
+            raise InvalidInput("opcua.node", address=address, fault=fault)
         for node in await _nodes(session, address, result.References):
             yield node
         if not result.ContinuationPoint:
@@ -52,7 +52,7 @@ def node_id(session: Session, address: str) -> ua.NodeId:
     index = parsed.index(session.namespaces)
     if index is None:
         fault = f"the server has no namespace {parsed.namespace}"
-        raise InvalidInput("opcua.address", address=address, fault=fault)
+        raise InvalidInput("opcua.node", address=address, fault=fault)
     identifier: Any = parsed.identifier
     return ua.NodeId(identifier, ua.Int16(index))
 
@@ -145,4 +145,4 @@ async def _service(session: Session, address: str, call: Any) -> Any:
     try:
         return await session.service(call)
     except rawcall.ServiceFailed as error:
-        raise InvalidInput("opcua.address", address=address, fault=str(error)) from error
+        raise InvalidInput("opcua.node", address=address, fault=str(error)) from error

@@ -5,13 +5,21 @@ from mingwu.kernel.catalogue import add
 add(
     "opcua.address",
     en=(
-        "“{address}” is not an OPC UA node id: {fault}",
+        "“{address}” of tag {tag} is not an OPC UA node id: {fault}",
         "Write it as ns=2;s=Name, ns=2;i=1001 or nsu=URI;s=Name; browsing shows valid ones.",
     ),
     zh=(
-        "“{address}”不是 OPC UA 节点标识：{fault}",
+        "点位 {tag} 的地址“{address}”不是 OPC UA 节点标识：{fault}",
         "请写成 ns=2;s=名称、ns=2;i=1001 或 nsu=URI;s=名称；可通过浏览获得有效写法。",
     ),
+)
+add(
+    "opcua.node",
+    en=(
+        "There is nothing to be found at the node “{address}”: {fault}",
+        "Start browsing at the top, with an empty address.",
+    ),
+    zh=("节点“{address}”下没有可浏览的内容：{fault}", "请从顶层（空地址）开始浏览。"),
 )
 add(
     "opcua.profile",

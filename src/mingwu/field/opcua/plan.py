@@ -12,14 +12,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from mingwu.field.opcua import errors as _errors  # noqa: F401 — registers the texts
 from mingwu.field.opcua.address import NodeAddress, encode, parse
 from mingwu.field.opcua.layout import Layout
 from mingwu.kernel.batch import F64, U32
+from mingwu.kernel.errors import ConfigError
 from mingwu.kernel.plant import TagSpec, ValueType
 
 Rows = npt.NDArray[np.intp]
 
 VALUE_ATTRIBUTE = 13
+_SHOWN_CHARS = 200  # of an address in an error text
 # ReadValueId after the NodeId: attribute, no index range, default encoding (OPC 10000-4, 7.29)
 _READ_VALUE_TAIL = struct.pack("<IiHi", VALUE_ATTRIBUTE, -1, 0, -1)
 _SOURCE_TIME = 0  # TimestampsToReturn
@@ -98,7 +101,7 @@ def compile_tags(tags: Sequence[TagSpec]) -> Plan:
     is_bool = np.array([tag.type is ValueType.BOOL for tag in tags], np.bool_)
     return Plan(
         tags=tuple(tags),
-        addresses=tuple(parse(tag.address) for tag in tags),
+        addresses=tuple(_address(tag) for tag in tags),
         numbers=np.array([tag.number for tag in tags], np.uint32),
         is_text=is_text,
         is_bool=is_bool,
@@ -107,3 +110,12 @@ def compile_tags(tags: Sequence[TagSpec]) -> Plan:
         scaled=bool((scale != 1.0).any() or (offset != 0.0).any()),
         plain=not (is_text.any() or is_bool.any()),
     )
+
+
+def _address(tag: TagSpec) -> NodeAddress:
+    try:
+        return parse(tag.address)
+    except ValueError as error:
+        raise ConfigError(
+            "opcua.address", address=tag.address[:_SHOWN_CHARS], tag=tag.name, fault=str(error)
+        ) from error

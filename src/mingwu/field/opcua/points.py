@@ -2,8 +2,9 @@
 
 Rules: a bad or uncertain status keeps its severity; a value that is there but not finite is bad
 (not a number); a good status without a value is bad (initialising: OPC UA's null is "nothing
-yet"); a text for a numeric tag, an array or a structure is bad (conversion). Numbers of text tags
-become text; text rows carry NaN. Rows without a source time get the gateway's.
+yet"); a text for a numeric tag, an array or a structure is bad (conversion). A bad point has no
+value. Numbers of text tags become text; text rows carry NaN. Rows without a source time get the
+gateway's.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from mingwu.field.opcua.layout import ARRAY, TEXT_KINDS, Cells
 from mingwu.field.opcua.plan import Plan, Rows
 from mingwu.field.opcua.status import qualities
 from mingwu.kernel.batch import U8, Columns
-from mingwu.kernel.quality import STATUS_MASK, Reason, bad
+from mingwu.kernel.quality import BAD, STATUS_MASK, Reason, bad
 
 _INTEGERS = range(scan.SBYTE, scan.UINT64 + 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,6 +42,10 @@ def columns(plan: Plan, rows: Rows, cells: Cells, now_ns: int) -> Columns:
         value[as_text] = np.nan
         booleans = plan.is_bool[rows] & np.isfinite(value)
         value[booleans] = value[booleans] != 0
+    is_bad = (quality & STATUS_MASK) == BAD
+    if is_bad.any():
+        value = np.where(is_bad, np.nan, value)
+        text = {row: words for row, words in text.items() if not is_bad[row]}
     time_ns = np.where(cells.time_ns == 0, now_ns, cells.time_ns)
     return Columns(plan.numbers[rows], time_ns, value, quality, text)
 

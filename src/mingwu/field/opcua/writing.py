@@ -17,7 +17,7 @@ from mingwu.field.base import WriteRequest, WriteResult
 from mingwu.field.opcua import rawcall
 from mingwu.field.opcua.browsing import node_id
 from mingwu.field.opcua.session import Session
-from mingwu.kernel.errors import ConfigError, InvalidInput
+from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.plant import TagSpec
 
 _VT = ua.VariantType
@@ -44,7 +44,7 @@ class Writer:
         for place, request in enumerate(requests):
             try:
                 ready.append((place, *await self._prepare(request)))
-            except (ConfigError, InvalidInput, rawcall.ServiceFailed, ValueError) as error:
+            except (InvalidInput, rawcall.ServiceFailed, ValueError) as error:
                 results[place] = WriteResult(ok=False, reason=str(error))
         size = self._session.nodes_per_write
         for first in range(0, len(ready), size):

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mingwu.field.opcua.address import NodeAddress, encode, parse
+from mingwu.field.opcua.plan import compile_tags
 from mingwu.kernel.errors import ConfigError
+from mingwu.kernel.plant import TagSpec
 
 GUID = "72962b91-fa75-4ae6-8d28-b404dc7daf63"
 
@@ -37,9 +39,11 @@ def test_forms_of_the_standard(text, expected):
 )  # fmt: skip
 def test_a_bad_address_is_named_in_the_fault(text):
     with pytest.raises(ConfigError) as caught:
-        parse(text)
+        compile_tags([TagSpec(number=1, thing="t", name="load", address=text)])
     assert caught.value.code == "opcua.address"
-    assert caught.value.params["address"] == text[:80]
+    for lang in ("en", "zh"):
+        assert text[:200] in caught.value.text(lang)
+        assert "load" in caught.value.text(lang)
 
 
 IDS = st.one_of(

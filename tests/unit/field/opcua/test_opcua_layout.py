@@ -38,12 +38,13 @@ def ints(kind):
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+INTEGERS = ["SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64"]
 NUMBERS = st.one_of(
-    *(ints(VT[name]) for name in ["SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64"]),
+    *(ints(VT[name]) for name in INTEGERS),
     st.booleans().map(lambda b: ua.Variant(b, VT.Boolean)),
     st.floats().map(lambda f: ua.Variant(f, VT.Double)),
     st.floats(width=32).map(lambda f: ua.Variant(f, VT.Float)),
-)  # fmt: skip
+)
 TEXTS = st.one_of(
     TEXT.map(lambda t: ua.Variant(t, VT.String)),
     TEXT.map(lambda t: ua.Variant(ua.LocalizedText(t, "en"), VT.LocalizedText)),
