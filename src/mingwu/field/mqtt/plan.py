@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from mingwu.field.convert import NAN, to_ns, to_point
+from mingwu.calc.convert import NAN, to_ns, to_point
 from mingwu.field.mqtt.address import Path, parse, parse_path
 from mingwu.field.mqtt.settings import MqttSettings
 from mingwu.kernel.batch import U32, Columns

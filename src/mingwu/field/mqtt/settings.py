@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from mingwu.field.convert import TimeFormat
+from mingwu.calc.convert import TimeFormat
 from mingwu.kernel.settings import Settings
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from sqlalchemy import ColumnClause, FromClause, Select, column, select, table, text
 
-from mingwu.field.convert import NAN, Point, to_ns, to_point
+from mingwu.calc.convert import NAN, Point, to_ns, to_point
 from mingwu.field.sql.address import Key, parse
 from mingwu.field.sql.settings import SqlSettings
 from mingwu.kernel.batch import Columns

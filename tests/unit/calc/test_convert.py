@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mingwu.field.convert import TimeFormat, to_ns, to_point
+from mingwu.calc.convert import TimeFormat, to_ns, to_point
 from mingwu.kernel.plant import ValueType
 from mingwu.kernel.quality import GOOD, Reason, bad
 
