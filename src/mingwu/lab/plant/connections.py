@@ -65,6 +65,7 @@ class Connections:
             "transport": "rtu",
             "serial": self.sockets.tty,
             "baud": SERIAL_BAUD,
+            "parity": "none",  # a pseudo-terminal knows none
             "unit": number,
         }
         return self._to(meter.device, "modbus", settings)
