@@ -5,7 +5,7 @@ Things and tags that are gone are retired, not deleted; when they come back they
 tag numbers. What another plant owns is refused.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,12 +23,11 @@ from sqlalchemy import (
 )
 
 from mingwu.kernel.errors import Conflict
-from mingwu.kernel.names import fold
 from mingwu.registry import schema
 from mingwu.registry.check import Plant
 from mingwu.registry.schema import ACTIVE, RETIRED
-
-Row = dict[str, Any]
+from mingwu.registry.wanted import SECTIONS as SECTIONS  # noqa: PLC0414 — the names of a summary
+from mingwu.registry.wanted import Row, wanted_rows
 
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,14 +58,11 @@ class ImportSummary(msgspec.Struct, frozen=True, kw_only=True):
         return any(getattr(self, field) for field in SECTIONS)
 
 
-SECTIONS = ("places", "gateways", "types", "things", "relations", "devices", "tags")
-
-
 def apply(connection: Connection, plant: Plant, *, actor: str, now_ms: int) -> ImportSummary:
     """Write the plant; the caller holds the write transaction and the registry's lock."""
     file = plant.file
     scope = file.name
-    wanted = _wanted(plant)
+    wanted = wanted_rows(plant)
     _check_owner(connection, schema.place, "path", "place", scope, wanted["places"])
     _check_owner(connection, schema.gateway, "name", "gateway", scope, wanted["gateways"])
     _check_owner(connection, schema.thing_type, "name", "type", scope, wanted["types"])
@@ -112,114 +108,6 @@ def apply(connection: Connection, plant: Plant, *, actor: str, now_ms: int) -> I
     summary = ImportSummary(plant=scope, generation=generation, **deltas)
     _remember(connection, summary, wanted, actor, now_ms)
     return summary
-
-
-def _wanted(plant: Plant) -> dict[str, list[Row]]:
-    """The rows the plant should have, per section, without what the database adds."""
-    file = plant.file
-    common = {"plant": file.name}
-    rows: dict[str, list[Row]] = {section: [] for section in SECTIONS}
-    for at, place in enumerate(file.place):
-        row = {"path": place.path, "level": place.level.value, "en": place.en, "zh": place.zh}
-        rows["places"].append(common | row | {"position": at})
-    for at, gateway in enumerate(file.gateway):
-        rows["gateways"].append(
-            common
-            | {"name": gateway.name, "en": gateway.en, "zh": gateway.zh, "place": gateway.place}
-            | {"position": at}
-        )
-    for at, kind in enumerate(file.type):
-        declaration = msgspec.json.encode(kind).decode()
-        rows["types"].append(
-            common | {"name": kind.name, "declaration": declaration, "position": at}
-        )
-    _want_things(plant, rows, common)
-    return rows
-
-
-def _want_things(plant: Plant, rows: dict[str, list[Row]], common: Mapping[str, str]) -> None:
-    file = plant.file
-    kinds = {kind.name: kind.kind for kind in file.type}
-    riders = {
-        (thing.connection.gateway, thing.connection.device)
-        for thing in file.thing
-        if thing.connection is not None and thing.simulated
-    }
-    for at, thing in enumerate(file.thing):
-        name = file.full_id(thing.id)
-        key = fold(name)
-        kind = thing.kind or kinds[thing.type]
-        rows["things"].append(
-            {
-                **common,
-                "key": key,
-                "id": name,
-                "kind": kind.value,
-                "type": thing.type,
-                "en": thing.en,
-                "zh": thing.zh,
-                "place": thing.place,
-                "documentation": thing.documentation,
-                "simulated": thing.simulated,
-                "state": ACTIVE,
-                "declaration": msgspec.json.encode(thing).decode(),
-                "position": at,
-            }
-        )
-        for relation in thing.relation:
-            rows["relations"].append(
-                {
-                    **common,
-                    "source": key,
-                    "kind": relation.kind.value,
-                    "target": fold(file.full_id(relation.target)),
-                    "position": len(rows["relations"]),
-                }
-            )
-        link = thing.connection
-        if link is None:
-            continue
-        if link.driver:
-            rows["devices"].append(
-                {
-                    **common,
-                    "gateway": link.gateway,
-                    "name": link.device,
-                    "thing": key,
-                    "driver": link.driver,
-                    "settings": msgspec.json.encode(link.settings).decode(),
-                    "line": link.line,
-                    "start": link.start.value,
-                    "simulated": (link.gateway, link.device) in riders,
-                    "position": at,
-                }
-            )
-        source = {**common, "thing": key, "gateway": link.gateway, "device": link.device}
-        rows["tags"] += _want_tags(plant, at, source, len(rows["tags"]))
-
-
-def _want_tags(plant: Plant, at: int, source: Mapping[str, str], first: int) -> Iterable[Row]:
-    for position, item in enumerate(plant.tags[at], start=first):
-        yield {
-            **source,
-            "name": item.name,
-            "property": item.property,
-            "en": item.en,
-            "zh": item.zh,
-            "address": item.address,
-            "type": item.type.value,
-            "unit": item.unit,
-            "low": item.low,
-            "high": item.high,
-            "period_ms": item.period_ms,
-            "raw_scale": item.scale,
-            "raw_offset": item.offset,
-            "deadband": msgspec.json.encode(item.deadband).decode(),
-            "writable": item.writable,
-            "exposed": item.exposed,
-            "state": ACTIVE,
-            "position": position,
-        }
 
 
 def _check_owner(

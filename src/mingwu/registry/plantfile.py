@@ -72,6 +72,17 @@ def parse(text: str, *, known: frozenset[str] = frozenset()) -> Plant:
     return plant
 
 
+def validated(file: PlantFile) -> PlantFile:
+    """Declarations made in code, with the checks of shape that only reading does.
+
+    Raises :class:`PlantFaults`; the semantic half is ``check.check``.
+    """
+    mended = mend(PlantFile, msgspec.to_builtins(file), stand_ins=_STAND_INS)
+    if mended.value is None or mended.faults:
+        raise PlantFaults(mended.faults)
+    return mended.value
+
+
 def dump(file: PlantFile) -> str:
     """TOML text that parses to ``file``."""
     data = msgspec.to_builtins(file)

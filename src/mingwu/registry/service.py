@@ -22,6 +22,7 @@ from mingwu.registry.exporting import export
 from mingwu.registry.importing import ImportSummary
 from mingwu.registry.model import PlantFile, TypeDef
 from mingwu.registry.places import tree
+from mingwu.registry.plantfile import validated
 from mingwu.registry.rows import (
     MAX_PAGE,
     ChangeRow,
@@ -84,6 +85,7 @@ class Registry:
         Raises PlantFaults for a file with faults and Conflict ``registry.owned`` for a name that
         another plant owns; nothing is stored then.
         """
+        file = validated(file)
         with writing(self._engine) as connection:
             lock(connection, "registry")
             return self._import(connection, file, actor)

@@ -9,7 +9,7 @@ import pytest
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
 from mingwu.kernel.plant import Kind, ValueType
 from mingwu.registry.errors import PlantFaults
-from mingwu.registry.model import PlantFile
+from mingwu.registry.model import PlantFile, ThingDef
 from mingwu.registry.plantfile import parse
 from mingwu.registry.rows import Filter, Page
 from mingwu.registry.service import Registry
@@ -88,6 +88,17 @@ def test_changes_are_told_by_name_and_remembered(registry):
         "test",
     )
     assert "Caster one" in first.declaration
+
+
+def test_declarations_made_in_code_are_checked_like_files(registry):
+    plain = ThingDef(id="DOC.1", kind="document")
+    registry.import_plant(PlantFile(name="s2", prefix="88.1", thing=(plain,)))
+    assert registry.card("88.1/DOC.1").kind is Kind.DOCUMENT
+    with pytest.raises(PlantFaults) as caught:
+        registry.import_plant(
+            PlantFile(name="s2", prefix="88.1", thing=(ThingDef(id="X", kind="spaceship"),))
+        )
+    assert caught.value.faults[0].path == "$.thing[0].kind"
 
 
 def test_moving_entries_in_the_file_is_no_change_but_keeps_the_order(registry):
