@@ -12,25 +12,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mingwu.api import partroutes, plantroutes, timeroutes
+from mingwu.api import partroutes, plantroutes, sessions, timeroutes
 from mingwu.api.door import SecurityHeaders, language_of
 from mingwu.api.livesocket import live_route
 from mingwu.api.openapi import document
 from mingwu.api.routing import Endpoint, Nowhere, encode_reply, internal_error, mount
 from mingwu.api.services import Services
-from mingwu.api.sessions import SessionRoutes
 
 log = logging.getLogger(__name__)
 
 
-def endpoints(services: Services) -> tuple[Endpoint, ...]:
-    """Every HTTP route of the API."""
-    return (
-        *SessionRoutes(services.settings.login_attempts).endpoints(),
-        *plantroutes.ENDPOINTS,
-        *timeroutes.ENDPOINTS,
-        *partroutes.ENDPOINTS,
-    )
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *sessions.ENDPOINTS,
+    *plantroutes.ENDPOINTS,
+    *timeroutes.ENDPOINTS,
+    *partroutes.ENDPOINTS,
+)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -42,11 +39,10 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         default_response_class=Response,
     )
-    declared = endpoints(services)
-    routes = mount(declared, services)
+    routes = mount(ENDPOINTS, services)
     app.router.routes.extend(routes)
     app.router.routes.append(live_route(services))
-    described = encode_reply(document(declared, services.product.get("version", "0")))
+    described = encode_reply(document(ENDPOINTS, services.product.get("version", "0")))
 
     async def openapi(_: Request) -> Response:
         return described

@@ -1,21 +1,21 @@
-"""The door: who is asking, in which language, from which site, and how often they may fail.
+"""The door: who is asking, in which language, from which site.
 
 A session travels in the cookie ``mw_session`` (HttpOnly, SameSite=Lax) or as a bearer token.
 Unsafe methods and WebSockets that come with the cookie must carry our own Origin (RFC 6454), so
-another site cannot act in a user's name. Failed logins are counted per account and per address.
+another site cannot act in a user's name. Guessing is slowed by the accounts themselves.
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mingwu.api.ports import People, Principal
-from mingwu.kernel.errors import Denied, NotAuthenticated, Overloaded
+from mingwu.kernel.errors import Denied, NotAuthenticated
 
 COOKIE = "mw_session"
 LANGUAGE_COOKIE = "mw_lang"
@@ -31,16 +31,53 @@ def token_of(connection: HTTPConnection) -> str:
     return connection.cookies.get(COOKIE, "")
 
 
-def principal_of(connection: HTTPConnection, people: People) -> Principal | None:
-    """Who is asking, or None."""
-    token = token_of(connection)
-    return people.verify(token) if token else None
+class Doorkeeper:
+    """Tells who is asking; a checked session is believed for ``believe_s`` without asking again."""
+
+    def __init__(
+        self,
+        people: People,
+        *,
+        believe_s: float = 3.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._people = people
+        self._believe_s = believe_s
+        self._monotonic = monotonic
+        self._known: dict[str, tuple[float, Principal]] = {}
+
+    async def principal(self, connection: HTTPConnection) -> Principal | None:
+        """Who is asking, or None."""
+        token = token_of(connection)
+        if not token:
+            return None
+        now = self._monotonic()
+        known = self._known.get(token)
+        if known is not None and now < known[0]:
+            return known[1]
+        principal = await run_in_threadpool(self._people.verify, token)
+        if principal is None:
+            self._known.pop(token, None)
+            return None
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[token] = now + self._believe_s, principal
+        return principal
+
+    def forget(self) -> None:
+        """Believe nothing (after a logout or a change of accounts)."""
+        self._known.clear()
+
+
+_MOST_KNOWN = 10_000
 
 
 def require_role(principal: Principal | None, role: str) -> Principal:
     """Raise NotAuthenticated or Denied unless ``principal`` has at least ``role``."""
     if principal is None:
         raise NotAuthenticated("api.login_required")
+    if principal.must_change:
+        raise Denied("api.must_change")
     if ROLES.index(principal.role) < ROLES.index(role):
         raise Denied("api.role_required", role=role, have=principal.role)
     return principal
@@ -48,6 +85,9 @@ def require_role(principal: Principal | None, role: str) -> Principal:
 
 def require_own_origin(connection: HTTPConnection) -> None:
     """Raise Denied when a browser says that the request was made by another site."""
+    site = connection.headers.get("sec-fetch-site", "same-origin")
+    if site not in ("same-origin", "none"):
+        raise Denied("api.foreign_origin", origin=connection.headers.get("origin", site))
     origin = connection.headers.get("origin")
     if origin is None:
         return
@@ -82,43 +122,6 @@ def accepted_language(header: str) -> str:
             best, weight = language, q
     return best
 
-
-class AttemptLimiter:
-    """Failures per key in a sliding minute; memory bounded by dropping the oldest keys."""
-
-    def __init__(
-        self, limit: int, *, window_s: float = 60.0, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._limit = limit
-        self._window_s = window_s
-        self._monotonic = monotonic
-        self._failures: OrderedDict[str, list[float]] = OrderedDict()
-
-    def check(self, *keys: str) -> None:
-        """Raise Overloaded ``api.too_many_attempts`` when one of the keys used up its failures."""
-        now = self._monotonic()
-        for key in keys:
-            recent = [at for at in self._failures.get(key, ()) if now - at < self._window_s]
-            if len(recent) >= self._limit:
-                wait_s = max(1, round(self._window_s - (now - recent[0])))
-                raise Overloaded("api.too_many_attempts", wait_s=wait_s)
-
-    def failed(self, *keys: str) -> None:
-        """Count a failure under each key."""
-        now = self._monotonic()
-        for key in keys:
-            recent = [at for at in self._failures.pop(key, ()) if now - at < self._window_s]
-            self._failures[key] = [*recent, now]
-        while len(self._failures) > _MAX_KEYS:
-            self._failures.popitem(last=False)
-
-    def succeeded(self, *keys: str) -> None:
-        """Forget the failures of each key."""
-        for key in keys:
-            self._failures.pop(key, None)
-
-
-_MAX_KEYS = 10_000
 
 # NiceGUI's page template starts its modules from inline scripts and Vue compiles templates at run
 # time, hence the two unsafe words; everything else is same-origin only, nothing may be framed.

@@ -13,9 +13,9 @@ add(
     zh=("需要 {role} 角色，您当前为 {have}", "请联系管理员授予该角色。"),
 )
 add(
-    "api.too_many_attempts",
-    en=("Too many failed logins", "Wait {wait_s} s and try again."),
-    zh=("登录失败次数过多", "请等待 {wait_s} 秒后重试。"),
+    "api.must_change",
+    en=("The first password must be changed before anything else", "Log in and choose a new one."),
+    zh=("须先修改初始密码", "请登录后设置新密码。"),
 )
 add(
     "api.foreign_origin",
@@ -71,6 +71,11 @@ add(
     "api.write_refused",
     en=("The device refused the value for {tag}: {reason}", "Check range and device mode."),
     zh=("设备拒绝写入 {tag}：{reason}", "请检查量程和设备模式。"),
+)
+add(
+    "api.no_plant",
+    en=("No plant was imported yet", "Import a plant file."),
+    zh=("尚未导入工厂文件", "请先导入工厂文件。"),
 )
 add(
     "api.no_part",

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 KEEPALIVE_S = 10.0
+CONTROL_FRAMES = 64
 
 
 @dataclass(eq=False, slots=True)
@@ -70,8 +71,8 @@ class Subscriber:
         self._wake.set()
 
     def offer_control(self, frame: bytes) -> None:
-        """A frame outside topics (replies, time); dropped when the backlog is full."""
-        if len(self._frames) < self._backlog:
+        """A frame outside topics (replies, time); dropped when nothing was taken for long."""
+        if len(self._frames) < self._backlog + CONTROL_FRAMES:
             self._frames.append(frame)
             self._wake.set()
 
@@ -114,7 +115,7 @@ class LiveHub:
         self._clock = clock or SystemClock()
         self._by_tags: dict[bytes, Topic] = {}
         self._by_document: dict[str, Topic] = {}
-        self._documents: dict[str, bytes] = {}
+        self._documents: dict[str, object] = {}
         self._next_key = 1
         self.clients: set[Subscriber] = set()
         self.frames = 0
@@ -206,10 +207,10 @@ class LiveHub:
         return texts
 
     def _document_frame(self, topic: Topic) -> bytes:
-        body = self._documents.get(topic.document, b"null")
         self.frames += 1
-        head = orjson.dumps({"k": "doc", "topic": topic.key, "t": self._now_ms()})
-        return head[:-1] + b',"doc":' + body + b"}"
+        document = self._documents.get(topic.document)
+        frame = {"k": "doc", "topic": topic.key, "t": self._now_ms(), "doc": document}
+        return orjson.dumps(frame, option=_OPTIONS)
 
     def snapshot(self, topic: Topic) -> bytes:
         """All of a topic, as it is now."""
@@ -219,8 +220,8 @@ class LiveHub:
 
     # ------------------------------------------------------------ broadcast
     def publish(self, name: str, document: object) -> None:
-        """Set a document and send it to those who watch it. Encoded once, at most here."""
-        self._documents[name] = orjson.dumps(document, option=_OPTIONS)
+        """Set a document (plain data) and send it to those who watch it, encoded once."""
+        self._documents[name] = document
         topic = self._by_document.get(name)
         if topic is not None:
             self._send(topic, self._document_frame(topic))

@@ -17,10 +17,10 @@ import orjson
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mingwu.api.door import language_of, principal_of, require_own_origin
+from mingwu.api.door import language_of, require_own_origin, require_role
 from mingwu.api.live import Subscriber, Topic
 from mingwu.api.services import Services
-from mingwu.kernel.errors import Denied, InvalidInput, MingwuError
+from mingwu.kernel.errors import Denied, InvalidInput, MingwuError, NotAuthenticated
 from mingwu.kernel.plant import MAX_TAG_NUMBER
 
 log = logging.getLogger(__name__)
@@ -48,11 +48,13 @@ _decode = msgspec.json.Decoder(Message).decode
 class _Client:
     """One connection: a reader of messages and a writer of frames."""
 
-    def __init__(self, socket: WebSocket, services: Services, subscriber: Subscriber) -> None:
+    def __init__(
+        self, socket: WebSocket, services: Services, subscriber: Subscriber, lang: str
+    ) -> None:
         self._socket = socket
         self._services = services
         self._subscriber = subscriber
-        self._lang = language_of(socket, principal_of(socket, services.people))
+        self._lang = lang
 
     async def read(self) -> None:
         """Serve messages until the client goes."""
@@ -102,36 +104,41 @@ class _Client:
 
     async def watch_session(self) -> None:
         """End when the session ends, so that a revoked one stops seeing data."""
-        while principal_of(self._socket, self._services.people) is not None:  # noqa: ASYNC110 — a cheap poll
+        while True:
+            if await self._services.door.principal(self._socket) is None:
+                await self._socket.close(NO_SESSION)
+                return
             await asyncio.sleep(RECHECK_S)
-        await self._socket.close(NO_SESSION)
 
 
 def live_route(services: Services) -> WebSocketRoute:
     """The route ``/api/live``."""
 
     async def live(socket: WebSocket) -> None:
-        code = _refusal(socket, services)
+        code = await _refusal(socket, services)
         await socket.accept()
         if code:
             await socket.close(code)
             return
         subscriber = services.hub.connect()
         try:
-            await _serve(_Client(socket, services, subscriber))
+            lang = language_of(socket, await services.door.principal(socket))
+            await _serve(_Client(socket, services, subscriber, lang))
         finally:
             services.hub.disconnect(subscriber)
 
     return WebSocketRoute("/api/live", live)
 
 
-def _refusal(socket: WebSocket, services: Services) -> int:
-    if principal_of(socket, services.people) is None:
-        return NO_SESSION
+async def _refusal(socket: WebSocket, services: Services) -> int:
     try:
         require_own_origin(socket)
     except Denied:
         return FOREIGN_ORIGIN
+    try:
+        require_role(await services.door.principal(socket), "viewer")
+    except (NotAuthenticated, Denied):
+        return NO_SESSION
     if len(services.hub.clients) >= services.settings.live_clients:
         log.warning("live clients=%d state=full", len(services.hub.clients))
         return TOO_MANY

@@ -14,9 +14,9 @@ from mingwu.api.records import (
     ImportReply,
     LiveTag,
     OverviewMachine,
+    OverviewQuery,
     OverviewReply,
     PlacesReply,
-    RelatedThing,
     TagsQuery,
     TagsReply,
     ThingReply,
@@ -25,10 +25,12 @@ from mingwu.api.records import (
     WriteBody,
 )
 from mingwu.api.routing import Call, Endpoint, Nothing, encode_reply
-from mingwu.api.tagindex import PlantIndex, TagQuery
+from mingwu.api.runstate import StateRule, state_rule
+from mingwu.api.services import Services
+from mingwu.api.tagindex import PlantIndex, TagQuery, within
 from mingwu.kernel.errors import Conflict, Denied, Unavailable
 from mingwu.kernel.names import fold
-from mingwu.kernel.plant import Kind
+from mingwu.kernel.plant import Kind, ValueType
 
 CARD_TAGS = 5
 
@@ -48,35 +50,45 @@ async def health(call: Call) -> Response:
 
 async def overview(call: Call) -> OverviewReply:
     """Counts and machine cards. Values of the cards then come over the live socket."""
+    query: OverviewQuery = call.query
     services = call.services
     index = await services.index.get()
     now_ns = time.time_ns()
-    machines = []
-    for row in sorted(index.things.values(), key=lambda row: (row.place, row.id)):
-        tags = index.tags_of.get(fold(row.id), [])
-        if row.kind != Kind.MACHINE or not tags:
-            continue
-        states = Counter(index.states_of(tags, services.live, now_ns))
-        machines.append(
-            OverviewMachine(
-                thing=row,
-                tags=live_tags(_telling(tags), index, services, now_ns),
-                states=dict(states),
-            )
-        )
+    rows = [
+        row
+        for key, row in index.things.items()
+        if row.kind == Kind.MACHINE
+        and index.tags_of.get(key)
+        and (not query.place or within(row.place, query.place))
+    ]
     return OverviewReply(
         name_en=index.state.name_en,
         name_zh=index.state.name_zh,
         kinds=dict(Counter(str(row.kind) for row in index.things.values())),
         tags=index.plant_counts(services.live, now_ns),
         simulated=index.simulated,
-        machines=machines,
+        total=len(rows),
+        machines=[_machine(row, index, services, now_ns) for row in rows[: query.limit]],
     )
 
 
-def _telling(tags: list[TagRow]) -> list[TagRow]:
-    """The tags that say most of a machine: exposed ones first, in declared order."""
-    return sorted(tags, key=lambda row: (not row.exposed, row.number))[:CARD_TAGS]
+def _machine(row: ThingRow, index: PlantIndex, services: Services, now_ns: int) -> OverviewMachine:
+    tags = index.tags_of[fold(row.id)]
+    states = Counter(index.states_of(tags, services.live, now_ns))
+    rule = state_rule(tags)
+    return OverviewMachine(
+        thing=row,
+        tags=live_tags(_telling(tags, rule), index, services, now_ns),
+        states=dict(states),
+        rule=rule,
+    )
+
+
+def _telling(tags: list[TagRow], rule: StateRule | None) -> list[TagRow]:
+    """What says most of a machine beside its state: exposed tags first, in declared order."""
+    said = (rule.code, rule.word) if rule else ()
+    figures = [row for row in tags if row.type is not ValueType.BOOL and row.number not in said]
+    return sorted(figures, key=lambda row: (not row.exposed, row.number))[:CARD_TAGS]
 
 
 async def places(call: Call) -> PlacesReply:
@@ -106,8 +118,9 @@ async def thing(call: Call) -> ThingReply:
     return ThingReply(
         thing=row,
         places=_place_chain(index, row),
-        relations=_related(index, row),
+        relations=await run_in_threadpool(call.services.plant.relations, row.id),
         tags=live_tags(tags, index, call.services, time.time_ns()),
+        rule=state_rule(tags),
     )
 
 
@@ -116,24 +129,6 @@ def _place_chain(index: PlantIndex, row: ThingRow) -> list[PlaceRow]:
     parts = row.place.split("/") if row.place else []
     paths = ("/".join(parts[: depth + 1]) for depth in range(len(parts)))
     return [by_path[path] for path in paths if path in by_path]
-
-
-def _related(index: PlantIndex, row: ThingRow) -> list[RelatedThing]:
-    related = []
-    for relation in index.relations_of(row.id):
-        inverse = fold(relation.target) == fold(row.id)
-        other = relation.subject if inverse else relation.target
-        known = index.things.get(fold(other))
-        related.append(
-            RelatedThing(
-                kind=relation.kind,
-                inverse=inverse,
-                id=known.id if known else other,
-                name_en=known.name_en if known else "",
-                name_zh=known.name_zh if known else "",
-            )
-        )
-    return related
 
 
 async def thing_description(call: Call) -> Response:
@@ -197,7 +192,8 @@ async def tags(call: Call) -> TagsReply:
 async def import_plant(call: Call) -> ImportReply:
     """Import a plant file; its faults come back with their paths."""
     body: ImportBody = call.body
-    counts = await run_in_threadpool(call.services.plant.import_text, body.text)
+    plant = call.services.plant
+    counts = await run_in_threadpool(plant.import_text, body.text, call.principal.account)
     call.services.index.forget()
     await call.journal("plant.imported", "plant", **counts)
     return ImportReply(counts=counts)
@@ -217,7 +213,7 @@ ENDPOINTS = (
     Endpoint(method="GET", path="/api/health", handler=health, role=None, tag="parts",
              summary="Whether the platform is well", reply=HealthReply),
     Endpoint(method="GET", path="/api/overview", handler=overview, tag="plant",
-             summary="Counts and machine cards", reply=OverviewReply),
+             summary="Counts and machine cards", query=OverviewQuery, reply=OverviewReply),
     Endpoint(method="GET", path="/api/places", handler=places, tag="plant",
              summary="The hierarchy (IEC 62264)", reply=PlacesReply),
     Endpoint(method="GET", path="/api/things", handler=things, tag="plant",

@@ -38,11 +38,13 @@ class PlaceRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RelationRow(msgspec.Struct, frozen=True, kw_only=True):
-    """``subject`` is ``kind`` ``target``; both are identifiers."""
+    """A relation seen from one thing: it is ``kind`` the thing ``id``, or ``inverse`` of that."""
 
-    subject: str
     kind: str
-    target: str
+    inverse: bool
+    id: str
+    name_en: str
+    name_zh: str
 
 
 class ThingRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +92,6 @@ class PlantState(msgspec.Struct, frozen=True, kw_only=True):
     places: Sequence[PlaceRow] = ()
     things: Sequence[ThingRow] = ()
     tags: Sequence[TagRow] = ()
-    relations: Sequence[RelationRow] = ()
 
 
 class Plant(Protocol):
@@ -100,16 +101,19 @@ class Plant(Protocol):
         """Moves with every change; cheap."""
 
     def state(self) -> PlantState:
-        """Everything."""
+        """Everything that lists show."""
+
+    def relations(self, identifier: str) -> list[RelationRow]:
+        """What a thing has to do with others. Raises NotFound."""
 
     def thing_description(self, identifier: str) -> dict[str, Any]:
         """W3C Thing Description of a thing. Raises NotFound ``name.unknown``."""
 
-    def import_text(self, text: str) -> dict[str, int]:
+    def import_text(self, text: str, actor: str) -> dict[str, int]:
         """Import a plant file (TOML); counts of what was done. Raises ConfigError with faults."""
 
     def export_text(self) -> str:
-        """The plant as a plant file (TOML)."""
+        """The plant as a plant file (TOML). Raises NotFound when nothing was imported."""
 
 
 # ---------------------------------------------------------------- history
@@ -166,11 +170,17 @@ class HistoryReader(Protocol):
 
 # ---------------------------------------------------------------- people
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is asking. ``role`` is viewer, operator, engineer or admin, in rising order."""
+    """Who is asking. ``role`` is viewer, operator, engineer or admin, in rising order.
+
+    ``must_change``: nothing but a new password is allowed. ``expires_ms`` since the epoch, 0 if
+    the session does not end by itself.
+    """
 
     account: str
     role: str
     language: str = ""
+    must_change: bool = False
+    expires_ms: int = 0
 
 
 class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,11 +196,13 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
 class People(Protocol):
     """Accounts and their sessions (blocking)."""
 
-    def login(self, account: str, password: str) -> tuple[str, Principal]:
-        """A session token for good credentials. Raises NotAuthenticated."""
+    def login(self, account: str, password: str, address: str) -> tuple[str, Principal]:
+        """A session token for good credentials. Raises NotAuthenticated, or Overloaded with
+        ``wait_s`` after too many failures of the account or the address.
+        """
 
     def verify(self, token: str) -> Principal | None:
-        """Whose token this is, or None. Called on every request: no SQL, no scrypt."""
+        """Whose token this is, or None."""
 
     def logout(self, token: str) -> None:
         """End the session."""
@@ -198,7 +210,7 @@ class People(Protocol):
     def set_language(self, account: str, language: str) -> None:
         """Remember the language of the account."""
 
-    def change_password(self, account: str, old: str, new: str) -> None:
+    def change_password(self, account: str, old: str, new: str, address: str) -> None:
         """Raises NotAuthenticated for a wrong old one, InvalidInput for a weak new one."""
 
     def accounts(self) -> list[AccountRow]:
@@ -225,8 +237,10 @@ class JournalRow(msgspec.Struct, frozen=True, kw_only=True):
 class Journal(Protocol):
     """The append-only journal (blocking)."""
 
-    def append(self, actor: str, action: str, subject: str, detail: dict[str, Any]) -> None:
-        """Add a line."""
+    def append(
+        self, actor: str, action: str, subject: str, detail: dict[str, Any], address: str
+    ) -> None:
+        """Add a line; ``action`` is ``area.verb``."""
 
     def tail(self, limit: int) -> list[JournalRow]:
         """The last lines, newest first."""

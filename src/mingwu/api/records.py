@@ -19,6 +19,7 @@ from mingwu.api.ports import (
     TagRow,
     ThingRow,
 )
+from mingwu.api.runstate import StateRule
 
 Method = Literal["minmax", "avg", "lttb"]
 Millis = Annotated[int, Meta(ge=0, le=253_402_300_799_000, description="ms since the epoch, UTC")]
@@ -35,11 +36,15 @@ class LoginBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class SessionReply(msgspec.Struct, kw_only=True):
-    """``token`` is given once, at login, for clients that send it as a bearer token."""
+    """``token`` is given once, at login, for clients that send it as a bearer token.
+
+    With ``must_change`` every other route is closed until a new password is set.
+    """
 
     account: str
     role: str
     language: str
+    must_change: bool = False
     token: str = ""
 
 
@@ -77,10 +82,15 @@ class JournalReply(msgspec.Struct, kw_only=True):
 
 # ---------------------------------------------------------------- plant
 class LiveTag(msgspec.Struct, kw_only=True):
-    """A tag with what it last said. ``value`` is null when there is none."""
+    """A tag with what it last said. ``value`` is null when there is none.
+
+    A value older than ``stale_s`` no longer counts as current.
+    """
 
     number: int
     thing: str
+    thing_en: str
+    thing_zh: str
     name: str
     name_en: str
     name_zh: str
@@ -99,6 +109,7 @@ class LiveTag(msgspec.Struct, kw_only=True):
     reason: str
     simulated: bool
     age_s: float | None
+    stale_s: float
 
 
 class PlacesReply(msgspec.Struct, kw_only=True):
@@ -121,21 +132,12 @@ class ThingsReply(msgspec.Struct, kw_only=True):
     things: list[ThingRow]
 
 
-class RelatedThing(msgspec.Struct, kw_only=True):
-    """A relation seen from one thing. ``inverse``: the other thing is the subject."""
-
-    kind: str
-    inverse: bool
-    id: str
-    name_en: str
-    name_zh: str
-
-
 class ThingReply(msgspec.Struct, kw_only=True):
     thing: ThingRow
     places: list[PlaceRow]
-    relations: list[RelatedThing]
+    relations: list[RelationRow]
     tags: list[LiveTag]
+    rule: StateRule | None
 
 
 class TagsQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -169,6 +171,14 @@ class OverviewMachine(msgspec.Struct, kw_only=True):
     thing: ThingRow
     tags: list[LiveTag]
     states: dict[str, int]
+    rule: StateRule | None
+
+
+class OverviewQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Machines below ``place`` only; ``total`` in the reply counts what ``limit`` cut off."""
+
+    place: Annotated[str, Meta(max_length=250)] = ""
+    limit: Limit = 200
 
 
 class OverviewReply(msgspec.Struct, kw_only=True):
@@ -177,6 +187,7 @@ class OverviewReply(msgspec.Struct, kw_only=True):
     kinds: dict[str, int]
     tags: dict[str, int]
     simulated: bool
+    total: int
     machines: list[OverviewMachine]
 
 

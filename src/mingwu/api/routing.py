@@ -18,7 +18,7 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 import mingwu.api.errors  # noqa: F401 — registers the texts
-from mingwu.api.door import language_of, principal_of, require_own_origin, require_role
+from mingwu.api.door import language_of, require_own_origin, require_role
 from mingwu.api.ports import Principal
 from mingwu.api.services import Services
 from mingwu.kernel.errors import InvalidInput, MingwuError, NotAuthenticated, NotFound, Overloaded
@@ -26,6 +26,7 @@ from mingwu.kernel.errors import InvalidInput, MingwuError, NotAuthenticated, No
 log = logging.getLogger(__name__)
 
 JSON = "application/json"
+ANYONE_KNOWN = "known"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -48,10 +49,20 @@ class Call:
         """A path parameter."""
         return str(self.request.path_params[name])
 
+    @property
+    def address(self) -> str:
+        """The client's network address."""
+        return self.request.client.host if self.request.client else ""
+
     async def journal(self, action: str, subject: str, **detail: object) -> None:
         """Write a line of the journal in this caller's name."""
         await run_in_threadpool(
-            self.services.journal.append, self.principal.account, action, subject, detail
+            self.services.journal.append,
+            self.principal.account,
+            action,
+            subject,
+            detail,
+            self.address,
         )
 
 
@@ -60,7 +71,10 @@ Handler = Callable[[Call], Awaitable[object]]
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """A route. ``role`` is the least role that may call it; None lets anybody in."""
+    """A route. ``role`` is the least role that may call it; None lets anybody in.
+
+    :data:`ANYONE_KNOWN` lets a session in that must change its password first.
+    """
 
     method: str
     path: str
@@ -90,9 +104,12 @@ def _asgi(endpoint: Endpoint, services: Services) -> Callable[[Request], Awaitab
     async def serve(request: Request) -> Response:
         lang = language_of(request, None)
         try:
-            principal = principal_of(request, services.people)
+            principal = await services.door.principal(request)
             lang = language_of(request, principal)
-            if endpoint.role is not None:
+            if endpoint.role == ANYONE_KNOWN:
+                if principal is None:
+                    raise NotAuthenticated("api.login_required")
+            elif endpoint.role is not None:
                 require_role(principal, endpoint.role)
             if endpoint.method not in ("GET", "HEAD"):
                 require_own_origin(request)

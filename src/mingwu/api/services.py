@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from mingwu.api.door import Doorkeeper
 from mingwu.api.live import LiveHub
 from mingwu.api.ports import HistoryReader, Journal, LiveSource, People, Plant, Resolve, TagWrite
 from mingwu.api.settings import ApiSettings
@@ -18,6 +19,7 @@ class Services:
     plant: Plant
     index: PlantCache
     people: People
+    door: Doorkeeper
     journal: Journal
     live: LiveSource
     hub: LiveHub
@@ -67,6 +69,7 @@ def make_services(
         plant=plant,
         index=PlantCache(plant),
         people=people,
+        door=Doorkeeper(people),
         journal=journal,
         live=live,
         hub=hub,

@@ -16,10 +16,6 @@ class ApiSettings(Settings, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     # Send the session cookie over HTTPS only. Switch on behind a TLS proxy.
     secure_cookie: bool = False
-    # Life of a session without a new login, hours.
-    session_hours: Annotated[float, Meta(gt=0, le=720)] = 12.0
-    # Failed logins allowed per account and per address within one minute.
-    login_attempts: Annotated[int, Meta(ge=1, le=1000)] = 6
     # Open live WebSockets in this process; one more is refused with 429.
     live_clients: Annotated[int, Meta(ge=1, le=10_000)] = 500
     # Pushes per second to a live client at most; only changed tags travel.

@@ -84,7 +84,13 @@ class StatusBoard:
             self._hub.publish(
                 "status",
                 [
-                    {"role": p.role, "name": p.name, "age_s": round(p.age_s, 1), "lost": p.lost}
-                    for p in self.parts()
+                    {
+                        "role": part.role,
+                        "name": part.name,
+                        "age_s": round(part.age_s, 1),
+                        "lost": part.lost,
+                        "points_per_s": part.document.get("reported_per_s", 0),
+                    }
+                    for part in self.parts()
                 ],
             )

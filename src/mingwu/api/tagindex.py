@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mingwu.api.ports import Plant, PlantState, RelationRow, TagRow, ThingRow
+from mingwu.api.ports import Plant, PlantState, TagRow, ThingRow
 from mingwu.kernel.batch import I64, U8, U32
 from mingwu.kernel.errors import NotFound
 from mingwu.kernel.names import fold
@@ -107,11 +107,6 @@ class PlantIndex:
         ]
         found.sort(key=lambda row: row.id)
         return found[offset : offset + limit], len(found)
-
-    def relations_of(self, identifier: str) -> list[RelationRow]:
-        """Relations from and to a thing."""
-        key = fold(identifier)
-        return [r for r in self.state.relations if key in (fold(r.subject), fold(r.target))]
 
     # ------------------------------------------------------------ tags
     def find_tags(

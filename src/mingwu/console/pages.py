@@ -14,7 +14,7 @@ from nicegui.context import context
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mingwu.api.door import language_of, principal_of
+from mingwu.api.door import language_of
 from mingwu.api.ports import Principal
 from mingwu.api.services import Services
 from mingwu.console import texts
@@ -41,12 +41,13 @@ class Pages:
         self._page("/history", "history.title", _island("history"), simulated=True)
         self._page("/resolve", "resolve.title", _island("resolve"), simulated=True)
         ui.page("/login")(self._login)
-        ui.page("/thing/{identifier:path}")(self._thing)
+        ui.page("/things/{identifier:path}")(self._thing)
         ui.page("/{rest:path}")(self._missing)
 
     # ------------------------------------------------------------ the door
-    def _who(self, request: Request) -> Principal | None:
-        return principal_of(request, self._services.people)
+    async def _who(self, request: Request) -> Principal | None:
+        principal = await self._services.door.principal(request)
+        return None if principal is None or principal.must_change else principal
 
     def _to_login(self, request: Request) -> Response:
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -69,7 +70,7 @@ class Pages:
 
     def _page(self, path: str, title: str, build: Build, *, simulated: bool) -> None:
         async def page(request: Request) -> Response | None:
-            principal = self._who(request)
+            principal = await self._who(request)
             if principal is None:
                 return self._to_login(request)
             frame = await self._frame(request, principal, path, title, simulated=simulated)
@@ -81,7 +82,7 @@ class Pages:
 
     # ------------------------------------------------------------ pages of their own
     async def _login(self, request: Request) -> Response | None:
-        if self._who(request) is not None:
+        if await self._who(request) is not None:
             return RedirectResponse("/", status_code=303)
         lang = language_of(request, None)
         words = texts.table(lang)
@@ -96,7 +97,7 @@ class Pages:
         return None
 
     async def _thing(self, request: Request, identifier: str) -> Response | None:
-        principal = self._who(request)
+        principal = await self._who(request)
         if principal is None:
             return self._to_login(request)
         index = await self._services.index.get()
@@ -106,14 +107,14 @@ class Pages:
             return await self._missing(request)
         lang = language_of(request, principal)
         title = (row.name_zh if lang == "zh" else row.name_en) or row.name_en or row.id
-        frame = await self._frame(request, principal, "/thing", title, simulated=row.simulated)
-        code = f"{self._public_url}/thing/{row.id}" if self._public_url else row.id
+        frame = await self._frame(request, principal, "/things", title, simulated=row.simulated)
+        code = f"{self._public_url}/things/{row.id}" if self._public_url else row.id
         with shell(frame):
             Island("thing", id=row.id, qr=qr_svg(code, frame.words["thing.qr"]))
         return None
 
     async def _missing(self, request: Request) -> Response | None:
-        principal = self._who(request)
+        principal = await self._who(request)
         if principal is None:
             return self._to_login(request)
         frame = await self._frame(request, principal, "", "thing.missing", simulated=False)

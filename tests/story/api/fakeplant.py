@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import orjson
 
@@ -29,6 +30,14 @@ from mingwu.api.ports import (
 from mingwu.api.services import Services, make_services
 from mingwu.api.settings import ApiSettings
 from mingwu.bus.lastvalue import LastValues
+from mingwu.edge.status import (
+    BufferStatus,
+    DeviceState,
+    DeviceStatus,
+    Fault,
+    GatewayStatus,
+    LogLine,
+)
 from mingwu.kernel.batch import Batch, Columns
 from mingwu.kernel.errors import Conflict, NotAuthenticated, NotFound
 from mingwu.kernel.plant import Kind, ValueType
@@ -174,7 +183,6 @@ class FakePlant:
         for n in range(more_tags):
             tags.append(TagRow(number=next(numbers), thing=things[n % 14].id, name=f"aux_{n:05}",
                                name_en=f"Auxiliary {n}", name_zh=f"辅助 {n}", unit="1"))  # fmt: skip
-        cell = f"{PREFIX}/DEV.DCM2500.01"
         self._state = PlantState(
             revision=1,
             name_en="Jiangzhou Precision — e-axle housings",
@@ -182,13 +190,14 @@ class FakePlant:
             places=PLACES,
             things=things,
             tags=tags,
-            relations=[
-                RelationRow(subject=f"{PREFIX}/MLD.M0187", kind="mounted_on", target=cell),
-                RelationRow(subject=cell, kind="uses", target=f"{PREFIX}/PRC.DC-EAH3.r07"),
-                RelationRow(subject=f"{PREFIX}/DEV.MTR.01", kind="meters", target=cell),
-                RelationRow(subject=cell, kind="feeds", target=f"{PREFIX}/DEV.MC630.01"),
-            ],
         )
+        cell = f"{PREFIX}/DEV.DCM2500.01"
+        self._relations = [
+            (f"{PREFIX}/MLD.M0187", "mounted_on", cell),
+            (cell, "uses", f"{PREFIX}/PRC.DC-EAH3.r07"),
+            (f"{PREFIX}/DEV.MTR.01", "meters", cell),
+            (cell, "feeds", f"{PREFIX}/DEV.MC630.01"),
+        ]
         self.imported: list[str] = []
 
     def revision(self) -> int:
@@ -197,10 +206,28 @@ class FakePlant:
     def state(self) -> PlantState:
         return self._state
 
+    def relations(self, identifier: str) -> list[RelationRow]:
+        names = {row.id: row for row in self._state.things}
+        rows = []
+        for subject, kind, target in self._relations:
+            if identifier not in (subject, target):
+                continue
+            other = names[target if identifier == subject else subject]
+            rows.append(
+                RelationRow(
+                    kind=kind,
+                    inverse=identifier == target,
+                    id=other.id,
+                    name_en=other.name_en,
+                    name_zh=other.name_zh,
+                )
+            )
+        return rows
+
     def thing_description(self, identifier: str) -> dict[str, Any]:
         return {"@context": "https://www.w3.org/2022/wot/td/v1.1", "id": identifier}
 
-    def import_text(self, text: str) -> dict[str, int]:
+    def import_text(self, text: str, actor: str) -> dict[str, int]:
         self.imported.append(text)
         return {"things": len(self._state.things)}
 
@@ -218,7 +245,7 @@ class FakePeople:
         self.tokens: dict[str, str] = {}
         self._next = itertools.count(1)
 
-    def login(self, account: str, password: str) -> tuple[str, Principal]:
+    def login(self, account: str, password: str, address: str) -> tuple[str, Principal]:
         if self.passwords.get(account) != password:
             raise NotAuthenticated("api.login_required")
         token = f"token-{account}-{next(self._next)}"
@@ -240,7 +267,7 @@ class FakePeople:
     def set_language(self, account: str, language: str) -> None:
         self.languages[account] = language
 
-    def change_password(self, account: str, old: str, new: str) -> None:
+    def change_password(self, account: str, old: str, new: str, address: str) -> None:
         if self.passwords[account] != old:
             raise NotAuthenticated("api.login_required")
         self.passwords[account] = new
@@ -268,7 +295,9 @@ class FakeJournal:
     def __init__(self) -> None:
         self.lines: list[JournalRow] = []
 
-    def append(self, actor: str, action: str, subject: str, detail: dict[str, Any]) -> None:
+    def append(
+        self, actor: str, action: str, subject: str, detail: dict[str, Any], address: str
+    ) -> None:
         self.lines.append(
             JournalRow(
                 seq=len(self.lines) + 1,
@@ -428,8 +457,48 @@ async def fake_resolve(name: str, query: dict[str, list[str]]) -> ResolveAnswer:
 
 
 def gateway_status(tick: int) -> dict[str, Any]:
-    """Replaced by edge.status structs when the console reads them."""
-    return {"tick": tick}
+    """A gateway's document as ``edge.status`` declares it: one device lost, a little log."""
+    now = time.time_ns()
+    devices = [
+        DeviceStatus(
+            name=name, thing=f"{PREFIX}/{thing}", driver=driver, line=line,
+            state=DeviceState.ONLINE, mode=mode, simulated=True, tags=tags,
+            read_per_s=float(tags), reported_per_s=round(tags * 0.4, 1),
+            latency_p50_ms=3.2 + tick % 3 * 0.1, latency_p99_ms=8.4, overruns=tick // 90,
+        )
+        for name, thing, driver, line, mode, tags in (
+            ("dc1", "DEV.DCM2500.01", "modbus", "127.0.0.1:5021", "poll", 95),
+            ("dc2", "DEV.DCM2500.02", "modbus", "127.0.0.1:5022", "poll", 95),
+            *((f"mc{n:02}", f"DEV.MC630.{n:02}", "opcua", f"opc.tcp://127.0.0.1:4840/{n}",
+               "subscribe", 104) for n in range(1, 13)),
+            ("bus1", "DEV.MTR.01", "modbus", "serial:/dev/pts/4", "poll", 600),
+            ("agv", "DEV.AGV.01", "mqtt", "127.0.0.1:1883", "subscribe", 114),
+        )
+    ]
+    lost = devices[8]
+    lost.state, lost.bad_tags, lost.lost, lost.retry_in_s = DeviceState.LOST, 104, 1, 4.0
+    lost.read_per_s = lost.reported_per_s = 0.0
+    lost.error = Fault(
+        code="field.lost", time_ns=now - 75_000_000_000,
+        en="The device does not answer at opc.tcp://127.0.0.1:4840/7",
+        zh="设备 opc.tcp://127.0.0.1:4840/7 无应答",
+        next_en="Check power and network; the gateway tries again by itself.",
+        next_zh="请检查供电与网络；网关会自动重试。",
+    )
+    status = GatewayStatus(
+        name="gw1", boot=1, time_ns=now, uptime_s=3700.0 + tick, bus_connected=True,
+        read_per_s=sum(one.read_per_s for one in devices),
+        reported_per_s=sum(one.reported_per_s for one in devices),
+        cpu_share=0.06, rss_mib=71.5, devices=devices,
+        buffer=BufferStatus(batches=3, bytes=48_000, limit_bytes=64 << 20, in_flight=2,
+                            acked_points=1_234_567),
+        log=[
+            LogLine(time_ns=now - 3_700_000_000_000, level="INFO", text="gateway=gw1 devices=16"),
+            LogLine(time_ns=now - 75_000_000_000, level="WARNING", text="device=mc07 state=lost"),
+        ],
+    )
+    document: dict[str, Any] = msgspec.to_builtins(status)
+    return document
 
 
 def make_fake_services(settings: ApiSettings | None = None, more_tags: int = 0) -> Services:
