@@ -55,7 +55,7 @@ def _check_head(file: PlantFile, faults: list[Fault]) -> None:
     try:
         parse_name(f"{file.prefix}/X")
     except InvalidInput:
-        faults.append(Fault("$.prefix", "registry.bad_prefix", {"name": file.prefix}))
+        faults.append(Fault("$.prefix", "registry.bad-prefix", {"name": file.prefix}))
 
 
 def _check_places(places: tuple[PlaceDef, ...], faults: list[Fault]) -> None:
@@ -71,12 +71,12 @@ def _check_places(places: tuple[PlaceDef, ...], faults: list[Fault]) -> None:
             continue
         parent = levels.get(above)
         if parent is None:
-            faults.append(Fault(f"{where}.path", "registry.no_place", {"name": above}))
+            faults.append(Fault(f"{where}.path", "registry.no-place", {"name": above}))
             continue
         upper, lower = RANK.get(parent), RANK.get(place.level)
         if upper is not None and lower is not None and lower < upper:
             params = {"level": place.level.value, "parent": parent.value}
-            faults.append(Fault(f"{where}.level", "registry.bad_level", params))
+            faults.append(Fault(f"{where}.level", "registry.bad-level", params))
 
 
 def _check_gateways(
@@ -89,7 +89,7 @@ def _check_gateways(
             faults.append(Fault(f"{where}.name", "registry.duplicate", {"name": gateway.name}))
         seen.add(gateway.name)
         if gateway.place and gateway.place not in places:
-            faults.append(Fault(f"{where}.place", "registry.no_place", {"name": gateway.place}))
+            faults.append(Fault(f"{where}.place", "registry.no-place", {"name": gateway.place}))
 
 
 def _check_types(types: tuple[TypeDef, ...], faults: list[Fault]) -> dict[str, TypeDef]:
@@ -117,9 +117,9 @@ def _check_properties(kind: TypeDef, where: str, faults: list[Fault]) -> None:
         if item.repeat is not None:
             if item.repeat.last < item.repeat.first:
                 params = {"first": item.repeat.first, "last": item.repeat.last}
-                faults.append(Fault(f"{path}.repeat", "registry.bad_repeat", params))
+                faults.append(Fault(f"{path}.repeat", "registry.bad-repeat", params))
             if "{i}" not in item.name:
-                faults.append(Fault(f"{path}.name", "registry.no_repeat"))
+                faults.append(Fault(f"{path}.name", "registry.no-repeat"))
     names: set[str] = set()
     for at, item, _ in properties(kind):
         path = f"{where}.property[{at}].name"
@@ -143,23 +143,23 @@ def _check_things(
             parse_name(name)
         except InvalidInput as error:
             params = {"name": thing.id, "fault": error.params["fault"]}
-            faults.append(Fault(f"{where}.id", "registry.bad_id", params))
+            faults.append(Fault(f"{where}.id", "registry.bad-id", params))
         if fold(name) in seen:
             faults.append(Fault(f"{where}.id", "registry.duplicate", {"name": thing.id}))
         seen.add(fold(name))
         if thing.type and thing.type not in types:
-            faults.append(Fault(f"{where}.type", "registry.no_type", {"name": thing.type}))
+            faults.append(Fault(f"{where}.type", "registry.no-type", {"name": thing.type}))
         if not thing.type and thing.kind is None:
-            faults.append(Fault(f"{where}.kind", "registry.no_kind"))
+            faults.append(Fault(f"{where}.kind", "registry.no-kind"))
         if thing.place and thing.place not in places:
-            faults.append(Fault(f"{where}.place", "registry.no_place", {"name": thing.place}))
+            faults.append(Fault(f"{where}.place", "registry.no-place", {"name": thing.place}))
         if thing.documentation and not thing.documentation.startswith(("http://", "https://")):
             params = {"url": thing.documentation}
-            faults.append(Fault(f"{where}.documentation", "registry.bad_url", params))
+            faults.append(Fault(f"{where}.documentation", "registry.bad-url", params))
         link = thing.connection
         if link is not None and link.gateway not in gateways:
             path = f"{where}.connection.gateway"
-            faults.append(Fault(path, "registry.no_gateway", {"name": link.gateway}))
+            faults.append(Fault(path, "registry.no-gateway", {"name": link.gateway}))
 
 
 def _check_relations(file: PlantFile, known: frozenset[str], faults: list[Fault]) -> None:
@@ -171,7 +171,7 @@ def _check_relations(file: PlantFile, known: frozenset[str], faults: list[Fault]
             key = fold(file.full_id(relation.target))
             if key not in names:
                 params = {"name": relation.target}
-                faults.append(Fault(f"{where}.target", "registry.no_target", params))
+                faults.append(Fault(f"{where}.target", "registry.no-target", params))
             if (relation.kind, key) in seen:
                 faults.append(Fault(where, "registry.duplicate", {"name": relation.target}))
             seen.add((relation.kind, key))
@@ -187,10 +187,10 @@ def _check_devices(file: PlantFile, faults: list[Fault]) -> None:
         if owner is not thing:
             params = {"device": link.device, "gateway": link.gateway, "owner": owner.id}
             where = f"$.thing[{index}].connection.device"
-            faults.append(Fault(where, "registry.two_drivers", params))
+            faults.append(Fault(where, "registry.two-drivers", params))
     for index, thing in enumerate(file.thing):
         link = thing.connection
         if link is not None and (link.gateway, link.device) not in owners:
             params = {"device": link.device, "gateway": link.gateway}
             where = f"$.thing[{index}].connection.driver"
-            faults.append(Fault(where, "registry.no_driver", params))
+            faults.append(Fault(where, "registry.no-driver", params))

@@ -106,7 +106,7 @@ def tags(plant: PlantFile, at: int, kind: TypeDef | None, faults: list[Fault]) -
     overrides = _overrides(thing, path, faults)
     if thing.connection is None:
         if thing.tag:
-            faults.append(Fault(f"{path}.tag", "registry.no_connection"))
+            faults.append(Fault(f"{path}.tag", "registry.no-connection"))
         return []
     variables = {**(kind.variables if kind else {}), **thing.variables}
     resolved: list[ResolvedTag] = []
@@ -122,7 +122,7 @@ def tags(plant: PlantFile, at: int, kind: TypeDef | None, faults: list[Fault]) -
             resolved.append(tag)
     for (key, name), (place, override) in overrides.items():
         if key == "property" and kind is not None:
-            faults.append(Fault(f"{place}.property", "registry.no_property", {"name": name}))
+            faults.append(Fault(f"{place}.property", "registry.no-property", {"name": name}))
             continue
         own = PropertyDef(name=name)
         tag = _merge(own, override, variables, place, faults, is_own=key == "name")
@@ -138,7 +138,7 @@ def _overrides(
     for index, tag in enumerate(thing.tag):
         place = f"{path}.tag[{index}]"
         if bool(tag.property) == bool(tag.name):
-            faults.append(Fault(place, "registry.tag_key"))
+            faults.append(Fault(place, "registry.tag-key"))
             continue
         key = ("property", tag.property) if tag.property else ("name", tag.name or "")
         if key in found:
@@ -167,13 +167,13 @@ def _merge(
     template = str(merged["address"])
     where = f"{place}.address" if override is not None else place
     if not template:
-        faults.append(Fault(where, "registry.no_address"))
+        faults.append(Fault(where, "registry.no-address"))
         return None
     try:
         merged["address"] = fill(template, variables)
     except ValueError as error:
         params = {"address": template, "fault": str(error)}
-        faults.append(Fault(where, "registry.bad_template", params))
+        faults.append(Fault(where, "registry.bad-template", params))
         return None
     tag = msgspec.convert(
         {**merged, "name": item.name, "property": "" if is_own else item.name},
@@ -204,12 +204,12 @@ _MERGED = (
 def check_range(item: ResolvedTag | PropertyDef, place: str, faults: list[Fault]) -> None:
     """Unit, range and percent deadband of a property or tag."""
     if not is_ucum(item.unit):
-        faults.append(Fault(f"{place}.unit", "registry.bad_unit", {"unit": item.unit}))
+        faults.append(Fault(f"{place}.unit", "registry.bad-unit", {"unit": item.unit}))
     if item.low is not None and item.high is not None and not item.low < item.high:
         params = {"low": item.low, "high": item.high}
-        faults.append(Fault(f"{place}.low", "registry.bad_range", params))
+        faults.append(Fault(f"{place}.low", "registry.bad-range", params))
     if item.deadband.percent and (item.low is None or item.high is None):
-        faults.append(Fault(f"{place}.deadband", "registry.no_range"))
+        faults.append(Fault(f"{place}.deadband", "registry.no-range"))
 
 
 def _once(resolved: list[ResolvedTag], path: str, faults: list[Fault]) -> list[ResolvedTag]:

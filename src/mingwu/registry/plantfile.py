@@ -60,7 +60,7 @@ def parse(text: str, *, known: frozenset[str] = frozenset()) -> Plant:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise PlantFaults([Fault("$", "registry.not_toml", {"fault": str(error)})]) from error
+        raise PlantFaults([Fault("$", "registry.not-toml", {"fault": str(error)})]) from error
     mended = mend(PlantFile, data, stand_ins=_STAND_INS)
     if mended.value is None:
         raise PlantFaults(mended.faults)
@@ -128,17 +128,17 @@ def _not_caused(
         name = str(fault.params.get("name", ""))
         if section is not None and _fold(section, name, data) in declared[section]:
             continue
-        if fault.code == "registry.no_driver" and mended_entries:
+        if fault.code == "registry.no-driver" and mended_entries:
             continue
         kept.append(moved)
     return kept
 
 
 _REFERENCES = {
-    "registry.no_place": "place",
-    "registry.no_type": "type",
-    "registry.no_gateway": "gateway",
-    "registry.no_target": "thing",
+    "registry.no-place": "place",
+    "registry.no-type": "type",
+    "registry.no-gateway": "gateway",
+    "registry.no-target": "thing",
 }
 _NAME_KEYS = {"place": "path", "type": "name", "gateway": "name", "thing": "id"}
 

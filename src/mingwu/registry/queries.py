@@ -171,7 +171,7 @@ def _page(
     if page.sort:
         if page.sort not in columns:
             known = ", ".join(columns)
-            raise InvalidInput("registry.bad_sort", key=page.sort, known=known)
+            raise InvalidInput("registry.bad-sort", key=page.sort, known=known)
         column = columns[page.sort]
         # NULLs (no range) come last either way; the file's order decides between equals.
         nulls = column.is_(None)

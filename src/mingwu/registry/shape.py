@@ -76,13 +76,13 @@ class Mended(Generic[T]):
         if missing := _MISSING.fullmatch(fault):
             key = missing["key"]
             if (id(self._at(steps)), key) not in self._removed:
-                self.faults.append(Fault(where, "registry.missing_key", {"key": key}))
+                self.faults.append(Fault(where, "registry.missing-key", {"key": key}))
             if not steps and key in self._stand_ins:
                 self.data[key] = self._stand_ins[key]
                 return True
             return self._remove(steps)
         if unknown := _UNKNOWN.fullmatch(fault):
-            self.faults.append(Fault(where, "registry.unknown_key", {"key": unknown["key"]}))
+            self.faults.append(Fault(where, "registry.unknown-key", {"key": unknown["key"]}))
             return self._remove([*steps, unknown["key"]])
         self.faults.append(Fault(where, "registry.shape", {"fault": fault}))
         return self._remove(steps)

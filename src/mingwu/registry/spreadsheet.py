@@ -87,7 +87,7 @@ def edit_tags(file: PlantFile, data: bytes) -> PlantFile:
         at = index.get(fold(file.full_id(row["thing"])))
         if at is None:
             params = {"name": row["thing"]}
-            faults.append(Fault(f"line {line}, thing", "registry.no_target", params))
+            faults.append(Fault(f"line {line}, thing", "registry.no-target", params))
             continue
         own = edited.setdefault(
             at, {tag.property or tag.name or "": tag for tag in file.thing[at].tag}
@@ -170,12 +170,12 @@ def _read(
     reader = csv.reader(io.StringIO(text, newline=""))
     header = [name.strip() for name in next(reader, [])]
     faults += [
-        Fault("line 1", "registry.unknown_key", {"key": name})
+        Fault("line 1", "registry.unknown-key", {"key": name})
         for name in header
         if name not in known and name not in _FIXED
     ]
     faults += [
-        Fault("line 1", "registry.missing_key", {"key": key}) for key in keys if key not in header
+        Fault("line 1", "registry.missing-key", {"key": key}) for key in keys if key not in header
     ]
     if faults:
         raise PlantFaults(faults)
@@ -188,7 +188,7 @@ def _read(
             continue
         missing = [key for key in keys if not row.get(key)]
         faults += [
-            Fault(f"line {reader.line_num}", "registry.missing_key", {"key": key})
+            Fault(f"line {reader.line_num}", "registry.missing-key", {"key": key})
             for key in missing
         ]
         if not missing:

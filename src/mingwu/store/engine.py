@@ -23,7 +23,7 @@ from mingwu.store.settings import StoreSettings
 _WRITE = "mingwu_write"
 
 add(
-    "store.bad_url",
+    "store.bad-url",
     en=("“{url}” is not a database address: {fault}", "Use sqlite:///FILE or postgresql+…://…"),
     zh=("“{url}”不是数据库地址：{fault}", "请使用 sqlite:///文件 或 postgresql+…://…"),
 )
@@ -37,7 +37,7 @@ add(
 def open_engine(settings: StoreSettings) -> Engine:
     """An engine for ``settings.url``; connects at first use, not here.
 
-    Raises ConfigError ``store.bad_url`` for an address or dialect nobody can open.
+    Raises ConfigError ``store.bad-url`` for an address or dialect nobody can open.
     """
     try:
         url = make_url(settings.url)
@@ -46,7 +46,7 @@ def open_engine(settings: StoreSettings) -> Engine:
         return create_engine(url, pool_size=settings.pool, pool_pre_ping=True, future=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         shown = settings.url.rpartition("@")[2]  # never print a password
-        raise ConfigError("store.bad_url", url=shown, fault=str(error)) from error
+        raise ConfigError("store.bad-url", url=shown, fault=str(error)) from error
 
 
 def sqlite_url(path: Path) -> str:

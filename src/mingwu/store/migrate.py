@@ -45,7 +45,7 @@ _RAN = Table(
 )
 
 add(
-    "store.newer_schema",
+    "store.newer-schema",
     en=(
         "The data of “{component}” were written by a newer program (schema {found}, known {known})",
         "Start the newer version again, or restore a backup made with this one.",
@@ -56,7 +56,7 @@ add(
     ),
 )
 add(
-    "store.changed_migration",
+    "store.changed-migration",
     en=(
         "Migration {name} of “{component}” is not the one that was run on this database",
         "Install the released program again; released migrations never change.",
@@ -99,8 +99,8 @@ def load(package: ModuleType) -> list[Migration]:
 def migrate(engine: Engine, component: str, package: ModuleType) -> int:
     """Bring ``component`` up to date; returns how many steps were run.
 
-    Safe to call from several processes at once. Raises Conflict ``store.newer_schema`` or
-    ``store.changed_migration`` with nothing changed.
+    Safe to call from several processes at once. Raises Conflict ``store.newer-schema`` or
+    ``store.changed-migration`` with nothing changed.
     """
     return run(engine, component, load(package))
 
@@ -113,11 +113,11 @@ def run(engine: Engine, component: str, migrations: list[Migration]) -> int:
         done = _done(connection, component)
         known = len(migrations)
         if done and max(done) > known:
-            raise Conflict("store.newer_schema", component=component, found=max(done), known=known)
+            raise Conflict("store.newer-schema", component=component, found=max(done), known=known)
         for migration in migrations:
             ran = done.get(migration.number)
             if ran is not None and ran != migration.checksum:
-                raise Conflict("store.changed_migration", component=component, name=migration.name)
+                raise Conflict("store.changed-migration", component=component, name=migration.name)
         missing = [migration for migration in migrations if migration.number not in done]
         for migration in missing:
             _apply(connection, component, migration)

@@ -27,7 +27,7 @@ _RECORDS = b"records"
 _GENERATION = b"generation"
 
 add(
-    "store.projection_full",
+    "store.projection-full",
     en=(
         "The projection {path} has reached its limit of {max_bytes} bytes",
         "Raise max_bytes in its settings; nothing of the refused batch was stored.",
@@ -140,14 +140,14 @@ class Projection:
         """One atomic batch: clear (if asked), then delete, then put; returns the new generation.
 
         ``mark`` is stored with the batch: the feeder's place in its source, see :attr:`mark`.
-        Raises Overloaded ``store.projection_full`` when the limit is reached, nothing stored.
+        Raises Overloaded ``store.projection-full`` when the limit is reached, nothing stored.
         """
         try:
             return self._write(put, delete, mark, clear=clear)
         except lmdb.MapFullError as error:
             limit = self._settings.max_bytes
             raise Overloaded(
-                "store.projection_full", path=str(self.path), max_bytes=limit
+                "store.projection-full", path=str(self.path), max_bytes=limit
             ) from error
 
     def _write(

@@ -94,7 +94,7 @@ class Accounts:
     ) -> Account:
         """A new account; raises InvalidInput for a bad name or password, Conflict if it exists."""
         if not _NAME.fullmatch(name):
-            raise InvalidInput("trust.bad_name", name=name)
+            raise InvalidInput("trust.bad-name", name=name)
         self._check_strength(name, password)
         hashed = self._hash(password)
         try:
@@ -109,15 +109,15 @@ class Accounts:
                     must_change=must_change,
                 )
         except IntegrityError as error:
-            raise Conflict("trust.account_exists", name=name) from error
+            raise Conflict("trust.account-exists", name=name) from error
         return self.get(name)
 
     def get(self, name: str) -> Account:
-        """One account; NotFound ``trust.no_account``."""
+        """One account; NotFound ``trust.no-account``."""
         with reading(self._engine) as connection:
             row = connection.execute(_by_name(name)).mappings().one_or_none()
         if row is None:
-            raise NotFound("trust.no_account", name=name)
+            raise NotFound("trust.no-account", name=name)
         return _account(row)
 
     def list(self) -> Sequence[Account]:
@@ -129,7 +129,7 @@ class Accounts:
     def authenticate(self, name: str, password: str, *, address: str = "") -> Account:
         """The account if the password is right.
 
-        Raises NotAuthenticated ``trust.bad_credentials`` or, during a pause, Overloaded
+        Raises NotAuthenticated ``trust.bad-credentials`` or, during a pause, Overloaded
         ``trust.locked`` with ``wait_s``. Takes some 60 ms of CPU: call it in a thread.
         """
         brakes = self._brakes(name, address)
@@ -139,7 +139,7 @@ class Accounts:
         is_right = self._check(password, row["password"] if row is not None else self._decoy)
         if row is None or not is_right or not row["enabled"]:
             self._count_failure(brakes)
-            raise NotAuthenticated("trust.bad_credentials")
+            raise NotAuthenticated("trust.bad-credentials")
         with writing(self._engine) as connection:
             # The address's own counter stays: one good account must not reset a spraying source.
             connection.execute(
@@ -162,7 +162,7 @@ class Accounts:
         return password
 
     def set_role(self, name: str, role: Role) -> None:
-        """Change the role; Conflict ``trust.last_admin`` if no administrator would be left."""
+        """Change the role; Conflict ``trust.last-admin`` if no administrator would be left."""
         self._set(name, role=role.value)
         self._on_change(_fold(name))
 
@@ -206,7 +206,7 @@ class Accounts:
         elif _fold(name) in password.casefold():
             fault = "it contains the account's name"
         if fault:
-            raise InvalidInput("trust.weak_password", fault=fault)
+            raise InvalidInput("trust.weak-password", fault=fault)
 
     def _insert(
         self,
@@ -243,9 +243,9 @@ class Accounts:
             statement = update(table).where(table.c.name == _fold(name))
             done = connection.execute(statement.values(**values, changed_at_ms=self._now_ms()))
             if done.rowcount == 0:
-                raise NotFound("trust.no_account", name=name)
+                raise NotFound("trust.no-account", name=name)
             if before and connection.execute(admins).scalar_one() == 0:
-                raise Conflict("trust.last_admin", name=name)
+                raise Conflict("trust.last-admin", name=name)
 
     def _refuse_paused(self, brakes: Iterable[str]) -> None:
         table = schema.failure

@@ -62,7 +62,7 @@ class PrivateKey(Protocol):
 
 
 def generate(algorithm: Algorithm) -> PrivateKey:
-    """A new key; raises Unavailable ``trust.no_sm2`` where SM2 has no implementation."""
+    """A new key; raises Unavailable ``trust.no-sm2`` where SM2 has no implementation."""
     if algorithm is Algorithm.P256:
         return _LibraryPrivate(ec.generate_private_key(ec.SECP256R1()))
     if algorithm is Algorithm.RSA:
@@ -73,31 +73,31 @@ def generate(algorithm: Algorithm) -> PrivateKey:
 
 
 def load_private(pem: bytes) -> PrivateKey:
-    """The key in an unencrypted PEM; raises InvalidInput ``trust.bad_key``."""
+    """The key in an unencrypted PEM; raises InvalidInput ``trust.bad-key``."""
     scalar = sm2_formats.private_from_pem(pem)
     if scalar is not None:
         return Sm2Private(scalar)
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise InvalidInput("trust.bad_key", fault=_fault(error)) from error
+        raise InvalidInput("trust.bad-key", fault=_fault(error)) from error
     if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
         return _LibraryPrivate(key)
-    raise InvalidInput("trust.bad_key", fault=type(key).__name__)
+    raise InvalidInput("trust.bad-key", fault=type(key).__name__)
 
 
 def load_public(pem: bytes) -> PublicKey:
-    """The key in a public PEM; raises InvalidInput ``trust.bad_key``."""
+    """The key in a public PEM; raises InvalidInput ``trust.bad-key``."""
     point = sm2_formats.public_from_pem(pem)
     if point is not None:
         return Sm2Public(point)
     try:
         key = serialization.load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise InvalidInput("trust.bad_key", fault=_fault(error)) from error
+        raise InvalidInput("trust.bad-key", fault=_fault(error)) from error
     if isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey):
         return _LibraryPublic(key)
-    raise InvalidInput("trust.bad_key", fault=type(key).__name__)
+    raise InvalidInput("trust.bad-key", fault=type(key).__name__)
 
 
 def raw(der: bytes) -> bytes:
@@ -222,10 +222,10 @@ def _algorithm(key: _Public) -> Algorithm:
         return Algorithm.ED25519
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < _RSA_BITS:
-            raise InvalidInput("trust.bad_key", fault=f"RSA with only {key.key_size} bits")
+            raise InvalidInput("trust.bad-key", fault=f"RSA with only {key.key_size} bits")
         return Algorithm.RSA
     if not isinstance(key.curve, ec.SECP256R1):
-        raise InvalidInput("trust.bad_key", fault=f"curve {key.curve.name}")
+        raise InvalidInput("trust.bad-key", fault=f"curve {key.curve.name}")
     return Algorithm.P256
 
 

@@ -48,9 +48,9 @@ def may(role: Role, permission: Permission) -> bool:
 
 
 def require(role: Role, permission: Permission) -> None:
-    """Raise Denied ``trust.no_permission`` unless the role has the permission."""
+    """Raise Denied ``trust.no-permission`` unless the role has the permission."""
     if not may(role, permission):
-        raise Denied("trust.no_permission", role=role.value, permission=permission.value)
+        raise Denied("trust.no-permission", role=role.value, permission=permission.value)
 
 
 def weaker(one: Role, other: Role) -> Role:

@@ -17,12 +17,12 @@ _OTHERS = 0o077
 def load_or_create(directory: Path, name: str, length: int = 32) -> bytes:
     """The secret ``name``: ``length`` random bytes, made at the first call.
 
-    Raises ConfigError ``trust.bad_secret`` when the file is open to others or of another length.
+    Raises ConfigError ``trust.bad-secret`` when the file is open to others or of another length.
     """
     data = load_or_make(directory, name, lambda: secrets.token_bytes(length))
     if len(data) != length:
         fault = f"{len(data)} bytes instead of {length}"
-        raise ConfigError("trust.bad_secret", path=str(directory / name), fault=fault)
+        raise ConfigError("trust.bad-secret", path=str(directory / name), fault=fault)
     return data
 
 
@@ -35,7 +35,7 @@ def load_or_make(directory: Path, name: str, make: Callable[[], bytes]) -> bytes
     mode = path.stat().st_mode
     if mode & _OTHERS:
         fault = f"mode {mode & 0o777:o} lets others read it; use chmod 600"
-        raise ConfigError("trust.bad_secret", path=str(path), fault=fault)
+        raise ConfigError("trust.bad-secret", path=str(path), fault=fault)
     return path.read_bytes()
 
 

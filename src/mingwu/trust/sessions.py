@@ -113,7 +113,7 @@ class Sessions:
         )
 
     def check(self, token: str) -> Principal:
-        """Who holds the token; raises NotAuthenticated ``trust.no_session``."""
+        """Who holds the token; raises NotAuthenticated ``trust.no-session``."""
         hashed = _hash(token)
         now = self._now_ms()
         known = self._cache.get(hashed)
@@ -122,7 +122,7 @@ class Sessions:
         row = self._row(hashed)
         if row is None or not self._is_alive(row, now):
             self._cache.pop(hashed, None)
-            raise NotAuthenticated("trust.no_session")
+            raise NotAuthenticated("trust.no-session")
         if now - row["used_at_ms"] > _TOUCH_MS:
             self._touch(hashed, now)
         principal = _principal(row, token)
@@ -154,7 +154,7 @@ class Sessions:
         with writing(self._engine) as connection:
             done = connection.execute(delete(table).where(table.c.id == session_id))
             if done.rowcount == 0:
-                raise NotFound("trust.unknown_session", id=session_id)
+                raise NotFound("trust.unknown-session", id=session_id)
 
     def close_all(self, account: str, *, tokens: bool = False) -> None:
         """End all sessions of an account, its bearer tokens too if asked."""
@@ -204,7 +204,7 @@ class Sessions:
         with writing(self._engine) as connection:
             found = select(schema.account.c.name).where(schema.account.c.name == account)
             if connection.execute(found).first() is None:
-                raise NotFound("trust.no_account", name=account)
+                raise NotFound("trust.no-account", name=account)
             connection.execute(
                 insert(schema.session).values(
                     token_hash=_hash(token),

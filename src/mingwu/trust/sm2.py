@@ -29,12 +29,12 @@ class Backend(Protocol):
 
 @cache
 def backend() -> Backend:
-    """The first implementation that works; raises Unavailable ``trust.no_sm2``."""
+    """The first implementation that works; raises Unavailable ``trust.no-sm2``."""
     from mingwu.trust import libcrypto, sm2_pyx
 
     found = libcrypto.load() or sm2_pyx.load()
     if found is None:
-        raise Unavailable("trust.no_sm2")
+        raise Unavailable("trust.no-sm2")
     return found
 
 

@@ -61,11 +61,11 @@ def test_every_fault_is_reported_with_its_path():
         .replace('property = "zone_4"', 'property = "zone_5"')
     )
     assert faults(text) == {
-        ("$.thing[0].tag[2].unit", "bad_unit"),
-        ("$.thing[0].tag[1].property", "no_property"),
-        ("$.thing[2].relation[0].target", "no_target"),
-        ("$.type[0].property[4].low", "bad_range"),
-        ("$.gateway[0].place", "no_place"),
+        ("$.thing[0].tag[2].unit", "bad-unit"),
+        ("$.thing[0].tag[1].property", "no-property"),
+        ("$.thing[2].relation[0].target", "no-target"),
+        ("$.type[0].property[4].low", "bad-range"),
+        ("$.gateway[0].place", "no-place"),
     }
 
 
@@ -79,13 +79,13 @@ def test_faults_of_shape_do_not_hide_each_other_or_the_rest():
         .replace('target = "MLD.M0187"', 'target = "MLD.NONE"')
     )
     assert faults(text) == {
-        ("$", "unknown_key"),
-        ("$", "missing_key"),
-        ("$.thing[0]", "unknown_key"),
+        ("$", "unknown-key"),
+        ("$", "missing-key"),
+        ("$.thing[0]", "unknown-key"),
         ("$.thing[0].tag[0].period_ms", "shape"),
-        ("$.thing[0].tag[2]", "unknown_key"),
+        ("$.thing[0].tag[2]", "unknown-key"),
         ("$.place[2].level", "shape"),
-        ("$.thing[2].relation[0].target", "no_target"),
+        ("$.thing[2].relation[0].target", "no-target"),
     }
 
 
@@ -97,10 +97,10 @@ def test_indexes_count_as_in_the_file_after_an_entry_fell_out():
         ("$.place[2].path", "shape"),
         ("$.thing[0].id", "shape"),
         ("$.thing[2].relation[0].kind", "shape"),
-        ("$.thing[3].id", "bad_id"),
-        ("$.thing[3].place", "no_place"),
-        ("$.thing[1].place", "no_place"),
-        ("$.thing[1].relation[0].target", "no_target"),
+        ("$.thing[3].id", "bad-id"),
+        ("$.thing[3].place", "no-place"),
+        ("$.thing[1].place", "no-place"),
+        ("$.thing[1].relation[0].target", "no-target"),
     }
 
 
@@ -108,37 +108,37 @@ def test_indexes_count_as_in_the_file_after_an_entry_fell_out():
     ("old", "new", "expected"),
     [
         ('id = "MLD.M0187"', 'id = "dev.dcm2500.01"', ("$.thing[1].id", "duplicate")),
-        ('type = "MOULD"', 'type = "MOLD"', ("$.thing[1].type", "no_type")),
-        ('kind = "algorithm"\n', "", ("$.thing[2].kind", "no_kind")),
-        ('device = "dcm1" }', 'device = "dcm2" }', ("$.thing[1].connection.driver", "no_driver")),
+        ('type = "MOULD"', 'type = "MOLD"', ("$.thing[1].type", "no-type")),
+        ('kind = "algorithm"\n', "", ("$.thing[2].kind", "no-kind")),
+        ('device = "dcm1" }', 'device = "dcm2" }', ("$.thing[1].connection.driver", "no-driver")),
         (
             'device = "dcm1" }',
             'device = "dcm1", driver = "opcua" }',
-            ("$.thing[1].connection.device", "two_drivers"),
+            ("$.thing[1].connection.device", "two-drivers"),
         ),
         (
             '"gw1", device = "dcm1" }',
             '"g", device = "d" }',
-            ("$.thing[1].connection.gateway", "no_gateway"),
+            ("$.thing[1].connection.gateway", "no-gateway"),
         ),
-        ("{base+100}", "{bse+100}", ("$.thing[1]", "bad_template")),
-        ('path = "JZ/DC/C1"', 'path = "JZ/XX/C1"', ("$.place[2].path", "no_place")),
-        ('level = "work_cell"', 'level = "site"', ("$.place[2].level", "bad_level")),
-        ("https://example.org", "ftp://example.org", ("$.thing[0].documentation", "bad_url")),
-        ('prefix = "88.888.101"', 'prefix = "88 888"', ("$.prefix", "bad_prefix")),
-        ("{ last = 4 }", "{ last = 0 }", ("$.type[0].property[1].repeat", "bad_repeat")),
-        ('"zone_{i}"', '"zone"', ("$.type[0].property[1].name", "no_repeat")),
+        ("{base+100}", "{bse+100}", ("$.thing[1]", "bad-template")),
+        ('path = "JZ/DC/C1"', 'path = "JZ/XX/C1"', ("$.place[2].path", "no-place")),
+        ('level = "work_cell"', 'level = "site"', ("$.place[2].level", "bad-level")),
+        ("https://example.org", "ftp://example.org", ("$.thing[0].documentation", "bad-url")),
+        ('prefix = "88.888.101"', 'prefix = "88 888"', ("$.prefix", "bad-prefix")),
+        ("{ last = 4 }", "{ last = 0 }", ("$.type[0].property[1].repeat", "bad-repeat")),
+        ('"zone_{i}"', '"zone"', ("$.type[0].property[1].name", "no-repeat")),
         (
             "low = 0.0, high = 10.0",
             "deadband = { percent = 1 }",
-            ("$.thing[0].tag[2].deadband", "no_range"),
+            ("$.thing[0].tag[2].deadband", "no-range"),
         ),
         (
             'name = "extra", ',
             'name = "extra", property = "state", ',
-            ("$.thing[0].tag[2]", "tag_key"),
+            ("$.thing[0].tag[2]", "tag-key"),
         ),
-        ('address = "hr:7", ', "", ("$.thing[0].tag[2].address", "no_address")),
+        ('address = "hr:7", ', "", ("$.thing[0].tag[2].address", "no-address")),
         ('name = "extra"', 'name = "state"', ("$.thing[0].tag", "duplicate")),
         ('name = "set_point"', 'name = "state"', ("$.type[0].property[4].name", "duplicate")),
     ],
@@ -151,7 +151,7 @@ def test_single_faults(old, new, expected):
 
 def test_relations_may_point_at_things_known_elsewhere():
     text = TINY.replace('target = "MLD.M0187"', 'target = "88.888.205/SPR.1"')
-    assert faults(text) == {("$.thing[2].relation[0].target", "no_target")}
+    assert faults(text) == {("$.thing[2].relation[0].target", "no-target")}
     parse(text, known=frozenset({"88.888.205/SPR.1"}))
 
 

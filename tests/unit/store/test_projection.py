@@ -39,7 +39,7 @@ def test_a_full_projection_refuses_the_batch_and_keeps_what_it_had(tmp_path):
         store.write([(b"kept", b"1")])
         with pytest.raises(Overloaded) as caught:
             store.write((b"%06d" % n, b"x" * 400) for n in range(10_000))
-        assert caught.value.code == "store.projection_full"
+        assert caught.value.code == "store.projection-full"
         assert (len(store), store.generation) == (1, 1)
         store.write([(b"more", b"2")])
         assert store.get(b"more") == b"2"

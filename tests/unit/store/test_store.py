@@ -32,7 +32,7 @@ def test_a_newer_schema_is_refused_untouched(engine):
     run(engine, "c", [ONE, TWO])
     with pytest.raises(Conflict) as caught:
         run(engine, "c", [ONE])
-    assert caught.value.code == "store.newer_schema"
+    assert caught.value.code == "store.newer-schema"
     assert "较新" in caught.value.next_step("zh")
 
 
@@ -43,7 +43,7 @@ def test_a_changed_migration_is_refused_but_white_space_is_not_a_change(engine):
     other = Migration(1, "m0001_one", ("CREATE TABLE one (n TEXT PRIMARY KEY)",))
     with pytest.raises(Conflict) as caught:
         run(engine, "c", [other, TWO])
-    assert caught.value.code == "store.changed_migration"
+    assert caught.value.code == "store.changed-migration"
     assert "two" not in inspect(engine).get_table_names()
 
 

@@ -135,7 +135,7 @@ def test_pauses_survive_a_restart(trust, settings, clock):
 def test_weak_passwords_are_refused(trust, password):
     with pytest.raises(InvalidInput) as caught:
         trust.accounts.create("bobby", password, Role.VIEWER)
-    assert caught.value.code == "trust.weak_password"
+    assert caught.value.code == "trust.weak-password"
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 65, "a/b"])
@@ -167,7 +167,7 @@ def test_accounts_are_unique_and_the_last_admin_stays(trust):
     ):
         with pytest.raises(Conflict) as caught:
             change()
-        assert caught.value.code == "trust.last_admin"
+        assert caught.value.code == "trust.last-admin"
     assert trust.accounts.get("root").role is Role.ADMIN
     with pytest.raises(NotFound):
         trust.accounts.set_role("nobody", Role.VIEWER)

@@ -32,7 +32,7 @@ def journal(engine):
 
 
 def test_entries_follow_each_other(journal):
-    journal.append("bob", "session.login", "bob", outcome="trust.bad_credentials")
+    journal.append("bob", "session.login", "bob", outcome="trust.bad-credentials")
     verdict = journal.verify()
     assert (verdict.sound, verdict.entries, verdict.head) == (True, 6, journal.head().hash)
     latest = journal.entries(limit=2)

@@ -166,7 +166,7 @@ def test_foreign_keys_are_refused_with_a_sentence():
     ):
         with pytest.raises(InvalidInput) as caught:
             load(pem)
-        assert caught.value.code == "trust.bad_key"
+        assert caught.value.code == "trust.bad-key"
 
 
 def test_sm3_and_sm4_are_there():
