@@ -19,7 +19,7 @@ from mingwu.identity.tcp import Doorkeeper, source_of
 
 _URL_BYTES = 8192
 _HEADER_BYTES = 32_768
-_HEADERS = 100
+_HEADER_COST_BYTES = 200  # each header counts for this much more, so many small ones end too
 _PIPELINE = 32
 _OK = 200
 _REASONS = {
@@ -159,8 +159,8 @@ class HttpConnection(asyncio.Protocol):
             raise _Refused(431)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > _HEADER_BYTES or len(self._headers) >= _HEADERS:
+        self._header_bytes += len(name) + len(value) + _HEADER_COST_BYTES
+        if self._header_bytes > _HEADER_BYTES:
             raise _Refused(431)
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 

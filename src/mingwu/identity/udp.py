@@ -85,6 +85,9 @@ class UdpService:
                 if used > limit:
                     self._refuse(data, address)
                     continue
+                if data[2:3] and data[2] & _TRUNCATED:
+                    self._part(data, address)
+                    continue
                 reply = answer(data)
                 if reply is None or len(reply) > UDP_PACKET_BYTES:
                     self._special(data, address, reply)
@@ -102,13 +105,14 @@ class UdpService:
             resolver.statistics.udp += count
             resolver.statistics.bytes_out += sent
 
+    def _part(self, data: bytes, address: Address) -> None:
+        """One packet of a long question."""
+        whole = self._reassemble(data, address)
+        if whole is not None:
+            self._special(whole, address, self._resolver.answer_now(whole))
+
     def _special(self, data: bytes, address: Address, reply: bytes | None) -> None:
-        """Packets of long questions, long answers, and questions for the worker."""
-        if len(data) > 2 and data[2] & _TRUNCATED:  # noqa: PLR2004 - the flags byte
-            whole = self._reassemble(data, address)
-            if whole is None:
-                return
-            data, reply = whole, self._resolver.answer_now(whole)
+        """Long answers, and questions for the worker."""
         if reply is None:
             task = asyncio.get_running_loop().create_task(self._answer_carefully(data, address))
             self._tasks.add(task)

@@ -1,0 +1,53 @@
+"""What was acknowledged before kill -9 is there afterwards, whole."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from mingwu.identity.records import RecordStore
+
+WRITER = """
+import sys
+from pathlib import Path
+from mingwu.identity.records import Record, RecordStore
+from mingwu.wire.handle.values import HandleValue
+
+store = RecordStore(Path(sys.argv[1]), map_bytes=2**30)
+batch = 0
+while True:
+    names = [f"88.888.101/K{batch:06d}.{n:03d}" for n in range(200)]
+    store.put_many(Record(name, (HandleValue(1, "URL", name.encode()),)) for name in names)
+    print(batch, flush=True)
+    batch += 1
+"""
+
+
+def test_acknowledged_batches_survive_kill_9(tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path / "names")],
+        stdout=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    acknowledged = -1
+    deadline = time.monotonic() + 30
+    while acknowledged < 5 and time.monotonic() < deadline:
+        acknowledged = int(writer.stdout.readline())
+    writer.send_signal(signal.SIGKILL)
+    rest = writer.stdout.read().split()
+    writer.wait(10)
+    writer.stdout.close()
+    # A line may be cut by the kill; every whole number printed was acknowledged.
+    acknowledged = max([acknowledged, *(int(line) for line in rest[:-1])])
+    assert acknowledged >= 5
+    store = RecordStore(Path(tmp_path / "names"), map_bytes=2**30)
+    try:
+        for batch in range(acknowledged + 1):
+            for number in (0, 99, 199):
+                name = f"88.888.101/K{batch:06d}.{number:03d}"
+                assert store.get(name).value(1).text() == name
+        assert store.count() % 200 == 0
+    finally:
+        store.close()
