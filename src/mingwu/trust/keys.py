@@ -208,7 +208,7 @@ class Sm2Private:
         self._public = Sm2Public(sm2.public_point(scalar))
 
     def sign(self, message: bytes) -> bytes:
-        return sm2.sign(self.scalar, message)
+        return sm2.sign(self.scalar, message, point=self._public.point)
 
     def public(self) -> PublicKey:
         return self._public

@@ -49,11 +49,14 @@ def public_point(scalar: bytes) -> bytes:
     return backend().public_point(scalar)
 
 
-def sign(scalar: bytes, message: bytes, *, signer: bytes = DEFAULT_ID) -> bytes:
-    """A DER signature of ``message`` (hashed with SM3 and the signer's Z value)."""
+def sign(scalar: bytes, message: bytes, *, signer: bytes = DEFAULT_ID, point: bytes = b"") -> bytes:
+    """A DER signature of ``message`` (hashed with SM3 and the signer's Z value).
+
+    Whoever signs often gives the public key too: working it out costs as much as signing.
+    """
     _check_scalar(scalar)
     engine = backend()
-    return engine.sign(scalar, engine.public_point(scalar), message, signer)
+    return engine.sign(scalar, point or engine.public_point(scalar), message, signer)
 
 
 def verify(point: bytes, message: bytes, signature: bytes, *, signer: bytes = DEFAULT_ID) -> bool:
