@@ -126,7 +126,7 @@ class {cls}Driver:
 
     def _lost(self, error: BaseException) -> Unavailable:
         endpoint = f"{{self._settings.host}}:{{self._settings.port}}"
-        fault = str(error) or "no answer in time"
+        fault = str(error) or "no answer"
         return Unavailable("{name}.lost", endpoint=endpoint, fault=fault)
 
 
@@ -162,7 +162,7 @@ name = "temperature"
 address = "7"
 unit = "Cel"
 """,
-    "tests/story/field/{name}/test_{name}.py": '''"""The {title} driver against a peer on loopback."""
+    "tests/story/field/{name}/test_{name}.py": '''"""{title} driver, against a peer on loopback."""
 
 import asyncio
 

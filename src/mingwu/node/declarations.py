@@ -10,7 +10,7 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -75,7 +75,10 @@ def _type_name(declared: Any) -> str:
         pairs = (("≥", meta.ge), (">", meta.gt), ("≤", meta.le), ("<", meta.lt))
         limits = " ".join(f"{sign} {value}" for sign, value in pairs if value is not None)
         return f"{_type_name(get_args(declared)[0])} {limits}".strip()
-    return str(declared).replace("typing.", "").replace("mingwu.", "")
+    if get_origin(declared) in {tuple, list, frozenset}:
+        return f"list of {_type_name(get_args(declared)[0])}"
+    options = [option for option in get_args(declared) if option is not type(None)]
+    return " or ".join(map(_type_name, options)) if options else str(declared)
 
 
 def toml_value(value: Any) -> str:

@@ -115,6 +115,7 @@ class Supervisor:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             close_fds=True,
+            start_new_session=True,  # Ctrl-C is for the supervisor: it stops children in order
             limit=LINE_BYTES,
             preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
             env={**os.environ, **child.environment},

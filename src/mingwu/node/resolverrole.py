@@ -1,0 +1,79 @@
+"""The resolver role: the registry's things become records, the bus makes their values live."""
+
+import asyncio
+import logging
+
+from mingwu.bus.lastvalue import LastValues
+from mingwu.history.client import History
+from mingwu.identity.cards import sync_cards
+from mingwu.identity.records import RecordStore
+from mingwu.identity.server import open_store, run_resolver
+from mingwu.kernel.errors import MingwuError
+from mingwu.kernel.plant import ThingCard
+from mingwu.node.config import Config
+from mingwu.node.live import keep_live, open_history, pause
+from mingwu.registry.service import Registry
+
+log = logging.getLogger(__name__)
+
+
+async def run(config: Config, stop: asyncio.Event) -> None:
+    """Answer names until ``stop``, whatever else is up or down."""
+    registry = Registry.open(config.registry)
+    store = open_store(config.resolver)
+    live = LastValues()
+    engines: list[History] = []
+    try:
+        await _follow_once(registry, store, config)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_follow(registry, store, config, stop))
+            tasks.create_task(_connect(config, engines, stop))
+            tasks.create_task(
+                keep_live(
+                    live,
+                    config.bus,
+                    lambda: engines[0] if engines else None,
+                    lambda: exposed(registry.cards()),
+                    f"{config.node.name}-resolver",
+                    stop,
+                )
+            )
+            await run_resolver(config.resolver, store, live, stop)
+    finally:
+        for engine in engines:
+            await engine.close()
+        store.close()
+        registry.close()
+
+
+async def _connect(config: Config, engines: list[History], stop: asyncio.Event) -> None:
+    if history := await open_history(config.history, stop):
+        engines.append(history)
+
+
+def exposed(cards: list[ThingCard]) -> list[int]:
+    """Numbers of the tags that names answer with."""
+    return [tag.number for card in cards for tag in card.tags]
+
+
+async def _follow(
+    registry: Registry, store: RecordStore, config: Config, stop: asyncio.Event
+) -> None:
+    """Bring records up to date when the registry changed."""
+    generation = await asyncio.to_thread(registry.generation)
+    while not stop.is_set():
+        await pause(stop, config.node.registry_watch_s)
+        try:
+            now = await asyncio.to_thread(registry.generation)
+            if now != generation:
+                await _follow_once(registry, store, config)
+                generation = now
+        except MingwuError as error:
+            log.debug("registry fault=%s", error)
+
+
+async def _follow_once(registry: Registry, store: RecordStore, config: Config) -> None:
+    cards = await asyncio.to_thread(registry.cards)
+    base = config.console.public_url
+    summary = await asyncio.to_thread(sync_cards, store, cards, base_url=base)
+    log.info("cards=%d stored=%d gone=%d", len(cards), summary.stored, summary.removed)

@@ -1,0 +1,120 @@
+"""What API and console processes share: the engines and services behind the routes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from mingwu import __version__
+from mingwu.api.engines import HistoryEngine, LocalResolve, RegistryPlant, TrustJournal, TrustPeople
+from mingwu.api.feed import follow_bus
+from mingwu.api.ports import CompletenessRow, HistoryReader, SeriesColumns, TagRow
+from mingwu.api.services import Services, make_services
+from mingwu.api.settings import ApiSettings
+from mingwu.bus.lastvalue import LastValues
+from mingwu.history.client import History
+from mingwu.identity.resolver import Resolver
+from mingwu.identity.server import open_store, site_of
+from mingwu.kernel.batch import Columns
+from mingwu.kernel.errors import Unavailable
+from mingwu.node.commands import DeviceWrites
+from mingwu.node.config import Config
+from mingwu.node.live import open_bus, open_history, pause
+from mingwu.registry.service import Registry
+from mingwu.trust.service import Trust
+
+# Last values from the history are worth waiting for so long; without them the gateways are asked.
+HISTORY_WAIT_S = 10.0
+
+
+class LateHistory:
+    """A history reader whose engine may come later; until then it answers 503."""
+
+    def __init__(self) -> None:
+        self.client: History | None = None
+
+    def _reader(self) -> HistoryReader:
+        if self.client is None:
+            raise Unavailable("api.part_missing", part="history")
+        return HistoryEngine(self.client)
+
+    async def series(
+        self, tag: TagRow, start_ns: int, end_ns: int, *, points: int, method: str
+    ) -> SeriesColumns:
+        return await self._reader().series(tag, start_ns, end_ns, points=points, method=method)
+
+    def raw(self, tag: TagRow, start_ns: int, end_ns: int, *, limit: int) -> AsyncIterator[Columns]:
+        return self._reader().raw(tag, start_ns, end_ns, limit=limit)
+
+    async def completeness(
+        self, tags: Sequence[TagRow], start_ns: int, end_ns: int
+    ) -> list[CompletenessRow]:
+        return await self._reader().completeness(tags, start_ns, end_ns)
+
+    async def statistics(self) -> dict[str, Any]:
+        return await self._reader().statistics()
+
+
+@asynccontextmanager
+async def serving(
+    config: Config, settings: ApiSettings, name: str, stop: asyncio.Event
+) -> AsyncIterator[Services]:
+    """The services of one web process; engines that are away answer 503 until they are back."""
+    registry = Registry.open(config.registry)
+    trust = Trust.open(config.trust)
+    store = open_store(config.resolver)
+    live = LastValues()
+    history = LateHistory()
+    writes = DeviceWrites()
+    site = site_of(config.resolver, config.resolver.port, config.resolver.http_port)
+    services = make_services(
+        settings,
+        plant=RegistryPlant(registry),
+        people=TrustPeople(trust),
+        journal=TrustJournal(trust),
+        live=live,
+        history=history,
+        resolve=LocalResolve(Resolver(store, site, live=live)),
+        write=writes,
+        product={"name": "Mingwu 名物", "version": __version__, "node": config.node.name},
+    )
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_connect_history(config, history, stop))
+            tasks.create_task(_follow(config, name, live, services, history, writes, stop))
+            yield services
+            stop.set()
+    finally:
+        if history.client is not None:
+            await history.client.close()
+        store.close()
+        trust.close()
+        registry.close()
+
+
+async def _connect_history(config: Config, history: LateHistory, stop: asyncio.Event) -> None:
+    history.client = await open_history(config.history, stop)
+
+
+async def _follow(
+    config: Config,
+    name: str,
+    live: LastValues,
+    services: Services,
+    history: LateHistory,
+    writes: DeviceWrites,
+    stop: asyncio.Event,
+) -> None:
+    bus = await open_bus(config.bus, name, stop)
+    if bus is None:
+        return
+    writes.bus = bus
+    for _ in range(int(HISTORY_WAIT_S / 0.5)):
+        if history.client is not None or stop.is_set():
+            break
+        await pause(stop, 0.5)
+    try:
+        await follow_bus(bus, live, services, stop, history=history.client)
+    finally:
+        writes.bus = None
+        await bus.close()
