@@ -108,7 +108,7 @@ ERRORS = {
     for node in TREES[SOURCE / "kernel" / "errors.py"].body
     if isinstance(node, ast.ClassDef)
 }
-CODE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
+CODE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 def calls(tree: ast.AST, names: set[str]) -> list[ast.Call]:

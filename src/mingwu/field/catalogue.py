@@ -12,7 +12,7 @@ from mingwu.kernel.catalogue import add
 from mingwu.kernel.errors import ConfigError
 
 add(
-    "field.unknown_driver",
+    "field.unknown-driver",
     en=("No driver is called “{driver}”", "Use one of: {known}."),
     zh=("没有名为“{driver}”的驱动", "可用的驱动：{known}。"),
 )
@@ -25,9 +25,9 @@ def names() -> list[str]:
 
 
 def kind(driver: str) -> DriverKind:
-    """The driver's kind; raises ConfigError ``field.unknown_driver``."""
+    """The driver's kind; raises ConfigError ``field.unknown-driver``."""
     if driver not in names():
-        raise ConfigError("field.unknown_driver", driver=driver, known=", ".join(names()))
+        raise ConfigError("field.unknown-driver", driver=driver, known=", ".join(names()))
     found = import_module(f"mingwu.field.{driver}.driver").KIND
     if not isinstance(found, DriverKind):
         raise TypeError(f"mingwu.field.{driver}.driver.KIND is not a DriverKind")

@@ -34,7 +34,7 @@ add(
     zh=("无法读取 {file}：{fault}", "可用 `mingwu sample-config > {file}` 生成一份。"),
 )
 add(
-    "config.unknown_section",
+    "config.unknown-section",
     en=("{path}: there is no section of this name", "Known sections: {known}."),
     zh=("{path}：没有这个配置段", "可用的配置段：{known}。"),
 )
@@ -209,7 +209,7 @@ def _build(file: Path, *, create: bool) -> tuple[Config | None, list[ConfigError
     file = file.absolute()
     tables = read(file)
     faults = [
-        ConfigError("config.unknown_section", path=f"$.{name}", known=", ".join(SECTIONS))
+        ConfigError("config.unknown-section", path=f"$.{name}", known=", ".join(SECTIONS))
         for name in tables
         if name not in SECTIONS
     ]

@@ -48,7 +48,7 @@ def test_check_touches_nothing(tmp_path: Path):
 def test_every_section_tells_its_own_fault(tmp_path: Path):
     text = '[api]\nport = "x"\n[writer]\nblock_rows = 0\n[nod]\n[console]\nprot = 1\n'
     assert faults(tmp_path, text) == {
-        "$.nod": "config.unknown_section",
+        "$.nod": "config.unknown-section",
         "$.api.port": "config.invalid",
         "$.writer.block_rows": "config.invalid",
         "$.console": "config.invalid",
