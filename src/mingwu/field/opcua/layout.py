@@ -33,6 +33,10 @@ _DTYPES = {
 }  # fmt: skip
 _SIMPLE_TEXT = (scan.STRING, scan.XML, scan.BYTE_STRING)
 TEXT_KINDS = frozenset({*_SIMPLE_TEXT, scan.GUID, scan.QUALIFIED_NAME, scan.LOCALIZED_TEXT})
+# Kinds whose length is decided by the bytes a layout checks.
+_REGULAR = frozenset({scan.NULL, scan.GUID, *_DTYPES, *_SIMPLE_TEXT})
+_TAIL_SIZE = np.array(scan.TAIL_SIZE, np.intp)
+_NO_ROWS = np.empty(0, np.intp)
 
 
 @dataclass(slots=True)
@@ -120,28 +124,33 @@ def learn(body: bytes, pos: int, count: int, lead: int = 0) -> Layout:
     types = octets[starts[valued] + 1]
     kind = np.zeros(count, np.uint8)
     kind[valued] = np.where(types & scan.ARRAY_BIT, ARRAY, types & scan.TYPE_MASK)
+    present = set(kind.tolist())
+    rows = {one: np.flatnonzero(kind == one) for one in present}
     # The tail (status, times) is what stands before the next item's lead.
-    tails = np.append(starts[1:] - lead, edges[-1:]) - np.array(scan.TAIL_SIZE)[masks]
-    status_rows = np.flatnonzero(masks & scan.HAS_STATUS)
+    tails = edges[1:] - _TAIL_SIZE[masks]
+    tails[:-1] -= lead
+    has_status = (masks & scan.HAS_STATUS) != 0
+    status_rows = np.flatnonzero(has_status)
     time_rows = np.flatnonzero(masks & scan.HAS_TIME)
-    time_at = tails + 4 * ((masks & scan.HAS_STATUS) > 0)
-    sized = np.flatnonzero(np.isin(kind, _SIMPLE_TEXT))
-    texts = [
-        (row, int(kind[row]), int(starts[row]) + 2)
-        for row in np.flatnonzero(np.isin(kind, list(TEXT_KINDS))).tolist()
-    ]
-    regular = bool(np.isin(kind, [scan.NULL, scan.GUID, *_DTYPES, *_SIMPLE_TEXT]).all())
+    time_at = tails + 4 * has_status
+    sized = [rows[one] for one in _SIMPLE_TEXT if one in present]
+    length_at = starts[np.concatenate(sized)] + 2 if sized else _NO_ROWS
     return Layout(
         count=count, lead=lead, end=int(edges[-1]), masks=masks.copy(), mask_at=_index(starts),
         types=types.copy(), type_at=_index(starts[valued] + 1), kind=kind,
-        lengths=_view(body, pos, "<i4")[starts[sized] + 2], length_at=_index(starts[sized] + 2),
+        lengths=_view(body, pos, "<i4")[length_at], length_at=length_at,
         numbers=[
-            (number, _rows(rows, count), _index(starts[rows] + 2))
-            for number in _DTYPES
-            if len(rows := np.flatnonzero(kind == number))
+            (one, _rows(rows[one], count), _index(starts[rows[one]] + 2))
+            for one in present & _DTYPES.keys()
         ],
-        texts=texts, status_rows=_rows(status_rows, count), status_at=_index(tails[status_rows]),
-        time_rows=_rows(time_rows, count), time_at=_index(time_at[time_rows]), regular=regular,
+        texts=[
+            (row, one, int(starts[row]) + 2)
+            for one in present & TEXT_KINDS
+            for row in rows[one].tolist()
+        ],
+        status_rows=_rows(status_rows, count), status_at=_index(tails[status_rows]),
+        time_rows=_rows(time_rows, count), time_at=_index(time_at[time_rows]),
+        regular=present <= _REGULAR,
     )  # fmt: skip
 
 
@@ -158,10 +167,11 @@ def _index(offsets: Ints) -> Index:
         return slice(4, 4)  # empty, and 4 so that `handles` may step back
     if len(offsets) == 1:
         return slice(int(offsets[0]), int(offsets[0]) + 1)
-    steps = np.diff(offsets)
-    if (steps != steps[0]).any():
+    first, last = int(offsets[0]), int(offsets[-1])
+    step, uneven = divmod(last - first, len(offsets) - 1)
+    if uneven or (offsets[1:] - offsets[:-1] != step).any():
         return offsets
-    return slice(int(offsets[0]), int(offsets[-1]) + 1, int(steps[0]))
+    return slice(first, last + 1, step)
 
 
 def _rows(rows: Ints, count: int) -> Index:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mingwu.field.opcua import rawcall, status
-from mingwu.field.opcua.layout import Layout, learn
+from mingwu.field.opcua.layout import learn
 from mingwu.field.opcua.plan import Plan, ReadRequest
 from mingwu.field.opcua.points import columns, unreadable
 from mingwu.field.opcua.scan import Malformed, count_at
@@ -59,20 +59,22 @@ async def _read_one(session: Session, plan: Plan, request: ReadRequest) -> Colum
     """One Read call. Raises ServiceFailed, Unavailable."""
     try:
         body, pos = await session.raw(rawcall.READ, request.body, reply=rawcall.READ_REPLY)
-        layout = _layout(request, body, pos)
-        return columns(plan, request.rows, layout.cells(body, pos + 4), time.time_ns())
+        return decode(plan, request, body, pos, time.time_ns())
     except Malformed:
         return unreadable(plan, request.rows, bad(Reason.MALFORMED), time.time_ns())
 
 
-def _layout(request: ReadRequest, body: bytes, pos: int) -> Layout:
-    """The layout of the Results array at ``pos``: the last one if it fits, else learnt."""
+def decode(plan: Plan, request: ReadRequest, body: bytes, pos: int, now_ns: int) -> Columns:
+    """The points of a ReadResponse whose Results array begins at ``pos``. Raises Malformed.
+
+    The request's last layout is used if it fits, else a new one is learnt and kept.
+    """
     count = count_at(body, pos)
     if count != len(request.rows):
         raise Malformed(f"{count} values for {len(request.rows)} nodes")
     if request.layout is None or not request.layout.fits(body, pos + 4):
         request.layout = learn(body, pos + 4, count)
-    return request.layout
+    return columns(plan, request.rows, request.layout.cells(body, pos + 4), now_ns)
 
 
 def _joined(parts: Sequence[Columns]) -> Columns:

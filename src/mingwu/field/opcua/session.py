@@ -85,8 +85,17 @@ class Session:
         await client.open_secure_channel()
         await client.create_session()
         settings = self.settings
+        if settings.password and self._readable_password():
+            _log.warning("password goes in plain text endpoint=%s", settings.endpoint)
         await client.activate_session(settings.user or None, settings.password or None)
         await self._learn()
+
+    def _readable_password(self) -> bool:
+        """Whether neither the server's token policy nor the channel encrypts the password."""
+        policy = self.client.server_policy(ua.UserTokenType.UserName).SecurityPolicyUri
+        plain = not policy or policy == security_policies.SecurityPolicyNone.URI
+        encrypted = ua.MessageSecurityMode.SignAndEncrypt
+        return plain and self.client.security_policy.Mode != encrypted
 
     async def _learn(self) -> None:
         """Namespaces, identity and limits, in one Read."""
