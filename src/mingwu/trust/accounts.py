@@ -11,6 +11,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -65,7 +66,6 @@ class Accounts:
         self._on_change = on_change
         # scrypt is hard on memory by design: not more than two at a time in one process.
         self._hashing = threading.BoundedSemaphore(2)
-        self._decoy = hash_password(generate_password(), log2_n=password.scrypt_log2_n)
 
     def ensure_admin(self) -> str | None:
         """With no account yet, make the first administrator; its password is returned once.
@@ -73,10 +73,14 @@ class Accounts:
         It is stored only as a hash and must be changed at the first login. None when there are
         accounts already.
         """
+        anybody = select(schema.account.c.name).limit(1)
+        with reading(self._engine) as connection:
+            if connection.execute(anybody).first() is not None:
+                return None  # the usual start: no hash is worked out
         password = generate_password()
         hashed = self._hash(password)
         with writing(self._engine) as connection:
-            if connection.execute(select(schema.account.c.name).limit(1)).first() is not None:
+            if connection.execute(anybody).first() is not None:
                 return None
             self._insert(connection, FIRST_ADMIN, hashed, Role.ADMIN, must_change=True)
         log.info("first administrator made name=%s", FIRST_ADMIN)
@@ -136,7 +140,8 @@ class Accounts:
         self._refuse_paused(brakes)
         with reading(self._engine) as connection:
             row = connection.execute(_by_name(name)).mappings().one_or_none()
-        is_right = self._check(password, row["password"] if row is not None else self._decoy)
+        decoy = self._decoy  # made at the first login of any kind, so its cost tells nothing
+        is_right = self._check(password, row["password"] if row is not None else decoy)
         if row is None or not is_right or not row["enabled"]:
             self._count_failure(brakes)
             raise NotAuthenticated("trust.bad-credentials")
@@ -176,6 +181,11 @@ class Accounts:
         self._set(name, display=display, language=language)
 
     # ------------------------------------------------------------ inside
+
+    @cached_property
+    def _decoy(self) -> str:
+        """A hash nobody's password has: what unknown names are checked against."""
+        return self._hash(generate_password())
 
     def _hash(self, password: str) -> str:
         with self._hashing:
