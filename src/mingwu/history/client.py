@@ -41,6 +41,7 @@ _MOST_TAGS = 200_000
 _ROLLUP_FROM_MS = 2 * MINUTE_MS
 # LTTB over more raw points than this costs more than a screen is worth (0.1 s of CPU per million).
 _LTTB_MOST_POINTS = 3_000_000
+_SHORTEST_PERIOD_MS = 10  # of a tag (kernel.plant)
 _NS_TAGS_FOR_S = 30.0
 _BACKUP_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -134,12 +135,11 @@ class History:
             self._link.select(queries.last_values(wanted)),
             self._link.select(queries.last_texts(wanted)),
         )
-        points, strings = _tagged(values), native.texts(texts, "text")
-        if not strings:
-            return points
-        more = _tagged(texts, value=None)
-        more.text = dict(enumerate(strings))
-        return _newest(points, more)
+        points, more = _tagged(values), _tagged(texts, value=None)
+        more.text = dict(enumerate(native.texts(texts, "text")))
+        found = _newest(points, more) if len(more) else points
+        chosen = np.isin(found.tag, np.array(wanted, np.uint32))
+        return found if chosen.all() else found.take(chosen)
 
     async def raw(
         self, tag: int, start_ns: int, end_ns: int, limit: int = 10_000, *, texts: bool = False
@@ -262,9 +262,12 @@ class History:
     async def _largest_triangles(self, window: Window, keep: int) -> Series:
         keep = max(3, keep)
         width = max(1, (window.end_ms - window.start_ms) // keep)
-        # What is at the edges of the window is not in the sum; it only decides who answers.
-        totals = await self._link.select(queries.totals_of_minutes(window))
-        points = int(native.numbers(totals, "points", np.int64).sum())
+        totals: dict[str, native.Column] = {}
+        points = 0
+        if (window.end_ms - window.start_ms) // _SHORTEST_PERIOD_MS > _LTTB_MOST_POINTS:
+            # What is at the edges of the window is not in the sum; it only decides who answers.
+            totals = await self._link.select(queries.totals_of_minutes(window))
+            points = int(native.numbers(totals, "points", np.int64).sum())
         if points <= _LTTB_MOST_POINTS:
             answer = await self._link.select(queries.largest_triangles(window, keep))
             quality = native.numbers(answer, "quality", np.uint8)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from mingwu.history.schema import IS_GOOD, MARKS, USABLE
 
 MINUTE_MS = 60_000
+_FEW_TAGS = 64
+_SHORT_MS = 12 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,12 @@ class Window:
             f"AND time < fromUnixTimestamp64Milli({self.end_ms})"
             + (f" AND {extra}" if extra else "")
         )
+
+    def threads(self) -> str:
+        """One thread for windows that one thread reads in no time: more only get in each other's
+        way when the machine is busy.
+        """
+        return " SETTINGS max_threads = 1" if self.end_ms - self.start_ms <= _SHORT_MS else ""
 
     def where_minute(self) -> str:
         """Minutes that begin in the window."""
@@ -48,21 +56,39 @@ def numbers(values: Iterable[int]) -> str:
     return ", ".join(map(str, values))
 
 
+def among(tags: Sequence[int]) -> str:
+    """What ``tag`` must fulfil to be one of the tags.
+
+    Two thousand literals in an IN list cost 10 ms of analysis; one array literal costs 2.
+    """
+    if len(tags) <= _FEW_TAGS:
+        return f"tag IN ({numbers(tags)})"
+    return f"tag IN (SELECT arrayJoin(CAST([{numbers(tags)}] AS Array(UInt32))))"
+
+
+def _near(tags: Sequence[int]) -> str:
+    """A cheap condition that holds for the tags, and perhaps for more."""
+    if len(tags) <= _FEW_TAGS:
+        return f"tag IN ({numbers(tags)})"
+    return f"tag BETWEEN {min(tags)} AND {max(tags)}"
+
+
 def last_values(tags: Sequence[int]) -> str:
-    """Columns tag, time (ms), value, quality of the newest point of each tag."""
+    """Columns tag, time (ms), value, quality: the newest point of each tag, and of others perhaps.
+
+    The tables of last values hold a row per tag: reading a range costs less than naming its tags.
+    """
     return (
-        "SELECT tag, max(l.time) AS time, argMax(l.value, l.time) AS value, "
-        "argMax(l.quality, l.time) AS quality FROM last AS l "
-        f"WHERE tag IN ({numbers(tags)}) GROUP BY tag"
+        f"SELECT tag, time, value, quality FROM last FINAL WHERE {_near(tags)} "
+        "SETTINGS max_threads = 1"
     )
 
 
 def last_texts(tags: Sequence[int]) -> str:
-    """Columns tag, time (ms), text, quality of the newest text of each tag."""
+    """Columns tag, time (ms), text, quality, likewise."""
     return (
-        "SELECT tag, max(l.time) AS time, argMax(l.text, l.time) AS text, "
-        "argMax(l.quality, l.time) AS quality FROM last_texts AS l "
-        f"WHERE tag IN ({numbers(tags)}) GROUP BY tag"
+        f"SELECT tag, time, text, quality FROM last_texts FINAL WHERE {_near(tags)} "
+        "SETTINGS max_threads = 1"
     )
 
 
@@ -91,6 +117,7 @@ def buckets(window: Window, width_ms: int) -> str:
         f"minIf(value, {USABLE}) AS low, maxIf(value, {USABLE}) AS high, "
         f"count() AS points, countIf({IS_GOOD}) AS good, countIf({USABLE}) AS used, "
         f"{MARKS} AS marks FROM points AS p {window.where()} GROUP BY {bucket} ORDER BY start"
+        f"{window.threads()}"
     )
 
 
@@ -115,7 +142,7 @@ def largest_triangles(window: Window, keep: int) -> str:
     )
     return (
         f"SELECT time, value, quality FROM points {where} "
-        f"AND toUnixTimestamp64Milli(time) IN ({chosen}) ORDER BY time"
+        f"AND toUnixTimestamp64Milli(time) IN ({chosen}) ORDER BY time{window.threads()}"
     )
 
 
@@ -148,7 +175,7 @@ def as_of(left: Window, right: Window, limit: int) -> str:
         "r.value AS other_value, r.quality AS other_quality "
         f"FROM ({columns} {left.where()} ORDER BY time LIMIT {limit}) AS l "
         f"ASOF LEFT JOIN ({columns} {right.where()}) AS r ON l.one = r.one AND l.time >= r.time "
-        "ORDER BY time"
+        f"ORDER BY time{right.threads()}"
     )
 
 
@@ -156,7 +183,7 @@ def at(tags: Sequence[int], time_ms: int, since_ms: int) -> str:
     """Columns tag, time, value, quality: the newest point of each tag in [since_ms, time_ms]."""
     return (
         "SELECT tag, max(p.time) AS time, argMax(p.value, p.time) AS value, "
-        f"argMax(p.quality, p.time) AS quality FROM points AS p WHERE tag IN ({numbers(tags)}) "
+        f"argMax(p.quality, p.time) AS quality FROM points AS p WHERE {among(tags)} "
         f"AND p.time >= fromUnixTimestamp64Milli({since_ms}) "
         f"AND p.time <= fromUnixTimestamp64Milli({time_ms}) GROUP BY tag"
     )
@@ -177,7 +204,7 @@ def silences(
         "ms - lagInFrame(ms, 1, ms) OVER (PARTITION BY tag, ok ORDER BY ms "
         "ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS gap "
         f"FROM (SELECT tag, quality, {'value, ' if table == 'points' else ''}"
-        f"toUnixTimestamp64Milli(time) AS ms FROM {table} WHERE tag IN ({numbers(tags)}) "
+        f"toUnixTimestamp64Milli(time) AS ms FROM {table} WHERE {among(tags)} "
         f"AND time >= fromUnixTimestamp64Milli({start_ms}) "
         f"AND time < fromUnixTimestamp64Milli({end_ms}))"
     )
@@ -203,7 +230,7 @@ def silences_of_minutes(
         "ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS gap "
         "FROM (SELECT tag, toInt64(toUnixTimestamp(minute)) * 1000 AS ms, "
         "sum(m.points) AS points, sum(m.good) AS good, sum(m.used) AS used FROM minute AS m "
-        f"WHERE tag IN ({numbers(tags)}) AND minute >= toDateTime({first}) "
+        f"WHERE {among(tags)} AND minute >= toDateTime({first}) "
         f"AND minute < toDateTime({end}) GROUP BY tag, minute)"
     )
     return (
