@@ -5,6 +5,7 @@ started by a style check.
 """
 
 import ast
+import functools
 import re
 import string
 from collections import defaultdict
@@ -122,6 +123,7 @@ def calls(tree: ast.AST, names: set[str]) -> list[ast.Call]:
     return found
 
 
+@functools.cache
 def registered_texts() -> dict[str, dict[str, tuple[str, str]]]:
     texts = {}
     for tree in TREES.values():

@@ -16,7 +16,7 @@ class DeviceWrites:
     async def __call__(self, tag: TagRow, thing: ThingRow, value: float | str | bool) -> str:
         """Empty on success, else the gateway's or the device's reason. Raises Unavailable."""
         if self.bus is None or not thing.gateway:
-            raise Unavailable("api.part_missing", part="gateway")
+            raise Unavailable("api.part-missing", part="gateway")
         question = WriteCommand(tag=tag.number, value=value, by="api")
         reply = await self.bus.request(command(thing.gateway, thing.device), question, WriteReply)
         return "" if reply.ok else reply.reason

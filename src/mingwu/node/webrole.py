@@ -35,7 +35,7 @@ class LateHistory:
 
     def _reader(self) -> HistoryReader:
         if self.client is None:
-            raise Unavailable("api.part_missing", part="history")
+            raise Unavailable("api.part-missing", part="history")
         return HistoryEngine(self.client)
 
     async def series(
