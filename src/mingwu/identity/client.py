@@ -138,7 +138,7 @@ class HandleClient:
     ) -> None:
         self._reader = reader
         self._writer = writer
-        self._server = server
+        self.server = server
         self._timeout_s = timeout_s
         self._turn = asyncio.Lock()
 
@@ -167,7 +167,7 @@ class HandleClient:
             except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
                 self._writer.close()
                 raise Unavailable(
-                    "identity.unreachable", server=self._server, detail="TCP, connection lost"
+                    "identity.unreachable", server=self.server, detail="TCP, connection lost"
                 ) from error
 
     async def _ask(self, message: Message) -> Message:

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 LATEST: Version = (2, 11)
 _OLDEST: Version = (2, 1)
 _REFERRALS_SINCE: Version = (2, 5)
+_SIGNED_SINCE: Version = (2, 7)
 _EXPIRY_S = 12 * 3600
 
 # Envelope, header and the length of the handle that opens a resolve body.
@@ -52,6 +53,7 @@ _REPEATED = int(
     | OpFlag.NO_REFERRAL
 )
 _AUTHORITATIVE = int(OpFlag.AUTHORITATIVE)
+_CERTIFY_BYTE = int(OpFlag.CERTIFY) >> 24
 _NEEDS_AUTHENTICATION = int(Rc.AUTHENTICATION_NEEDED).to_bytes(4)
 _PUBLIC_ONLY = int(OpFlag.PUBLIC_ONLY)
 
@@ -62,7 +64,8 @@ class Resolver:
     """Answers requests from one store. Not thread-safe: each serving thread has its own.
 
     Call :meth:`begin` before one or several :meth:`answer` and :meth:`end` after them; in between
-    the answers come from one state of the store. ``site`` is what op 2 tells.
+    the answers come from one state of the store. ``site`` is what op 2 tells; ``certify`` signs
+    replies to requests that ask for it.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Resolver:
         live: LiveGetter | None = None,
         live_ttl_s: int = 1,
         statistics: Statistics | None = None,
+        certify: Handler | None = None,
     ) -> None:
         self.statistics = statistics or Statistics()
         self.live: LiveGetter = live or NoLiveValues()
@@ -80,6 +84,7 @@ class Resolver:
         self.site = site
         self._site_data = encode_site(site)
         self._live_ttl_s = live_ttl_s
+        self._certify = certify
         self._expiry = 0
         self.handlers: dict[int, Handler] = {Op.RESOLVE: self._resolve, Op.SITE_INFO: self._site}
 
@@ -163,6 +168,8 @@ class Resolver:
             return self._malformed(data, error)
         reply = self.reply(request)
         self.statistics.by_code[reply.rc] += 1
+        if self._certify and request.wants(OpFlag.CERTIFY) and reply.version >= _SIGNED_SINCE:
+            reply = self._certify(reply)
         return encode(reply)
 
     def reply(self, request: Message) -> Message:
@@ -273,9 +280,10 @@ def spoken(version: Version) -> Version:
 
 
 def is_light(data: bytes) -> bool:
-    """Whether the loop may answer itself: resolve, site info, and everything broken."""
-    return (
-        len(data) < ENVELOPE_BYTES + HEADER_BYTES
-        or bool(data[2] & (EnvelopeFlag.COMPRESSED | EnvelopeFlag.TRUNCATED))
-        or (not data[2] & EnvelopeFlag.ENCRYPTED and int.from_bytes(data[20:24]) in {1, 2})
-    )
+    """Whether the loop may answer itself: unsigned resolve, site info, and what is broken."""
+    if len(data) < ENVELOPE_BYTES + HEADER_BYTES:
+        return True
+    if data[2] & (EnvelopeFlag.COMPRESSED | EnvelopeFlag.TRUNCATED):
+        return True
+    heavy = data[2] & EnvelopeFlag.ENCRYPTED or data[28] & _CERTIFY_BYTE
+    return not heavy and int.from_bytes(data[20:24]) in {1, 2}

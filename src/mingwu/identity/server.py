@@ -22,6 +22,7 @@ from mingwu.identity.live import LiveGetter
 from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.resolver import Resolver
+from mingwu.identity.serverkey import ServerKey
 from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.statistics import Statistics
 from mingwu.identity.tcp import Doorkeeper, TcpConnection
@@ -44,6 +45,7 @@ from mingwu.wire.handle.values import HandleValue
 log = logging.getLogger(__name__)
 
 _SITE_INDEX = 1
+_KEY_FILE = "server-key.pem"
 _ANYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised, not bound
 _BACKLOG = 1024
 
@@ -55,8 +57,8 @@ def open_store(settings: ResolverSettings) -> RecordStore:
     )
 
 
-def site_of(settings: ResolverSettings, port: int, http_port: int) -> Site:
-    """The site record of this server."""
+def site_of(settings: ResolverSettings, port: int, http_port: int, public_key: bytes = b"") -> Site:
+    """The site record of this server; ``public_key`` in HS_PUBKEY form."""
     host = settings.public_host or ("127.0.0.1" if settings.host in _ANYWHERE else settings.host)
     both = Service.ADMIN | Service.QUERY
     return Site(
@@ -64,6 +66,7 @@ def site_of(settings: ResolverSettings, port: int, http_port: int) -> Site:
             Server(
                 id=1,
                 address=pack_address(host),
+                public_key=public_key,
                 interfaces=(
                     Interface(both, Transport.TCP, port),
                     Interface(Service.QUERY, Transport.UDP, port),
@@ -153,10 +156,13 @@ class ResolverServer:
             raise
         self.port = pairs[0][1].getsockname()[1]
         self.http_port = http.getsockname()[1]
-        site = site_of(settings, self.port, self.http_port)
+        key = await asyncio.to_thread(
+            ServerKey.load_or_create, Path(settings.directory) / _KEY_FILE
+        )
+        site = site_of(settings, self.port, self.http_port, key.public)
         await asyncio.to_thread(home_prefixes, self.store, settings.prefixes, site)
         self._resolver = self._make_resolver(site)
-        self._worker = Worker(self._make_gate(site))
+        self._worker = Worker(self._make_gate(site, key))
         for datagrams, stream in pairs:
             service = UdpService(self._resolver, self._worker.answer, settings)
             service.start(datagrams)
@@ -167,16 +173,17 @@ class ResolverServer:
         log.info("resolver up port=%d http=%d names=%d", self.port, self.http_port,
                  self.store.count())  # fmt: skip
 
-    def _make_resolver(self, site: Site) -> Resolver:
+    def _make_resolver(self, site: Site, key: ServerKey | None = None) -> Resolver:
         return Resolver(
             self.store,
             site,
             live=self._live,
             live_ttl_s=self.settings.live_ttl_s,
             statistics=self.statistics,
+            certify=key.certify if key else None,
         )
 
-    def _make_gate(self, site: Site) -> Gate:
+    def _make_gate(self, site: Site, key: ServerKey) -> Gate:
         try:
             admins = tuple(parse_key_name(text) for text in self.settings.server_admins)
         except ProtocolError as error:
@@ -188,7 +195,7 @@ class ResolverServer:
             journal=self._journal,
         )
         return Gate(
-            self._make_resolver(site),
+            self._make_resolver(site, key),
             administration,
             challenge_timeout_s=self.settings.challenge_timeout_s,
         )

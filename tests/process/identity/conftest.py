@@ -1,12 +1,14 @@
 """A resolver on loopback ports that the system chooses."""
 
 import contextlib
+import shutil
 
 import pytest
 
 from mingwu.identity.cards import sync_cards
 from mingwu.identity.records import Record
 from mingwu.identity.server import ResolverServer, open_store
+from mingwu.identity.serverkey import ServerKey
 from mingwu.identity.settings import ResolverSettings
 from mingwu.kernel.plant import CardTag, Kind, ThingCard
 from mingwu.wire.handle.admin import Admin, encode_admin
@@ -36,8 +38,16 @@ CARD = ThingCard(
 )
 
 
+@pytest.fixture(scope="session")
+def key_file(tmp_path_factory):
+    """A server key made once: making one takes longer than most tests here."""
+    path = tmp_path_factory.mktemp("key") / "server-key.pem"
+    ServerKey.load_or_create(path)
+    return path
+
+
 @pytest.fixture
-def serving(tmp_path):
+def serving(tmp_path, key_file):
     """``async with serving(name, **settings) as server``: a store and a server of their own."""
 
     @contextlib.asynccontextmanager
@@ -49,6 +59,7 @@ def serving(tmp_path):
             } | more
         )  # fmt: skip
         store = open_store(settings)
+        shutil.copy(key_file, settings.directory)
         if filled:
             sync_cards(store, [CARD], now=1_790_000_000)
         try:

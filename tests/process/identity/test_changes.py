@@ -1,0 +1,93 @@
+"""Our own client changes records over TCP, and checks signed replies."""
+
+import json
+import stat
+from dataclasses import replace
+
+import pytest
+
+from mingwu.identity import adminclient
+from mingwu.identity.client import ask, connected, request, resolve
+from mingwu.identity.serverkey import ServerKey, is_certified_by
+from mingwu.kernel.errors import ConfigError, PeerError
+from mingwu.wire.handle.admin import Admin, encode_admin
+from mingwu.wire.handle.bodies import Resolve, read_body
+from mingwu.wire.handle.codes import Op, OpFlag, Rc
+from mingwu.wire.handle.site import read_site
+from mingwu.wire.handle.values import HandleValue, Reference
+
+pytestmark = pytest.mark.anyio
+ADMIN = Reference("0.NA/88.888.101", 301)
+GOOD = adminclient.SecretCredentials(ADMIN, b"correct horse")
+NAME = "88.888.101/LOT.2509"
+OWNER = HandleValue(100, "HS_ADMIN", encode_admin(Admin(ADMIN.handle, ADMIN.index)))
+
+
+async def test_the_life_of_a_name(serving):
+    async with serving() as server, connected("127.0.0.1", server.port) as client:
+        url = HandleValue(1, "URL", b"https://example.org/lot")
+        assert await adminclient.create(client, GOOD, NAME, [url, OWNER]) == NAME
+        with pytest.raises(PeerError) as caught:
+            await adminclient.create(client, GOOD, NAME, [url])
+        assert caught.value.params["code"] == Rc.HANDLE_EXISTS
+        note = HandleValue(2, "NOTE", b"first")
+        await adminclient.add_values(client, GOOD, NAME, [note])
+        await adminclient.modify_values(client, GOOD, NAME, [replace(note, data=b"second")])
+        found = await resolve(NAME, f"127.0.0.1:{server.port}")
+        assert {value.type: value.text() for value in found.values}["NOTE"] == "second"
+        assert NAME in await adminclient.list_names(client, GOOD, "88.888.101")
+        await adminclient.remove_values(client, GOOD, NAME, [2])
+        minted = await adminclient.create(client, GOOD, "88.888.101/", [url, OWNER], mint=True)
+        for name in (NAME, minted):
+            await adminclient.delete(client, GOOD, name)
+            gone = await resolve(name, f"127.0.0.1:{server.port}")
+            assert gone.rc == Rc.HANDLE_NOT_FOUND
+
+
+async def test_a_wrong_secret_is_refused(serving):
+    wrong = adminclient.SecretCredentials(ADMIN, b"guess")
+    async with serving() as server, connected("127.0.0.1", server.port) as client:
+        with pytest.raises(PeerError) as caught:
+            await adminclient.delete(client, wrong, "88.888.101/DEV.DCM2500.01")
+        assert caught.value.params["code"] == Rc.AUTHENTICATION_FAILED
+        assert server.store.get("88.888.101/DEV.DCM2500.01") is not None
+
+
+async def test_changes_reach_the_journal(serving, tmp_path):
+    async with serving() as server:
+        noted = []
+        server._worker.gate.administration._journal = noted.append
+        async with connected("127.0.0.1", server.port) as client:
+            await adminclient.create(client, GOOD, NAME, [OWNER])
+        assert [(change.operation, change.handle, change.source) for change in noted] == [
+            ("create", NAME, "127.0.0.1")
+        ]
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_certified_replies_are_checked_against_the_site_record(serving, transport):
+    async with serving() as server:
+        prefix = await resolve("0.NA/88.888.101", f"127.0.0.1:{server.port}")
+        site = next(value for value in prefix.values if value.type == "HS_SITE")
+        key = read_site(site.data).servers[0].public_key
+        message = request(
+            Op.RESOLVE,
+            Resolve("88.888.101/DEV.DCM2500.01").encode(),
+            flags=OpFlag.CERTIFY | OpFlag.PUBLIC_ONLY,
+        )
+        reply = await ask("127.0.0.1", server.port, message, transport=transport)
+        assert json.loads(read_body(reply).values[-1].data)["value"] == 201.5
+        assert is_certified_by(reply, key)
+        assert not is_certified_by(replace(reply, request_id=reply.request_id ^ 1), key)
+        assert not is_certified_by(replace(reply, raw=reply.raw[:-1] + b"x"), key)
+        assert not is_certified_by(replace(reply, credential=None), key)
+
+
+def test_the_key_is_kept_and_kept_secret(tmp_path):
+    path = tmp_path / "sub" / "server-key.pem"
+    first = ServerKey.load_or_create(path)
+    assert ServerKey.load_or_create(path).public == first.public
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.write_text("nonsense")
+    with pytest.raises(ConfigError):
+        ServerKey.load_or_create(path)
