@@ -134,7 +134,7 @@ class Layout:
             self.xray.device,
             "meters-a",
             "meters-b",
-            *(f"opcua{n}" for n in range(1, self.settings.opcua_servers + 1)),
+            *dict.fromkeys(self.opcua_server(machine) for machine in self.machines()),
         ]
 
     def _units(self, device: str, suffix: str, count: int) -> list[Unit]:

@@ -53,8 +53,8 @@ class LabSettings(Settings, frozen=True):
     broker: Broker = Broker()
     # Die-casting cells of one plant.
     cells: Annotated[int, Meta(ge=1, le=8)] = 2
-    # Machining centres of one plant.
-    machines: Annotated[int, Meta(ge=1, le=48)] = 12
+    # Machining centres of one plant; without any there is no OPC UA.
+    machines: Annotated[int, Meta(ge=0, le=48)] = 12
     # OPC UA servers they are spread over (each takes 45 MB and a second to start).
     opcua_servers: Annotated[int, Meta(ge=1, le=4)] = 1
     # Nutrunners of one plant.

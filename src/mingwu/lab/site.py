@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mingwu.kernel.errors import Unavailable
 from mingwu.lab import errors
@@ -21,9 +22,11 @@ from mingwu.lab.plant.s1 import DeviceTags, uses_pty
 from mingwu.lab.servers.mes import MesTable
 from mingwu.lab.servers.modbus import SerialEndpoint, TcpEndpoint, Unit, Units
 from mingwu.lab.servers.mqtt import BrokerLine, Publisher
-from mingwu.lab.servers.opcua import Machine, OpcuaEndpoint
 from mingwu.lab.servers.registers import RegisterImage
 from mingwu.lab.world import STEP_S, STEPS_PER_SECOND, World
+
+if TYPE_CHECKING:
+    from mingwu.lab.servers.opcua import Machine, OpcuaEndpoint
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +83,12 @@ class Site:
             found[name] = TcpEndpoint(Units(units, serial=True, seed=seed))
         return found
 
-    def _opcua_endpoints(self) -> dict[str, OpcuaEndpoint]:
+    def _opcua_endpoints(self) -> "dict[str, OpcuaEndpoint]":
+        if not self.world.machines:
+            return {}
+        # The OPC UA stack costs 70 MB and a second: a plant without machines does without.
+        from mingwu.lab.servers.opcua import Machine, OpcuaEndpoint
+
         layout, machines = self.layout, dict[str, list[Machine]]()
         for unit in layout.machines():
             made = Machine(
@@ -142,7 +150,7 @@ class Site:
 
         return beat
 
-    def _opcua_beat(self, endpoint: OpcuaEndpoint, machine: Machine) -> Beat:
+    def _opcua_beat(self, endpoint: "OpcuaEndpoint", machine: "Machine") -> Beat:
         device = machine.node.lower()
         station = self.world.stations[device]
 

@@ -78,6 +78,11 @@ def wait_for(condition, deadline_s: float = 20.0, step_s: float = 0.05):
         time.sleep(step_s)
 
 
+@pytest.fixture(scope="session")
+def wait_until():
+    return wait_for
+
+
 def start_worker(settings: LabSettings) -> subprocess.Popen:
     order = {"settings": settings, "replicas": [0], "control_port": 0}
     process = subprocess.Popen(

@@ -14,6 +14,7 @@ from mingwu.lab.plant.connections import Connections
 from mingwu.lab.plant.milling import PROGRAM_RECIPE, monitoring
 from mingwu.lab.plant.places import (
     LOGISTICS,
+    MILLING,
     OFFICE,
     UTILITIES,
     assembly_line,
@@ -142,8 +143,7 @@ def _mes(links: Connections) -> Iterator[ThingDef]:
     )  # fmt: skip
     number = layout.replica + 1
     names = (("压铸线", "Casting line"), ("机加线", "Machining line"), ("装配线", "Assembly line"))
-    first = milling_line(layout, layout.machines()[0])
-    at = (casting_line(layout), first, assembly_line(layout))
+    at = (casting_line(layout), MILLING, assembly_line(layout))
     for key, line, (zh, en), place in zip(
         ("DC", "MC", "AS"), line_ids(links), names, at, strict=True
     ):

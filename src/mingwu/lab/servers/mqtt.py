@@ -23,6 +23,7 @@ from mingwu.lab.settings import Broker
 from mingwu.registry.expand import ResolvedTag
 
 log = logging.getLogger(__name__)
+logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # told by BrokerLine, once
 
 RETRY_S = 2.0
 CONNECT_S = 5.0
@@ -152,6 +153,7 @@ class Publisher:
     async def _close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            with suppress(TimeoutError, OSError, AttributeError):
+            # RuntimeError: uvloop's word for writing to a transport that is closed
+            with suppress(TimeoutError, OSError, AttributeError, RuntimeError):
                 async with asyncio.timeout(1.0):
                     await client.disconnect()

@@ -31,7 +31,9 @@ from mingwu.lab.physics.laws import Readings
 from mingwu.lab.plant.milling import NAMESPACE, OBJECT_TYPE
 from mingwu.registry.expand import ResolvedTag
 
-log = logging.getLogger(__name__)
+# asyncua tells every lost client and every wrong byte; here both are wanted, and told by us.
+for _name_of_log in ("asyncua.server", "asyncua.crypto", "asyncua.common"):
+    logging.getLogger(_name_of_log).setLevel(logging.CRITICAL)
 
 FAST_MS = 1000
 _VARIANT = {
@@ -79,11 +81,12 @@ class _Transport(asyncio.Transport):
         if self._gate.garbage:
             data = self._noise.randbytes(len(data))
         if self._gate.delay_s > 0:
-            asyncio.get_running_loop().call_later(self._gate.delay_s, self._late, bytes(data))
+            asyncio.get_running_loop().call_later(self._gate.delay_s, self._send, bytes(data))
         else:
-            self._inner.write(data)
+            self._send(data)
 
-    def _late(self, data: bytes) -> None:
+    def _send(self, data: bytes) -> None:
+        # Subscriptions still publish to a client that has just gone.
         if not self._inner.is_closing():
             self._inner.write(data)
 
