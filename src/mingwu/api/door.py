@@ -75,11 +75,11 @@ _MOST_KNOWN = 10_000
 def require_role(principal: Principal | None, role: str) -> Principal:
     """Raise NotAuthenticated or Denied unless ``principal`` has at least ``role``."""
     if principal is None:
-        raise NotAuthenticated("api.login_required")
+        raise NotAuthenticated("api.login-required")
     if principal.must_change:
-        raise Denied("api.must_change")
+        raise Denied("api.must-change")
     if ROLES.index(principal.role) < ROLES.index(role):
-        raise Denied("api.role_required", role=role, have=principal.role)
+        raise Denied("api.role-required", role=role, have=principal.role)
     return principal
 
 
@@ -87,13 +87,13 @@ def require_own_origin(connection: HTTPConnection) -> None:
     """Raise Denied when a browser says that the request was made by another site."""
     site = connection.headers.get("sec-fetch-site", "same-origin")
     if site not in ("same-origin", "none"):
-        raise Denied("api.foreign_origin", origin=connection.headers.get("origin", site))
+        raise Denied("api.foreign-origin", origin=connection.headers.get("origin", site))
     origin = connection.headers.get("origin")
     if origin is None:
         return
     allowed = {connection.headers.get("host", ""), connection.headers.get("x-forwarded-host", "")}
-    if urlsplit(origin).netloc not in allowed:
-        raise Denied("api.foreign_origin", origin=origin)
+    if urlsplit(origin).netloc not in allowed - {""}:
+        raise Denied("api.foreign-origin", origin=origin)
 
 
 def language_of(connection: HTTPConnection, principal: Principal | None) -> str:

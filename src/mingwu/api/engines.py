@@ -116,7 +116,7 @@ class RegistryPlant:
         """The first plant's file; an API process serves one plant as a rule."""
         plants = self._registry.plants()
         if not plants:
-            raise NotFound("api.no_plant")
+            raise NotFound("api.no-plant")
         return dump(self._registry.export_plant(plants[0].name))
 
 

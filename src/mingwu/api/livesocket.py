@@ -67,11 +67,11 @@ class _Client:
 
     def _serve(self, text: str) -> None:
         if len(text) > MESSAGE_CHARS:
-            raise InvalidInput("api.live_message", fault="too long")
+            raise InvalidInput("api.live-message", fault="too long")
         try:
             message = _decode(text)
         except (msgspec.DecodeError, UnicodeEncodeError) as error:
-            raise InvalidInput("api.live_message", fault=str(error)) from error
+            raise InvalidInput("api.live-message", fault=str(error)) from error
         if message.unsubscribe is not None:
             self._services.hub.unsubscribe(self._subscriber, message.unsubscribe)
         if message.subscribe is not None:
@@ -81,16 +81,16 @@ class _Client:
     def _subscribe(self, wanted: list[int] | str) -> Topic:
         hub = self._services.hub
         if len(self._subscriber.topics) >= TOPICS_PER_CLIENT:
-            raise InvalidInput("api.live_message", fault=f"more than {TOPICS_PER_CLIENT} topics")
+            raise InvalidInput("api.live-message", fault=f"more than {TOPICS_PER_CLIENT} topics")
         if isinstance(wanted, str):
             if not _DOCUMENT.fullmatch(wanted):
-                raise InvalidInput("api.live_message", fault="no such document")
+                raise InvalidInput("api.live-message", fault="no such document")
             return hub.subscribe_document(self._subscriber, wanted)
         limit = self._services.settings.live_tags
         if not 0 < len(wanted) <= limit:
-            raise InvalidInput("api.live_message", fault=f"1 to {limit} tags")
+            raise InvalidInput("api.live-message", fault=f"1 to {limit} tags")
         if min(wanted) < 0 or max(wanted) > MAX_TAG_NUMBER:
-            raise InvalidInput("api.live_message", fault="not a tag number")
+            raise InvalidInput("api.live-message", fault="not a tag number")
         return hub.subscribe_tags(self._subscriber, np.array(wanted, np.uint32))
 
     def _say(self, document: object) -> None:

@@ -23,7 +23,7 @@ async def gateway(call: Call) -> dict[str, object]:
     """One gateway's status document."""
     part = call.services.status.get("gateway", call.path("name"))
     if part is None:
-        raise NotFound("api.no_part", role="gateway", name=call.path("name"))
+        raise NotFound("api.no-part", role="gateway", name=call.path("name"))
     document: dict[str, object] = msgspec.to_builtins(part)
     return document
 

@@ -154,7 +154,7 @@ async def write_property(call: Call) -> Nothing:
     index = await call.services.index.get()
     row = index.tag_named(call.path("id"), call.path("name"))
     if not row.writable:
-        raise Denied("api.not_writable", tag=f"{row.thing} {row.name}")
+        raise Denied("api.not-writable", tag=f"{row.thing} {row.name}")
     write = call.services.need_write()
     subject = f"{row.thing} {row.name}"
     await call.journal("property.write", subject, value=body.value)
@@ -165,7 +165,7 @@ async def write_property(call: Call) -> Nothing:
         raise
     if reason:
         await call.journal("property.write-failed", subject, value=body.value, reason=reason)
-        raise Conflict("api.write_refused", tag=subject, reason=reason)
+        raise Conflict("api.write-refused", tag=subject, reason=reason)
     await call.journal("property.written", subject, value=body.value)
     return Nothing()
 

@@ -108,7 +108,7 @@ def _asgi(endpoint: Endpoint, services: Services) -> Callable[[Request], Awaitab
             lang = language_of(request, principal)
             if endpoint.role == ANYONE_KNOWN:
                 if principal is None:
-                    raise NotAuthenticated("api.login_required")
+                    raise NotAuthenticated("api.login-required")
             elif endpoint.role is not None:
                 require_role(principal, endpoint.role)
             if endpoint.method not in ("GET", "HEAD"):
@@ -181,7 +181,7 @@ async def _body(cls: type[msgspec.Struct], request: Request, limit: int) -> msgs
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > limit:
-            raise InvalidInput("api.body_too_large", limit=limit)
+            raise InvalidInput("api.body-too-large", limit=limit)
     try:
         data = msgspec.json.decode(bytes(raw) or b"{}")
     except msgspec.DecodeError as error:
@@ -221,7 +221,7 @@ class Nowhere:
             response = error_response(fault, lang)
             response.headers["allow"] = ", ".join(sorted(allowed))
         else:
-            response = error_response(NotFound("api.no_route", path=request.url.path), lang)
+            response = error_response(NotFound("api.no-route", path=request.url.path), lang)
         await response(scope, receive, send)
 
 

@@ -37,7 +37,7 @@ async def serve(
     *,
     ready: Callable[[int], None] | None = None,
 ) -> None:
-    """Listen until ``stop``; ``ready`` gets the port. Raises Unavailable ``api.port_taken``."""
+    """Listen until ``stop``; ``ready`` gets the port. Raises Unavailable ``api.port-taken``."""
     listener = _listen(settings)
     port = int(listener.getsockname()[1])
     config = uvicorn.Config(
@@ -76,7 +76,7 @@ def _listen(settings: ApiSettings) -> socket.socket:
     except OSError as error:
         listener.close()
         raise Unavailable(
-            "api.port_taken", host=settings.host, port=settings.port, fault=str(error)
+            "api.port-taken", host=settings.host, port=settings.port, fault=str(error)
         ) from error
     listener.setblocking(False)
     return listener

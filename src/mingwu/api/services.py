@@ -13,7 +13,7 @@ from mingwu.kernel.errors import Unavailable
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """All the API works with. A part that is None answers 503 ``api.part_missing``."""
+    """All the API works with. A part that is None answers 503 ``api.part-missing``."""
 
     settings: ApiSettings
     plant: Plant
@@ -30,21 +30,21 @@ class Services:
     product: dict[str, str] = field(default_factory=dict)
 
     def need_history(self) -> HistoryReader:
-        """The history, or Unavailable ``api.part_missing``."""
+        """The history, or Unavailable ``api.part-missing``."""
         if self.history is None:
-            raise Unavailable("api.part_missing", part="history")
+            raise Unavailable("api.part-missing", part="history")
         return self.history
 
     def need_resolve(self) -> Resolve:
-        """The resolver, or Unavailable ``api.part_missing``."""
+        """The resolver, or Unavailable ``api.part-missing``."""
         if self.resolve is None:
-            raise Unavailable("api.part_missing", part="resolver")
+            raise Unavailable("api.part-missing", part="resolver")
         return self.resolve
 
     def need_write(self) -> TagWrite:
-        """The way to the devices, or Unavailable ``api.part_missing``."""
+        """The way to the devices, or Unavailable ``api.part-missing``."""
         if self.write is None:
-            raise Unavailable("api.part_missing", part="gateway commands")
+            raise Unavailable("api.part-missing", part="gateway commands")
         return self.write
 
 

@@ -80,10 +80,10 @@ class PlantIndex:
         return row
 
     def tag(self, number: int) -> TagRow:
-        """The tag of that number. Raises NotFound ``api.tag_unknown``."""
+        """The tag of that number. Raises NotFound ``api.tag-unknown``."""
         row = self.tags.get(number)
         if row is None:
-            raise NotFound("api.tag_unknown", tag=number)
+            raise NotFound("api.tag-unknown", tag=number)
         return row
 
     def tag_named(self, identifier: str, name: str) -> TagRow:
@@ -91,7 +91,7 @@ class PlantIndex:
         for row in self.tags_of.get(fold(self.thing(identifier).id), ()):
             if row.name == name:
                 return row
-        raise NotFound("api.tag_unknown", tag=f"{identifier} {name}")
+        raise NotFound("api.tag-unknown", tag=f"{identifier} {name}")
 
     def find_things(
         self, text: str, kind: str, place: str, offset: int, limit: int

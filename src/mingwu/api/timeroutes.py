@@ -190,7 +190,7 @@ def _window(query: Window) -> tuple[int, int]:
     end = query.end if query.end is not None else time.time_ns() // _NS
     start = query.start if query.start is not None else max(0, end - HOUR_MS)
     if end <= start:
-        raise InvalidInput("api.window_empty")
+        raise InvalidInput("api.window-empty")
     return start, end
 
 

@@ -22,7 +22,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "skip": ("Skip to the content", "跳到正文"),
     "menu": ("Menu", "菜单"),
     "search": ("Search machines, tags, names", "搜索设备、点位、标识"),
-    "search.short": ("Search", "搜索"),
     "search.none": ("Nothing is called that", "没有匹配的对象"),
     "search.tags": ("Tags with “{q}”", "含“{q}”的点位"),
     "theme": ("Light or dark", "切换明暗"),
@@ -415,7 +414,7 @@ def table(lang: str) -> Mapping[str, str]:
     return _TABLES.get(lang, _TABLES["en"])
 
 
-def keys() -> Mapping[str, tuple[str, str]]:
+def pairs() -> Mapping[str, tuple[str, str]]:
     """Every key with its (en, zh) pair, for tests and for translators."""
     return MappingProxyType(_TEXTS)
 

@@ -100,58 +100,93 @@ PLACES = [
 def _things() -> list[tuple[ThingRow, list[tuple[Any, ...]]]]:
     def row(suffix: str, kind: Kind, kind_name: str, en: str, zh: str, place: str, **more: Any):
         return ThingRow(
-            id=f"{PREFIX}/{suffix}", kind=kind, type=kind_name, name_en=en, name_zh=zh,
-            place=f"江洲精密/一厂/{place}", simulated=True, gateway="gw1", **more,
-        )  # fmt: skip
+            id=f"{PREFIX}/{suffix}",
+            kind=kind,
+            type=kind_name,
+            name_en=en,
+            name_zh=zh,
+            place=f"江洲精密/一厂/{place}",
+            simulated=True,
+            gateway="gw1",
+            **more,
+        )
 
-    out: list[tuple[ThingRow, list[tuple[Any, ...]]]] = []
-    for n in (1, 2):
-        out.append(
-            (
-                row(
-                    f"DEV.DCM2500.0{n}",
-                    Kind.MACHINE,
-                    "DieCastingCell",
-                    f"Die-casting cell {n}",
-                    f"{n} 号压铸单元",
-                    "压铸",
-                    device=f"dc{n}",
-                    type_en="Die-casting cell 2,500 t",
-                    type_zh="2500 吨压铸单元",
-                    documentation="https://example.org/dcm2500.pdf",
-                ),
-                CELL,
-            )  # fmt: skip
+    mills = [
+        row(
+            f"DEV.MC630.{n:02}",
+            Kind.MACHINE,
+            "MachiningCentre",
+            f"Machining centre {n}",
+            f"{n} 号加工中心",
+            "机加",
+            device=f"mc{n:02}",
+            type_en="Machining centre",
+            type_zh="加工中心",
         )
-    for n in range(1, 13):
-        out.append(
-            (
-                row(
-                    f"DEV.MC630.{n:02}",
-                    Kind.MACHINE,
-                    "MachiningCentre",
-                    f"Machining centre {n}",
-                    f"{n} 号加工中心",
-                    "机加",
-                    device=f"mc{n:02}",
-                    type_en="Machining centre",
-                    type_zh="加工中心",
-                ),
-                MACHINE,
-            )  # fmt: skip
+        for n in range(1, 13)
+    ]
+    cells = [
+        row(
+            f"DEV.DCM2500.0{n}",
+            Kind.MACHINE,
+            "DieCastingCell",
+            f"Die-casting cell {n}",
+            f"{n} 号压铸单元",
+            "压铸",
+            device=f"dc{n}",
+            type_en="Die-casting cell 2,500 t",
+            type_zh="2500 吨压铸单元",
+            documentation="https://example.org/dcm2500.pdf",
         )
-    for n in range(1, 31):
-        out.append((row(f"DEV.MTR.{n:02}", Kind.DATA, "EnergyMeter", f"Energy meter {n}",
-                        f"{n} 号电表", "动力", device="bus1"), METER))  # fmt: skip
-    for n in range(1, 7):
-        out.append((row(f"DEV.AGV.{n:02}", Kind.MACHINE, "AGV", f"AGV {n}", f"{n} 号 AGV", "物流",
-                        device=f"agv{n}", type_en="AGV", type_zh="自动导引车"), AGV))  # fmt: skip
-    out.append((row("MLD.M0187", Kind.PART, "Mould", "Mould M0187", "模具 M0187", "压铸"), []))
-    out.append((row("PRC.DC-EAH3.r07", Kind.PROCESS, "Recipe", "Die-casting recipe EAH3 r07",
-                    "EAH3 压铸工艺 r07", "压铸"), []))  # fmt: skip
-    out.append((row("ALG.xray.v12", Kind.ALGORITHM, "Algorithm", "X-ray porosity model v12",
-                    "X 光孔隙检测模型 v12", "机加"), []))  # fmt: skip
-    return out
+        for n in (1, 2)
+    ]
+    meters = [
+        row(
+            f"DEV.MTR.{n:02}",
+            Kind.DATA,
+            "EnergyMeter",
+            f"Energy meter {n}",
+            f"{n} 号电表",
+            "动力",
+            device="bus1",
+        )
+        for n in range(1, 31)
+    ]
+    vehicles = [
+        row(
+            f"DEV.AGV.{n:02}",
+            Kind.MACHINE,
+            "AGV",
+            f"AGV {n}",
+            f"{n} 号 AGV",
+            "物流",
+            device=f"agv{n}",
+            type_en="AGV",
+            type_zh="自动导引车",
+        )
+        for n in range(1, 7)
+    ]
+    named = [
+        row("MLD.M0187", Kind.PART, "Mould", "Mould M0187", "模具 M0187", "压铸"),
+        row(
+            "PRC.DC-EAH3.r07",
+            Kind.PROCESS,
+            "Recipe",
+            "Die-casting recipe EAH3 r07",
+            "EAH3 压铸工艺 r07",
+            "压铸",
+        ),
+        row(
+            "ALG.xray.v12",
+            Kind.ALGORITHM,
+            "Algorithm",
+            "X-ray porosity model v12",
+            "X 光孔隙检测模型 v12",
+            "机加",
+        ),
+    ]
+    groups = ((cells, CELL), (mills, MACHINE), (meters, METER), (vehicles, AGV), (named, []))
+    return [(thing, shapes) for things, shapes in groups for thing in things]
 
 
 class FakePlant:
@@ -178,11 +213,18 @@ class FakePlant:
                         exposed=at < 4,
                         heartbeat_s=60.0,
                         writable=name == "feed_override",
-                    )  # fmt: skip
+                    )
                 )
-        for n in range(more_tags):
-            tags.append(TagRow(number=next(numbers), thing=things[n % 14].id, name=f"aux_{n:05}",
-                               name_en=f"Auxiliary {n}", name_zh=f"辅助 {n}", unit="1"))  # fmt: skip
+        tags += [
+            TagRow(
+                number=next(numbers),
+                thing=things[n % 14].id,
+                name=f"aux_{n:05}",
+                name_en=f"Auxiliary {n}",
+                name_zh=f"辅助 {n}",
+            )
+            for n in range(more_tags)
+        ]
         self._state = PlantState(
             revision=1,
             name_en="Jiangzhou Precision — e-axle housings",
@@ -247,7 +289,7 @@ class FakePeople:
 
     def login(self, account: str, password: str, address: str) -> tuple[str, Principal]:
         if self.passwords.get(account) != password:
-            raise NotAuthenticated("api.login_required")
+            raise NotAuthenticated("api.login-required")
         token = f"token-{account}-{next(self._next)}"
         self.tokens[token] = account
         return token, self._principal(account)
@@ -269,7 +311,7 @@ class FakePeople:
 
     def change_password(self, account: str, old: str, new: str, address: str) -> None:
         if self.passwords[account] != old:
-            raise NotAuthenticated("api.login_required")
+            raise NotAuthenticated("api.login-required")
         self.passwords[account] = new
 
     def accounts(self) -> list[AccountRow]:
@@ -306,7 +348,7 @@ class FakeJournal:
                 action=action,
                 subject=subject,
                 detail=detail,
-            )  # fmt: skip
+            )
         )
 
     def tail(self, limit: int) -> list[JournalRow]:
@@ -337,8 +379,14 @@ class FakeHistory:
         end_ns = min(end_ns, time.time_ns())
         if tag.type is ValueType.TEXT or end_ns <= start_ns:
             none = np.empty(0)
-            return SeriesColumns(time_ns=np.empty(0, np.int64), value=none,
-                                 quality=np.empty(0, np.uint8), low=none, high=none, count=0)  # fmt: skip
+            return SeriesColumns(
+                time_ns=np.empty(0, np.int64),
+                value=none,
+                quality=np.empty(0, np.uint8),
+                low=none,
+                high=none,
+                count=0,
+            )
         raw = int((end_ns - start_ns) / 1e6 / tag.period_ms) + 1
         times = np.linspace(start_ns, end_ns, min(points, raw)).astype(np.int64)
         seconds = times / 1e9
@@ -351,8 +399,15 @@ class FakeHistory:
         low, high = value - spread, value + spread
         if method != "minmax" or not spread:
             low = high = np.empty(0)
-        return SeriesColumns(time_ns=times, value=value, quality=quality, low=low, high=high,
-                             count=raw, source="raw" if raw < 50_000 else "minute")  # fmt: skip
+        return SeriesColumns(
+            time_ns=times,
+            value=value,
+            quality=quality,
+            low=low,
+            high=high,
+            count=raw,
+            source="raw" if raw < 50_000 else "minute",
+        )
 
     async def raw(
         self, tag: TagRow, start_ns: int, end_ns: int, *, limit: int
@@ -369,8 +424,15 @@ class FakeHistory:
         for tag in tags:
             expected = int(seconds * 1000 / tag.period_ms)
             received = int(expected * (0.999 - 0.03 * (tag.number % 3)))
-            rows.append(CompletenessRow(tag=tag.number, received=received, expected=expected,
-                                        good=int(received * 0.97), longest_gap_s=120.0))  # fmt: skip
+            rows.append(
+                CompletenessRow(
+                    tag=tag.number,
+                    received=received,
+                    expected=expected,
+                    good=int(received * 0.97),
+                    longest_gap_s=120.0,
+                )
+            )
         return rows
 
     async def statistics(self) -> dict[str, Any]:
@@ -444,7 +506,7 @@ async def fake_resolve(name: str, query: dict[str, list[str]]) -> ResolveAnswer:
     values = [
         {"index": 1, "type": "URL", "data": {"format": "string", "value": "https://example.org"}},
         {"index": 2, "type": "DESC", "data": {"format": "string", "value": "Die-casting cell 1"}},
-        {"index": 3, "type": "LOCATION", "data": {"format": "string", "value": "江洲精密/一厂/压铸"}},
+        {"index": 3, "type": "LOCATION", "data": {"format": "string", "value": "一厂/压铸"}},
         {"index": 1000, "type": "MW.LIVE/die_temperature",
          "data": {"format": "string", "value": orjson.dumps(value).decode()}, "ttl": 1},
     ]  # fmt: skip
@@ -461,16 +523,34 @@ def gateway_status(tick: int) -> dict[str, Any]:
     now = time.time_ns()
     devices = [
         DeviceStatus(
-            name=name, thing=f"{PREFIX}/{thing}", driver=driver, line=line,
-            state=DeviceState.ONLINE, mode=mode, simulated=True, tags=tags,
-            read_per_s=float(tags), reported_per_s=round(tags * 0.4, 1),
-            latency_p50_ms=3.2 + tick % 3 * 0.1, latency_p99_ms=8.4, overruns=tick // 90,
+            name=name,
+            thing=f"{PREFIX}/{thing}",
+            driver=driver,
+            line=line,
+            state=DeviceState.ONLINE,
+            mode=mode,
+            simulated=True,
+            tags=tags,
+            read_per_s=float(tags),
+            reported_per_s=round(tags * 0.4, 1),
+            latency_p50_ms=3.2 + tick % 3 * 0.1,
+            latency_p99_ms=8.4,
+            overruns=tick // 90,
         )
         for name, thing, driver, line, mode, tags in (
             ("dc1", "DEV.DCM2500.01", "modbus", "127.0.0.1:5021", "poll", 95),
             ("dc2", "DEV.DCM2500.02", "modbus", "127.0.0.1:5022", "poll", 95),
-            *((f"mc{n:02}", f"DEV.MC630.{n:02}", "opcua", f"opc.tcp://127.0.0.1:4840/{n}",
-               "subscribe", 104) for n in range(1, 13)),
+            *(
+                (
+                    f"mc{n:02}",
+                    f"DEV.MC630.{n:02}",
+                    "opcua",
+                    f"opc.tcp://127.0.0.1:4840/{n}",
+                    "subscribe",
+                    104,
+                )
+                for n in range(1, 13)
+            ),
             ("bus1", "DEV.MTR.01", "modbus", "serial:/dev/pts/4", "poll", 600),
             ("agv", "DEV.AGV.01", "mqtt", "127.0.0.1:1883", "subscribe", 114),
         )
@@ -479,19 +559,27 @@ def gateway_status(tick: int) -> dict[str, Any]:
     lost.state, lost.bad_tags, lost.lost, lost.retry_in_s = DeviceState.LOST, 104, 1, 4.0
     lost.read_per_s = lost.reported_per_s = 0.0
     lost.error = Fault(
-        code="field.lost", time_ns=now - 75_000_000_000,
+        code="field.lost",
+        time_ns=now - 75_000_000_000,
         en="The device does not answer at opc.tcp://127.0.0.1:4840/7",
         zh="设备 opc.tcp://127.0.0.1:4840/7 无应答",
         next_en="Check power and network; the gateway tries again by itself.",
         next_zh="请检查供电与网络；网关会自动重试。",
     )
     status = GatewayStatus(
-        name="gw1", boot=1, time_ns=now, uptime_s=3700.0 + tick, bus_connected=True,
+        name="gw1",
+        boot=1,
+        time_ns=now,
+        uptime_s=3700.0 + tick,
+        bus_connected=True,
         read_per_s=sum(one.read_per_s for one in devices),
         reported_per_s=sum(one.reported_per_s for one in devices),
-        cpu_share=0.06, rss_mib=71.5, devices=devices,
-        buffer=BufferStatus(batches=3, bytes=48_000, limit_bytes=64 << 20, in_flight=2,
-                            acked_points=1_234_567),
+        cpu_share=0.06,
+        rss_mib=71.5,
+        devices=devices,
+        buffer=BufferStatus(
+            batches=3, bytes=48_000, limit_bytes=64 << 20, in_flight=2, acked_points=1_234_567
+        ),
         log=[
             LogLine(time_ns=now - 3_700_000_000_000, level="INFO", text="gateway=gw1 devices=16"),
             LogLine(time_ns=now - 75_000_000_000, level="WARNING", text="device=mc07 state=lost"),

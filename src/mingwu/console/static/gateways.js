@@ -72,7 +72,7 @@ function gateway(part) {
   const main = panel(part.name, h("div.mw-gw-stats", null, [devices, read, reported, buffer, dropped].map((one) => one.element)), trouble,
     h("div.mw-table-wrap", null, h("table.mw-table.mw-fold", null, h("thead", null, h("tr", null,
       h("th.fit", null, t("gateways.device")), h("th.fit", null, t("gateways.state")), h("th.num.fit", null, t("gateways.tags")), h("th.num.fit", null, t("gateways.read")),
-      h("th.num.fit", null, t("gateways.reported")), h("th.num.fit", null, t("gateways.latency")), h("th.num.fit", null, t("gateways.overruns")), h("th", { style: "padding-left:32px" }, t("gateways.error")))), body)));
+      h("th.num.fit", null, t("gateways.reported")), h("th.num.fit", null, t("gateways.latency")), h("th.num.fit", null, t("gateways.overruns")), h("th", { style: "padding-left:32px;width:34%" }, t("gateways.error")))), body)));
   main.head.append(sim, mark, sub);
   const element = h("div.mw-stack", { dataset: { gateway: part.name } }, main, panel(t("gateways.log"), log));
   const box = { element, set, lost };

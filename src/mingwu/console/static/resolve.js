@@ -19,9 +19,10 @@ export async function mount(root, { query }) {
   return { destroy: () => clearInterval(timer) };
 
   async function suggest() {
-    const reply = await api("/things?kind=machine&limit=4");
+    const reply = await api("/things?kind=machine&limit=200");
+    const kinds = new Map(reply.things.map((thing) => [thing.type, thing]).reverse());
     fill(out, h("section.mw-panel", null, empty("resolve", t("resolve.empty"), t("resolve.empty.why"),
-      reply.things.map((thing) => h("a.mw-btn.mw-mono", { href: "/resolve?name=" + encodeURIComponent(thing.id) }, thing.id)))));
+      [...kinds.values()].reverse().slice(0, 4).map((thing) => h("a.mw-btn.mw-mono", { href: "/resolve?name=" + encodeURIComponent(thing.id) }, thing.id)))));
   }
 
   async function go(name) {

@@ -110,7 +110,7 @@ function facts(thing, places) {
     [t("thing.kind"), t("kind." + thing.kind)],
     [t("thing.type"), type && type !== thing.type ? `${type} (${thing.type})` : type],
     [t("thing.place"), places.length ? named(places.at(-1)) : ""],
-    [t("thing.gateway"), thing.gateway ? `${thing.gateway} · ${thing.device}` : ""],
+    [t("thing.gateway"), [thing.gateway, thing.device].filter(Boolean).join(" · ")],
   ].filter(([, value]) => value);
   return panel(t("thing.facts"), h("dl.mw-facts", null, rows.map(([key, value]) => [h("dt", null, key), h("dd", null, value)])));
 }
