@@ -194,6 +194,20 @@ class Faults:
         """Faults at work, oldest first."""
         return [active.as_dict() for active in self._active.values()]
 
+    def known(self) -> list[dict[str, object]]:
+        """Every kind of fault with its parameters and what it works on here."""
+        candidates = [found for site in self._sites for found in targets(site)]
+        return [
+            {
+                "name": fault.name,
+                "zh": fault.zh,
+                "en": fault.en,
+                "parameters": dict(fault.parameters),
+                "targets": [one.name for one in candidates if fault.applies(one)],
+            }
+            for fault in FAULTS.values()
+        ]
+
     def _find(self, name: str, target: str) -> tuple[Fault, Target]:
         fault = FAULTS.get(name)
         if fault is None:

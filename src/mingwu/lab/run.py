@@ -18,7 +18,7 @@ import msgspec
 
 from mingwu.kernel.errors import InvalidInput, MingwuError, NotFound, Unavailable
 from mingwu.lab.control import Control, Request, forward
-from mingwu.lab.faults import FAULTS, Faults
+from mingwu.lab.faults import Faults
 from mingwu.lab.layout import layouts
 from mingwu.lab.plant.connections import Sockets
 from mingwu.lab.plant.s1 import device_tags, plant_file
@@ -112,7 +112,7 @@ class _Local:
             case "stop":
                 return self.faults.stop(request.name, request.target)
             case "list":
-                return {"active": self.faults.listing(), "known": _known()}
+                return {"active": self.faults.listing(), "known": self.faults.known()}
             case "status":
                 return self.status()
             case action:
@@ -133,13 +133,6 @@ class _Local:
             ),
             "time_s": time.time(),
         }
-
-
-def _known() -> list[dict[str, object]]:
-    return [
-        {"name": fault.name, "zh": fault.zh, "en": fault.en, "parameters": dict(fault.parameters)}
-        for fault in FAULTS.values()
-    ]
 
 
 async def _tell_status(settings: LabSettings, local: _Local, stop: asyncio.Event) -> None:
@@ -253,8 +246,14 @@ async def _ask_all(workers: Sequence[_Worker], request: Request) -> object:
         raise failure or NotFound("lab.unknown-target", name=request.name, target=request.target)
     answers = [await forward(worker.control, request) for worker in workers]
     if request.action == "list":
-        return {
-            "active": [one for answer in answers for one in answer["active"]],
-            "known": _known(),
-        }
+        return _joined(answers)
     return {"workers": answers}
+
+
+def _joined(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The listings of all workers as one."""
+    known = answers[0]["known"]
+    for answer in answers[1:]:
+        for fault, more in zip(known, answer["known"], strict=True):
+            fault["targets"] += more["targets"]
+    return {"active": [one for answer in answers for one in answer["active"]], "known": known}

@@ -26,7 +26,8 @@ from mingwu.lab.servers.registers import RegisterImage
 from mingwu.lab.world import STEP_S, STEPS_PER_SECOND, World
 
 if TYPE_CHECKING:
-    from mingwu.lab.servers.opcua import Machine, OpcuaEndpoint
+    from mingwu.lab.servers.addressspace import Machine
+    from mingwu.lab.servers.opcua import OpcuaEndpoint
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,8 @@ class Site:
         if not self.world.machines:
             return {}
         # The OPC UA stack costs 70 MB and a second: a plant without machines does without.
-        from mingwu.lab.servers.opcua import Machine, OpcuaEndpoint
+        from mingwu.lab.servers.addressspace import Machine
+        from mingwu.lab.servers.opcua import OpcuaEndpoint
 
         layout, machines = self.layout, dict[str, list[Machine]]()
         for unit in layout.machines():

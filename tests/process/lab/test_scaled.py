@@ -71,7 +71,10 @@ def test_two_replicas_answer_on_one_control_and_end_with_their_parent(tmp_path, 
         assert sorted(share["replicas"] for share in shares) == [[0], [1]]
         assert send_fault(control, "dead-device", "dcm01", "start")["target"] == "dcm01"
         assert send_fault(control, "dead-device", "dcm02", "start")["target"] == "dcm02"
-        assert len(send_fault(control)["active"]) == 2
+        answer = send_fault(control)
+        assert len(answer["active"]) == 2
+        drift = next(one for one in answer["known"] if one["name"] == "die-temperature-drift")
+        assert drift["targets"] == ["M0187", "M0190"]
         with pytest.raises(NotFound):
             send_fault(control, "dead-device", "dcm03", "start")
         os.kill(parent.pid, ending)

@@ -9,8 +9,8 @@ from mingwu.kernel.settings import build
 from mingwu.lab.layout import Layout, layouts
 from mingwu.lab.plant import s1
 from mingwu.lab.plant.connections import Sockets
+from mingwu.lab.servers.addressspace import digits_of
 from mingwu.lab.servers.mqtt import Payloads
-from mingwu.lab.servers.opcua import digits_of
 from mingwu.lab.settings import LabSettings
 from mingwu.registry.service import Registry
 from mingwu.registry.settings import RegistrySettings
