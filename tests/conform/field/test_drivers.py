@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from pytest_socket import disable_socket, enable_socket
 
 from mingwu.field.base import Driver, DriverKind
 from mingwu.kernel.errors import ConfigError, Unavailable
@@ -45,14 +46,13 @@ async def read_until_lost(driver, plan):
         await asyncio.sleep(0.02)
 
 
-def test_construction_and_compiling_touch_no_network(unstarted, monkeypatch, socket_disabled):
-    def forbidden(*args, **kwargs):
-        raise AssertionError("network touched")
-
-    monkeypatch.setattr("socket.getaddrinfo", forbidden)
-    monkeypatch.setattr("socket.socket.connect", forbidden)
-    driver = unstarted.create(unstarted.rig.dead_settings)
-    driver.compile(unstarted.rig.tags)
+def test_construction_and_compiling_touch_no_network(unstarted):
+    disable_socket()
+    try:
+        driver = unstarted.create(unstarted.rig.dead_settings)
+        driver.compile(unstarted.rig.tags)
+    finally:
+        enable_socket()
     assert isinstance(unstarted.kind, DriverKind)
     assert unstarted.kind.name == unstarted.rig.driver
 

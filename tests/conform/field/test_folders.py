@@ -44,3 +44,8 @@ def test_sample_compiles(folder):
     settings = build(kind.settings, device.settings)
     assert kind.line(settings)
     kind.create(settings, device.simulated).compile(device.tags)
+
+
+def test_every_driver_has_a_rig():
+    rigs = {path.stem.removeprefix("rig_") for path in Path(__file__).parent.glob("rig_*.py")}
+    assert set(catalogue.names()) <= rigs
