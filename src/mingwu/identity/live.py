@@ -8,6 +8,7 @@ A tag that never reported answers with value null and quality "bad".
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -72,11 +73,15 @@ def _plain(value: float | str, kind: ValueType) -> float | int | bool | str | No
     return value
 
 
+@lru_cache(4096)
+def _iso_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def iso_ms(time_ns: int) -> str:
     """Nanoseconds since the epoch as ISO 8601 UTC with milliseconds."""
     seconds, rest = divmod(time_ns, 1_000_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest // 1_000_000:03d}Z"
+    return f"{_iso_second(seconds)}.{rest // 1_000_000:03d}Z"
 
 
 def live_data(source: LiveSource, last: tuple[float | str, int, int] | None) -> LiveData:

@@ -43,7 +43,7 @@ CARD = b"c"
 _PLAIN_KEY_BYTES = 440
 
 _encode_live = msgspec.msgpack.Encoder().encode
-_decode_live = msgspec.msgpack.Decoder(tuple[LiveSource, ...]).decode
+decode_live = msgspec.msgpack.Decoder(tuple[LiveSource, ...]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class StoredRecord:
         if not self._live:
             return ()
         start = self._at + self._public + self._restricted
-        return _decode_live(self._data[start : start + self._live])
+        return decode_live(self._data[start : start + self._live])
 
     def json_values(self) -> bytes:
         """JSON objects of the public values, comma-separated."""
@@ -154,6 +154,35 @@ def _index(value: HandleValue) -> int:
 
 
 _TYPE_AT = 14
+
+
+def selected(
+    block: bytes, indexes: tuple[int, ...], exact: frozenset[bytes], heads: tuple[bytes, ...]
+) -> list[bytes]:
+    """Encoded values of a public block (with its count) that a question selects.
+
+    Types are upper-cased bytes: ``exact`` ones, and ``heads`` ending in "." that ask for subtypes.
+    """
+    unpack = _COUNT.unpack_from
+    chosen: list[bytes] = []
+    at, end = _COUNT.size, len(block)
+    while at < end:
+        kind_at = at + _TYPE_AT + 4
+        (size,) = unpack(block, at + _TYPE_AT)
+        stop = kind_at + size
+        kind = block[kind_at:stop].upper()
+        (size,) = unpack(block, stop)
+        stop += 4 + size
+        (references,) = unpack(block, stop)
+        stop += 4
+        for _ in range(references):
+            (size,) = unpack(block, stop)
+            stop += 8 + size
+        (index,) = unpack(block, at)
+        if index in indexes or kind in exact or (heads and kind.startswith(heads)):
+            chosen.append(block[at:stop])
+        at = stop
+    return chosen
 
 
 def _scan(data: memoryview | bytes, start: int, end: int) -> Iterator[tuple[int, str, bytes]]:

@@ -1,9 +1,10 @@
 """Requests in, replies out: the Handle protocol over a record store, without any socket.
 
-:meth:`Resolver.answer` never raises for what a peer sent. The common question (resolve all public
-values of a name, nothing special) takes a short way that parses with one ``unpack`` and answers
-with one ``join`` around the stored value list; everything else takes the long way through the
-codec. Replies repeat the request's version (2.1-2.11) and suggest 2.11.
+:meth:`Resolver.answer` never raises for what a peer sent. The common questions (public values of a
+name, all or by index and type, live ones included) take a short way that parses with one
+``unpack`` and answers with one ``join`` around stored values; everything else takes the long way
+through the codec and ``identity.lookup``. Replies repeat the request's version (2.1-2.11) and
+suggest 2.11.
 """
 
 import logging
@@ -11,9 +12,16 @@ import struct
 import time
 from collections.abc import Callable
 
-from mingwu.identity.live import LiveGetter, NoLiveValues
+from mingwu.identity.live import LiveGetter, NoLiveValues, live_value
 from mingwu.identity.lookup import Found, Query, all_encoded, look_up
-from mingwu.identity.records import HAS_LIVE, HEAD, RecordStore
+from mingwu.identity.records import (
+    HAS_LIVE,
+    HAS_RESTRICTED,
+    HEAD,
+    RecordStore,
+    decode_live,
+    selected,
+)
 from mingwu.identity.statistics import Statistics
 from mingwu.kernel.errors import MingwuError
 from mingwu.wire.handle.bodies import ErrorBody, OneHandle, Referral, Resolve
@@ -28,8 +36,9 @@ from mingwu.wire.handle.codes import (
 from mingwu.wire.handle.envelope import Version
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.message import Message, decode, encode, request_digest
-from mingwu.wire.handle.primitives import block, text, u32
+from mingwu.wire.handle.primitives import Reader, block, text, u32
 from mingwu.wire.handle.site import Site, encode_site
+from mingwu.wire.handle.values import encode_value
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +62,8 @@ _REPEATED = int(
     | OpFlag.NO_REFERRAL
 )
 _AUTHORITATIVE = int(OpFlag.AUTHORITATIVE)
+_UNREADABLE = int(EnvelopeFlag.COMPRESSED | EnvelopeFlag.TRUNCATED)
+_ENCRYPTED = int(EnvelopeFlag.ENCRYPTED)
 _CERTIFY_BYTE = int(OpFlag.CERTIFY) >> 24
 _NEEDS_AUTHENTICATION = int(Rc.AUTHENTICATION_NEEDED).to_bytes(4)
 _PUBLIC_ONLY = int(OpFlag.PUBLIC_ONLY)
@@ -122,7 +133,7 @@ class Resolver:
             major, minor, flags, _, session, request, _, length,
             op, rc, op_flags, _, _, _, _, body_bytes, name_bytes,
         ) = _OPENING.unpack_from(data)  # fmt: skip
-        name_end = 48 + name_bytes
+        name_end, lists_end = 48 + name_bytes, 44 + body_bytes
         if (
             op != 1
             or rc
@@ -131,9 +142,8 @@ class Resolver:
             or flags & 0xE0
             or op_flags & _SPECIAL
             or length + 20 != size
-            or body_bytes != name_bytes + 12
-            or data[name_end : name_end + 8] != _EIGHT_ZEROS
-            or data[name_end + 8 :] not in (b"", _FOUR_ZEROS)  # noqa: PLR6201 - no set of slices
+            or lists_end - name_end < 8  # noqa: PLR2004 - two counts
+            or data[lists_end:] not in (b"", _FOUR_ZEROS)  # noqa: PLR6201 - no set of slices
         ):
             return None
         name = data[48:name_end]
@@ -142,11 +152,13 @@ class Resolver:
         record = self.snapshot.get(b"r" + name.upper())
         if record is None:
             return None
-        _, kinds, spelled, public, _, _ = HEAD.unpack_from(record)
-        if kinds and (kinds & HAS_LIVE or not op_flags & _PUBLIC_ONLY):
+        if data[name_end:lists_end] == _EIGHT_ZEROS:
+            values = self._all_values(record, op_flags & _PUBLIC_ONLY)
+        else:
+            values = _some_values(record, op_flags & _PUBLIC_ONLY, data[name_end:lists_end])
+        if values is None:
             return None
-        start = HEAD.size + spelled
-        body = 4 + name_bytes + public
+        body = 4 + name_bytes + sum(map(len, values))
         self.statistics.by_code[1] += 1
         return b"".join(
             (
@@ -155,10 +167,27 @@ class Resolver:
                     1, 1, op_flags & _REPEATED | _AUTHORITATIVE, 1, 0, 0, self._expiry, body,
                 ),
                 data[44:name_end],
-                record[start : start + public],
+                *values,
                 _FOUR_ZEROS,
             )
         )  # fmt: skip
+
+    def _all_values(self, record: memoryview, public_only: int) -> list[memoryview | bytes] | None:
+        """The value list of all public values; None when restricted ones must be decided about."""
+        _, kinds, spelled, public, restricted, live = HEAD.unpack_from(record)
+        start = HEAD.size + spelled
+        if kinds & HAS_RESTRICTED and not public_only:
+            return None
+        if not kinds & HAS_LIVE:
+            return [record[start : start + public]]
+        at = start + public + restricted
+        now = self._expiry - _EXPIRY_S
+        living = [
+            encode_value(live_value(source, self.live, self._live_ttl_s, now))
+            for source in decode_live(record[at : at + live])
+        ]
+        count = int.from_bytes(record[start : start + 4]) + len(living)
+        return [u32(count), record[start + 4 : start + public], *living]
 
     def _answer_slowly(self, data: bytes) -> bytes:
         try:
@@ -274,6 +303,29 @@ class Resolver:
         return encode(self.make(request, Rc.PROTOCOL_ERROR, block(str(error).encode()[:200])))
 
 
+def _some_values(
+    record: memoryview, public_only: int, lists: bytes
+) -> list[memoryview | bytes] | None:
+    """The value list for an index and a type list; None for what the long way decides."""
+    _, kinds, spelled, public, _, _ = HEAD.unpack_from(record)
+    if kinds & HAS_LIVE or (kinds & HAS_RESTRICTED and not public_only):
+        return None
+    try:
+        reader = Reader(lists)
+        indexes = reader.ints()
+        types = [reader.block().upper() for _ in range(reader.count(4))]
+    except ProtocolError:
+        return None
+    if reader.left or not all(kind.isascii() for kind in types):
+        return None
+    heads = tuple(kind for kind in types if kind.endswith(b"."))
+    # "DESC." also means plain DESC.
+    exact = frozenset(kind.removesuffix(b".") for kind in types)
+    start = HEAD.size + spelled
+    chosen = selected(bytes(record[start : start + public]), indexes, exact, heads)
+    return [u32(len(chosen)), *chosen] if chosen else None
+
+
 def spoken(version: Version) -> Version:
     """The version a reply uses: the asker's if it is one of ours, else the latest."""
     return version if _OLDEST <= version <= LATEST else LATEST
@@ -283,7 +335,7 @@ def is_light(data: bytes) -> bool:
     """Whether the loop may answer itself: unsigned resolve, site info, and what is broken."""
     if len(data) < ENVELOPE_BYTES + HEADER_BYTES:
         return True
-    if data[2] & (EnvelopeFlag.COMPRESSED | EnvelopeFlag.TRUNCATED):
+    if data[2] & _UNREADABLE:
         return True
-    heavy = data[2] & EnvelopeFlag.ENCRYPTED or data[28] & _CERTIFY_BYTE
+    heavy = data[2] & _ENCRYPTED or data[28] & _CERTIFY_BYTE
     return not heavy and int.from_bytes(data[20:24]) in {1, 2}

@@ -144,6 +144,22 @@ def test_the_short_way_says_what_the_long_way_says(resolver, version, name):
     assert decode(resolver.answer(encode(request))) == resolver.reply(decode(encode(request)))
 
 
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from([PART, CASTER, "0.NA/88.888.101"]),
+    st.lists(st.sampled_from([1, 2, 3, 100, 300, 100_007, 0, 2**32 - 1]), max_size=3),
+    st.lists(
+        st.sampled_from(["URL", "url", "DESC.", "desc.ZH", "MW.LIVE.", "HS_SECKEY", ".", "", "é."]),
+        max_size=3,
+    ),
+    st.sampled_from([0, int(OpFlag.PUBLIC_ONLY)]),
+)
+def test_both_ways_select_the_same(resolver, name, indexes, types, flags):
+    body = Resolve(name, tuple(indexes), tuple(types)).encode()
+    request = Message(op=1, body=body, flags=flags, request_id=9)
+    assert decode(resolver.answer(encode(request))) == resolver.reply(decode(encode(request)))
+
+
 def test_a_request_without_credential_section_is_whole(resolver):
     data = encode(Message(op=1, body=Resolve(PART).encode(), flags=OpFlag.PUBLIC_ONLY))
     bare = data[:16] + (len(data) - 24).to_bytes(4) + data[20:-4]

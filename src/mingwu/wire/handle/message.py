@@ -30,6 +30,7 @@ from mingwu.wire.handle.envelope import Envelope, Version, read_envelope
 from mingwu.wire.handle.errors import MessageTooLarge, ProtocolError
 from mingwu.wire.handle.primitives import Reader, block, text, u32
 
+_COMPRESSED = int(EnvelopeFlag.COMPRESSED)
 _HEADER = struct.Struct(">IIIHBBII")
 _DIGESTS = {
     DigestAlgorithm.MD5: ("md5", 16),
@@ -67,7 +68,7 @@ class Credential:
 
 def read_credential(data: bytes) -> Credential | None:
     """Read what follows the body; None when there is no credential."""
-    if len(data) < 4:  # noqa: PLR2004 - an absent length means the same as a zero one
+    if len(data) < 4 or data == b"\0\0\0\0":  # noqa: PLR2004 - absent means the same as none
         return None
     inner = Reader(data).block()
     if not inner:
@@ -105,7 +106,7 @@ class Message:
 
     def wants(self, flag: OpFlag) -> bool:
         """Whether an op flag is set."""
-        return bool(self.flags & flag)
+        return self.flags & int(flag) != 0
 
 
 def pack_header(message: Message) -> bytes:
@@ -152,7 +153,7 @@ def message_length(
 def decode(data: bytes) -> Message:
     """Read one whole, unencrypted message; trailing bytes are a fault."""
     envelope = read_envelope(data)
-    if envelope.flags & EnvelopeFlag.COMPRESSED:
+    if envelope.flags & _COMPRESSED:
         # No deployed sender compresses; refusing it also closes the door to bombs.
         raise ProtocolError("compressed messages are not supported")
     if len(data) != ENVELOPE_BYTES + envelope.length:

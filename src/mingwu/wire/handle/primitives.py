@@ -31,11 +31,12 @@ class Reader:
 
     def take(self, size: int) -> bytes:
         """The next ``size`` bytes."""
-        if size < 0 or size > self._end - self.at:
-            raise ProtocolError(f"{size} bytes wanted at {self.at}, {self.left} left")
         start = self.at
-        self.at = start + size
-        return bytes(self._data[start : start + size])
+        stop = start + size
+        if size < 0 or stop > self._end:
+            raise ProtocolError(f"{size} bytes wanted at {start}, {self.left} left")
+        self.at = stop
+        return bytes(self._data[start:stop])
 
     def u8(self) -> int:
         return self.take(1)[0]

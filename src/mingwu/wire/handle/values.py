@@ -21,6 +21,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mingwu.kernel.names import fold
 from mingwu.wire.handle.codes import DEFAULT_PERMISSIONS, MAX_VALUES, PUBLIC_READ
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.primitives import Reader, block, text, u32
@@ -131,7 +132,7 @@ def type_matches(wanted: str, actual: str) -> bool:
 
     Types compare without ASCII case; a query ending in "." asks for the type and its subtypes.
     """
-    wanted, actual = wanted.upper(), actual.upper()
+    wanted, actual = fold(wanted), fold(actual)
     if wanted.endswith("."):
         return actual.startswith(wanted) or actual == wanted[:-1]
     return wanted == actual
