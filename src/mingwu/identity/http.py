@@ -4,7 +4,8 @@
 ``GET /api/handles/{handle}``   the record as JSON (``index``, ``type`` repeatable;
                                 ``publicOnly``, ``pretty``, ``callback``, ``auth``)
 ``PUT|DELETE …``                changes, see ``identity.httpwrite``
-``GET /api/prefixes``           prefixes of this node
+``GET /api/handles?prefix=``    names under a prefix, see ``identity.httpwrite``
+``GET /api/prefixes``           prefixes of this node, likewise for administrators
 ``GET /api/site``               this node's site record
 ``POST`` x-hdl-message          the binary protocol in a tunnel, on any path
 ``GET /{handle}``               302 to the first URL value
@@ -35,6 +36,7 @@ from mingwu.wire.handle.values import read_value
 TUNNEL = "application/x-hdl-message"
 JSON = "application/json;charset=UTF-8"
 _API = "/api/handles/"
+_GUARDED = {"/api/handles", "/api/prefixes"}
 _CALLBACK = re.compile(r"[A-Za-z_$][A-Za-z0-9_$.]{0,99}")
 _REDIRECTABLE = re.compile(r"(?i)(https?|ftp)://[!-~]+")
 _STATUS = {
@@ -129,7 +131,7 @@ class HttpFace:
     def answer(self, request: HttpRequest) -> HttpReply | None:
         """The reply, or None for the worker."""
         if request.method in {"GET", "HEAD"}:
-            if "authorization" in request.headers:
+            if "authorization" in request.headers or request.path.rstrip("/") in _GUARDED:
                 return None
             return self.read(request)
         if request.method == "OPTIONS":

@@ -5,7 +5,8 @@ the secret key as password, or ``Handle`` with a signature over server nonce and
 request without either gets 401 with both challenges. ``PUT /api/handles/{h}`` registers or
 replaces the record (``overwrite``, default true; ``mintNewSuffix``); with ``index=…`` it adds or
 changes those values only; ``index=various`` takes the values given. ``DELETE`` removes the record,
-or the values of ``index``. ``GET /api/handles?prefix=…`` lists names.
+or the values of ``index``. ``GET /api/handles?prefix=…`` lists names, ``GET /api/prefixes`` the
+prefixes.
 
 Secrets travel in these headers, so other machines must come by TLS (a proxy in front); the
 setting ``plain_http_writes`` lifts that for closed nets.
@@ -74,13 +75,15 @@ class HttpWriter:
             return code_reply(Rc.INVALID_VALUE, _handle_of(request), str(error))
 
     def _answer(self, gate: Gate, request: HttpRequest) -> HttpReply:
-        method, path = request.method, request.path
-        if method in {"GET", "HEAD"} and path.rstrip("/") != "/api/handles":
+        method, path = request.method, request.path.rstrip("/")
+        lists = {"/api/handles": self._list, "/api/prefixes": self._prefixes}
+        if method in {"GET", "HEAD"} and path not in lists:
             return self._read(gate, request)
         if not self._is_safe(request):
             raise Refusal(HttpReply(403, _body(Rc.NO_PERMISSION, "use TLS for this")))
-        if path.rstrip("/") == "/api/handles":
-            return self._list(gate, request, self._who(gate, request))
+        if method in {"GET", "HEAD"}:
+            return lists[path](gate, request, self._who(gate, request))
+        path = request.path
         if not path.startswith(_API) or len(path) == len(_API) or method not in {"PUT", "DELETE"}:
             return HttpReply(405, _body(Rc.NOT_SUPPORTED, "no such operation here"))
         who = self._who(gate, request)
@@ -115,6 +118,13 @@ class HttpWriter:
         names = outcome.names[page * size : (page + 1) * size] if size else ()
         body = {"responseCode": 1, "prefix": prefix, "totalCount": len(outcome.names),
                 "page": page, "pageSize": size, "handles": names}  # fmt: skip
+        return HttpReply(200, orjson.dumps(body))
+
+    def _prefixes(self, gate: Gate, request: HttpRequest, who: Reference) -> HttpReply:
+        outcome = gate.administration.prefixes(who)
+        if not outcome.ok:
+            return code_reply(outcome.rc, request.path, outcome.message)
+        body = {"responseCode": 1, "totalCount": len(outcome.names), "prefixes": outcome.names}
         return HttpReply(200, orjson.dumps(body))
 
     def _put(

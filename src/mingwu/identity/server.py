@@ -119,10 +119,11 @@ class ResolverServer:
         store: RecordStore,
         live: LiveGetter | None = None,
         journal: Journal | None = None,
+        statistics: Statistics | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
-        self.statistics = Statistics()
+        self.statistics = statistics or Statistics()
         self.port = 0
         self.http_port = 0
         self._live = live
@@ -261,10 +262,12 @@ async def run_resolver(
     live: LiveGetter | None,
     stop: asyncio.Event,
     journal: Journal | None = None,
+    statistics: Statistics | None = None,
 ) -> None:
     """Serve until ``stop``. The caller opened the store (``open_store``) and closes it.
 
-    ``journal`` is called in the worker thread with every change that was asked for.
+    ``journal`` is called in the worker thread with every change that was asked for;
+    ``statistics`` is counted into, so a host that passes it can publish its ``snapshot``.
     """
-    async with ResolverServer(settings, store, live, journal):
+    async with ResolverServer(settings, store, live, journal, statistics):
         await stop.wait()

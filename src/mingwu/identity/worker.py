@@ -34,9 +34,9 @@ class Worker:
         return self._waiting >= _MOST_WAITING
 
     async def answer(self, data: bytes, source: str) -> bytes:
-        """The reply to one message from ``source`` (an address); empty when overloaded."""
+        """The reply to one message from ``source`` (an address); "too busy" when overloaded."""
         if self.is_busy:
-            return b""
+            return self.gate.resolver.refusal(data, Rc.TOO_BUSY, "")
         try:
             return await self.run(lambda gate: gate.answer(data, source))
         except Exception:  # noqa: BLE001 - a full disk or a bug must answer, not hang the client

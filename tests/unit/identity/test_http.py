@@ -13,7 +13,7 @@ from mingwu.identity.httpwrite import HttpWriter
 from mingwu.identity.records import Record
 from mingwu.wire.handle.bodies import Resolve
 from mingwu.wire.handle.message import Message, decode, encode
-from mingwu.wire.handle.values import HandleValue
+from mingwu.wire.handle.values import HandleValue, Reference
 
 API = "/api/handles/"
 PART = "88.888.101/Part.7"
@@ -279,6 +279,19 @@ def test_bad_bodies_are_refused(gate, body):
     request = HttpRequest("PUT", API + NEW, {"authorization": BASIC}, body, "127.0.0.1")
     assert HttpWriter().answer(gate, request).status == 400
     assert gate.administration.store.get(NEW) is None
+
+
+def test_lists_are_for_administrators(gate, face):
+    for target in ("/api/handles?prefix=88.888.101", "/api/prefixes"):
+        assert face.answer(HttpRequest("GET", target)) is None
+        assert send(gate, "GET", target).status == 401
+    assert code(send(gate, "GET", "/api/prefixes", authorization=BASIC)) == (403, 400)
+    gate.administration._server_admins = (Reference(ADMIN, 301),)
+    body = json.loads(send(gate, "GET", "/api/prefixes", authorization=BASIC).body)
+    assert body["prefixes"] == [ADMIN]
+    target = "/api/handles?prefix=88.888.101&page=1&pageSize=1"
+    body = json.loads(send(gate, "GET", target, authorization=BASIC).body)
+    assert (body["totalCount"], body["handles"]) == (2, ["88.888.101/Part.7"])
 
 
 def test_other_methods_and_places(gate):
