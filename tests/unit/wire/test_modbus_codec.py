@@ -202,6 +202,16 @@ def test_rtu_any_bytes(chunks, is_server):
     assert taken + decoder.skipped == fed
 
 
+def test_rtu_search_keeps_an_unfinished_frame():
+    frame = rtu.encode(17, b"\x03\x04\x00\x01\x00\x02")
+    decoder = rtu.RtuDecoder()
+    assert decoder.feed(frame[:5]) + decoder.search() == []
+    assert [adu.pdu for adu in decoder.feed(frame[5:])] == [frame[1:-2]]
+    assert decoder.feed(b"\x11\x03\x80" + frame) == []  # looks like 128 bytes to come
+    assert [adu.pdu for adu in decoder.search()] == [frame[1:-2]]
+    assert decoder.skipped == 3
+
+
 def test_rtu_damaged_frame_is_dropped_and_counted():
     decoder = rtu.RtuDecoder()
     frame = bytearray(rtu.encode(1, b"\x03\x02\x12\x34"))

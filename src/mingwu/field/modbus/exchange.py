@@ -33,8 +33,8 @@ class Framer(Protocol):
     def feed(self, data: bytes) -> list[Adu]:
         """Replies completed by ``data``. Raises ProtocolError when the stream is beyond hope."""
 
-    def silence(self) -> list[Adu]:
-        """Replies found by not waiting for more bytes."""
+    def search(self) -> list[Adu]:
+        """Whole replies behind what only looked like the beginning of one."""
 
 
 class TcpFramer:
@@ -53,7 +53,7 @@ class TcpFramer:
     def feed(self, data: bytes) -> list[Adu]:
         return self._decoder.feed(data)
 
-    def silence(self) -> list[Adu]:
+    def search(self) -> list[Adu]:
         return []
 
 
@@ -73,8 +73,8 @@ class RtuFramer:
     def feed(self, data: bytes) -> list[Adu]:
         return self._decoder.feed(data)
 
-    def silence(self) -> list[Adu]:
-        return self._decoder.silence()
+    def search(self) -> list[Adu]:
+        return self._decoder.search()
 
 
 class Exchange:

@@ -24,7 +24,9 @@ from mingwu.wire.modbus.pdu import ProtocolError
 
 LOG = logging.getLogger(__name__)
 CLOSING_S = 1.0
+OPENING_S = 5.0  # a USB adapter may take its time, however quick the unit behind it
 MOST_SETTLING_S = 0.2
+SILENCE_S = 0.05
 MOST_SETTLINGS = 5
 
 
@@ -109,6 +111,8 @@ class Line(asyncio.Protocol):
                 return
             self._late.clear()
             self._closed = self._loop.create_future()
+            if self._settings.transport is Transport.RTU:
+                timeout_s = max(timeout_s, OPENING_S)
             try:
                 async with asyncio.timeout(timeout_s):
                     await self._connect()
@@ -201,6 +205,15 @@ class Line(asyncio.Protocol):
             return
         if adus:
             self._book(adus)
+        elif self._framer.serial and self._exchange is not None:
+            self._loop.call_later(SILENCE_S, self._search, self._exchange)
+
+    def _search(self, exchange: Exchange) -> None:
+        """Serial: bytes came a while ago and made no reply; perhaps one stands behind garbage."""
+        if exchange is self._exchange and exchange.waiting:
+            found = self._framer.search()
+            if found:
+                self._book(found)
 
     def _book(self, adus: list[Adu]) -> None:
         exchange = self._exchange
@@ -238,10 +251,7 @@ class Line(asyncio.Protocol):
             self._timer = self._loop.call_later(rest, self._check)
             return
         self._timer = self._loop.call_later(self._timing.timeout_s, self._check)
-        found = self._framer.silence()
-        if found:
-            self._book(found)
-        elif exchange.waiting:
+        if exchange.waiting:
             exchange.expired()
             self._expire(exchange)
 

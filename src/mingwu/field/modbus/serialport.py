@@ -25,7 +25,7 @@ async def open_port(settings: ModbusSettings, protocol: asyncio.Protocol) -> "Se
 
     def opened() -> Any:
         try:
-            return serial.Serial(
+            port = serial.Serial(
                 settings.serial,
                 settings.baud,
                 parity=_PARITY[settings.parity],
@@ -35,8 +35,18 @@ async def open_port(settings: ModbusSettings, protocol: asyncio.Protocol) -> "Se
             )
         except ValueError as error:  # a speed or setting the device does not have
             raise OSError(str(error)) from error
+        if unwanted:
+            port.close()
+        return port
 
-    return SerialPort(await asyncio.to_thread(opened), protocol)
+    unwanted: list[bool] = []
+    try:
+        port = await asyncio.to_thread(opened)
+    except asyncio.CancelledError:
+        # the thread goes on; what it opens must not keep the device locked
+        unwanted.append(True)
+        raise
+    return SerialPort(port, protocol)
 
 
 class SerialPort:

@@ -3,8 +3,9 @@
 A frame is unit, PDU and a CRC-16 in little-endian order, at most 256 bytes. The standard ends a
 frame by 3.5 characters of silence, which no operating system shows reliably; so the decoder
 computes each frame's length from its function and verifies the CRC. What fails is skipped byte by
-byte until a frame fits (``skipped`` counts), so it finds its way back after garbage; when the line
-falls silent, ``silence`` searches the rest once more without waiting for missing bytes.
+byte until a frame fits (``skipped`` counts), so it finds its way back after garbage. Garbage may
+look like the beginning of a long frame: when the line falls silent, ``search`` looks behind it for
+whole frames, and ``silence`` then drops the rest.
 """
 
 import struct
@@ -128,6 +129,14 @@ class RtuDecoder:
         """Frames completed by ``data``; never raises."""
         self._buffer += data
         return self._scan(patient=True)
+
+    def search(self) -> list[Adu]:
+        """Whole frames hidden behind a false beginning; if there are none, nothing changes."""
+        buffer, skipped = self._buffer, self.skipped
+        found = self._scan(patient=False)
+        if not found:
+            self._buffer, self.skipped = buffer, skipped
+        return found
 
     def silence(self) -> list[Adu]:
         """The line is silent: frames hidden behind a false beginning; the rest is dropped."""

@@ -121,4 +121,4 @@ def test_serial_framer_ignores_others():
     (adu,) = framer.feed(rtu.encode(9, OK))
     run.received(adu)
     assert run.replies[0] == OK
-    assert framer.silence() == []
+    assert framer.search() == []
