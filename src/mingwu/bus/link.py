@@ -30,7 +30,7 @@ from mingwu.kernel.errors import Unavailable
 log = logging.getLogger(__name__)
 
 PING_S = 1.5
-PONG_S = 3.0
+PONG_S = 5.0
 _CONNECT_S = 3.0
 _PENDING_BYTES = 32 * 1024 * 1024
 

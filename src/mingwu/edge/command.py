@@ -11,6 +11,8 @@ import math
 
 import msgspec
 
+from mingwu.bus import errors as _bus_errors  # noqa: F401 — registers the texts
+from mingwu.edge import errors as _errors  # noqa: F401 — registers the texts
 from mingwu.edge.device import Device
 from mingwu.kernel.errors import (
     Denied,

@@ -23,7 +23,8 @@ _RETRY_S = 1.0
 
 class GatewayEvent(msgspec.Struct, frozen=True, kw_only=True):
     """``kind`` is ``device.lost``, ``device.back``, ``device.faulty``, ``device.idle``,
-    ``buffer.<code>``, ``command.done``, ``command.refused``, ``gateway.started``.
+    ``buffer.<code>``, ``buffer.recovered``, ``command.done``, ``command.refused``,
+    ``gateway.started``.
     """
 
     kind: str

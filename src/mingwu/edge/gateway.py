@@ -61,7 +61,7 @@ class Gateway:
             clock,
             window=settings.window,
             limit_bytes=settings.buffer_mib * _MIB,
-            on_gap=self.report_anew,
+            on_gap=self._gap_over,
             on_event=lambda error: self._events.tell(f"buffer.{error.code}", error=error),
         )
         self.devices: dict[str, Device] = {}
@@ -224,6 +224,11 @@ class Gateway:
             if reminders:
                 slow = now
                 self._outbox.tick()
+
+    def _gap_over(self) -> None:
+        """Points were left out while the bus was away; they are not to be missed for long."""
+        self._events.tell("buffer.recovered")
+        self.report_anew()
 
     def report_anew(self) -> None:
         """Have every tag reported once more."""

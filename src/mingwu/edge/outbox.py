@@ -32,6 +32,7 @@ _THIN_ABOVE = 0.8
 _THIN_TO = 0.6
 _PAUSE_S = (0.05, 2.0)
 _GIVE_UP_AFTER = 5
+_CALM_NS = 5_000_000_000
 
 
 @dataclass(slots=True)
@@ -175,11 +176,10 @@ class Outbox:
 
     async def _probe(self) -> bool:
         """After a failure: one batch alone; the rest follows when it is acknowledged."""
+        self._error = None
         if not self._queue:
-            self._recover()
             return True
         entry = self._queue.popleft()
-        self._error = None
         await self._send(entry)
         while self._in_flight:
             self._wake.clear()
@@ -199,11 +199,10 @@ class Outbox:
             self.totals.acked_batches += 1
             self.totals.acked_points += entry.points
             self.totals.acks.add(self._clock.monotonic_ns() - entry.sent_ns)
-            if self._told:
-                self._recover()
             self._wake.set()
             if self.empty:
                 self._idle.set()
+                self._recover()
         elif isinstance(error, MingwuError):
             self._failed(entry, error)
         else:
@@ -235,9 +234,10 @@ class Outbox:
         self._returned.clear()
 
     def _recover(self) -> None:
-        self._error = None
-        self._told = False
-        log.info("buffer sends again batches=%d", len(self._queue))
+        """It is over when nothing waits any more, or nothing has failed for a while."""
+        if self._told:
+            self._told = False
+            log.info("buffer sends again batches=%d", len(self._queue))
 
     def _thin(self) -> None:
         """Leave out every second batch of the older half, until there is room again."""
@@ -282,7 +282,9 @@ class Outbox:
         self._on_event(error)
 
     def tick(self) -> None:
-        """Now and then: notice that a gap is over."""
+        """Now and then: notice that a failure or a gap is over."""
+        if self._error is None and self._clock.time_ns() - self._error_ns > _CALM_NS:
+            self._recover()
         if self._gap and self._bytes < self._limit_bytes * _THIN_TO / 2 and self._error is None:
             self._gap = self._full = self._thinning = False
             log.info(
