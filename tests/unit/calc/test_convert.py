@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mingwu.calc.convert import TimeFormat, to_ns, to_point
@@ -100,12 +100,14 @@ ANY = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(ANY.filter(lambda v: not isinstance(v, list | dict)), st.sampled_from(ValueType))
 def test_any_value_is_a_point(found, kind):
     value, quality, text = to_point(found, kind, 2, 1, GOOD)
     assert (quality == GOOD) == (text is not None or math.isfinite(value))
 
 
+@settings(deadline=None)
 @given(ANY, st.sampled_from(TimeFormat))
 def test_any_time_is_a_time_or_none(found, form):
     time_ns = to_ns(found, form)

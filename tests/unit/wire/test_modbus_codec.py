@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mingwu.kernel.errors import PeerError
@@ -110,6 +110,7 @@ def bitwise_crc(data):
     return crc
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=260))
 def test_crc_equals_the_definition(data):
     assert rtu.crc16(data) == bitwise_crc(data)
@@ -123,6 +124,7 @@ def test_mbap_frame():
     assert mbap.encode(0x1501, 0xFF, b"\x03\x00\x04\x00\x01").hex() == "150100000006ff0300040001"
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 65535), st.integers(0, 255), st.binary(min_size=1, max_size=253)),
@@ -147,6 +149,7 @@ def test_mbap_gives_what_came_before_the_fault_first():
             decoder.feed(b"")
 
 
+@settings(deadline=None)
 @given(st.lists(JUNK, max_size=5))
 def test_mbap_any_bytes(chunks):
     decoder = mbap.MbapDecoder()
@@ -164,6 +167,7 @@ GOOD_REPLY = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(UNITS, GOOD_REPLY), max_size=5), st.integers(1, 30))
 def test_rtu_replies_survive_any_cut(messages, step):
     stream = b"".join(rtu.encode(*message) for message in messages)
@@ -173,6 +177,7 @@ def test_rtu_replies_survive_any_cut(messages, step):
     assert decoder.skipped == 0
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80), st.binary(min_size=8, max_size=8))
 def test_rtu_finds_the_reply_behind_garbage(garbage, data):
     decoder = rtu.RtuDecoder()
@@ -182,6 +187,7 @@ def test_rtu_finds_the_reply_behind_garbage(garbage, data):
     assert [(adu.unit, adu.pdu) for adu in found][-1:] == [(17, bytes((3, 8)) + data)]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80), st.integers(0, 65000), st.integers(1, 125))
 def test_rtu_server_finds_the_request_behind_garbage(garbage, address, count):
     decoder = rtu.RtuDecoder(rtu.request_size)
@@ -190,6 +196,7 @@ def test_rtu_server_finds_the_request_behind_garbage(garbage, address, count):
     assert [(adu.unit, adu.pdu) for adu in found][-1:] == [(9, request)]
 
 
+@settings(deadline=None)
 @given(st.lists(JUNK, max_size=5), st.booleans())
 def test_rtu_any_bytes(chunks, is_server):
     decoder = rtu.RtuDecoder(rtu.request_size if is_server else rtu.reply_size)
@@ -223,6 +230,7 @@ def test_rtu_damaged_frame_is_dropped_and_counted():
 # ------------------------------------------------------------------ replies and servers, any bytes
 
 
+@settings(deadline=None)
 @given(JUNK, st.sampled_from([1, 2, 3, 4, 23]), st.integers(1, 125))
 def test_read_reply_any_bytes(data, function, count):
     with contextlib.suppress(ProtocolError):
@@ -230,12 +238,14 @@ def test_read_reply_any_bytes(data, function, count):
         assert isinstance(got, ExceptionReply) or len(got) in {(count + 7) // 8, 2 * count}
 
 
+@settings(deadline=None)
 @given(st.one_of(JUNK, JUNK.map(lambda d: b"\x2b\x0e" + d)))
 def test_identification_reply_any_bytes(data):
     with contextlib.suppress(ProtocolError):
         pdu.identification_reply(data)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=253))
 def test_bank_answers_any_bytes(data):
     bank = server.Bank(bytearray(200), bytearray(200), bytearray(50), bytearray(50), {0: b"M"})

@@ -118,7 +118,7 @@ def test_tables_are_kept_apart_and_overlaps_shared():
     st.integers(0, 20),
     st.integers(4, 125),
 )
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_every_tag_lies_in_one_block_within_limits(registers, gap, limit):
     plan = plan_of(*[f"holding:{r}:int16" for r in registers], max_gap=gap, max_registers=limit)
     assert all(block.count <= limit for block in plan.blocks)
@@ -272,6 +272,7 @@ def test_empty_plan():
     assert len(plan.decode(plan.blocks, [], 1)) == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=260), st.sampled_from(list(Reason)[1:])), min_size=3,
                 max_size=3))  # fmt: skip
 def test_any_reply_gives_columns(replies):

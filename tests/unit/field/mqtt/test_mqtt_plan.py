@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mingwu.field.mqtt.address import parse
@@ -149,6 +149,7 @@ JSONISH = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.one_of(st.binary(), JSONISH))
 def test_any_payload_gives_a_row_per_tag(payload):
     import orjson
