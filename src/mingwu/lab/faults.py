@@ -144,7 +144,7 @@ FAULTS = {
             "die-temperature-drift",
             "模温漂移",
             "scale grows in a mould's cooling bores",
-            {"k_per_min": 0.5},
+            {"k_per_min": 1.0},
             _drift,
             _no_drift,
             lambda target: target.mould is not None,

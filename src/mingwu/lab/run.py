@@ -24,6 +24,7 @@ from mingwu.lab.plant.connections import Sockets
 from mingwu.lab.plant.s1 import device_tags, plant_file
 from mingwu.lab.settings import LabSettings
 from mingwu.lab.site import Site
+from mingwu.registry.model import PlantFile
 from mingwu.registry.plantfile import dump
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,15 @@ def control_address(settings: LabSettings) -> str:
 
 def write_plant_file(settings: LabSettings, path: Path) -> None:
     """Write the plant file that matches ``settings``, for import into a registry."""
+    _write(path, plant_file(settings))
+
+
+def _write(path: Path, file: PlantFile) -> None:
+    """Readable by its owner only: device settings may hold the broker's password."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(dump(plant_file(settings)), encoding="utf-8")
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(dump(file), encoding="utf-8")
 
 
 async def run_lab(
@@ -88,8 +96,7 @@ async def _run_here(
         await control.start(settings.host, control_port)
         local.control_port = control.port
         if len(sites) == settings.scale:
-            text = dump(plant_file(settings, sockets))
-            (Path(settings.directory) / "plant.toml").write_text(text, encoding="utf-8")
+            _write(Path(settings.directory) / "plant.toml", plant_file(settings, sockets))
         log.info("plant runs replicas=%d start_s=%.1f", len(sites), time.time() - begun_s)
         async with asyncio.TaskGroup() as group:
             group.create_task(_tell_status(settings, local, stop))

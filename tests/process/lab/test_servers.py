@@ -209,3 +209,8 @@ def test_the_mes_has_lines_orders_and_lots(plant):
         assert db.execute("SELECT count(*) FROM lots").fetchone()[0] >= 3
         (newest,) = db.execute("SELECT max(updated_at) FROM dispatch").fetchone()
     assert abs(newest / 1000 - time.time()) < 60
+
+
+def test_what_holds_the_brokers_password_is_private(plant):
+    for path in (plant.directory / "plant.toml", *(plant.directory / "pki").rglob("*.pem")):
+        assert path.stat().st_mode & 0o077 == 0

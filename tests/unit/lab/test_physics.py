@@ -64,7 +64,7 @@ def test_drift_shows_on_the_control_chart_40_minutes_before_scrap():
     machine = cell()
     calm = [shot.die_c for shot in shots(machine, 120)]
     centre, sigma = statistics.fmean(calm), statistics.stdev(calm)
-    machine.mould.drift_k_per_min = 0.5
+    machine.mould.drift_k_per_min = 1.0
     begun = machine.time_s
     warned = scrapped = 0.0
     for _ in range(180 * 600):
