@@ -73,16 +73,16 @@ class Challenges:
     clock: Callable[[], float] = time.monotonic
     _pending: dict[int, Pending] = field(default_factory=dict)
 
-    def open(self, request: Message, source: str) -> tuple[int, bytes]:
-        """Remember a request; returns (session id, nonce)."""
+    def open(self, request: Message, source: str, session: int = 0) -> tuple[int, bytes]:
+        """Remember a request, in a given session or a new one; returns (session id, nonce)."""
         now = self.clock()
         if len(self._pending) >= _MOST_PENDING:
             self._pending = {k: p for k, p in self._pending.items() if p.until > now}
         while len(self._pending) >= _MOST_PENDING:
             del self._pending[next(iter(self._pending))]
-        session = secrets.randbits(31) or 1
-        while session in self._pending:
-            session = secrets.randbits(31) or 1
+        # Even numbers: the sessions that last have odd ones.
+        while not session or (session in self._pending and not session & 1):
+            session = secrets.randbits(30) << 1
         nonce = secrets.token_bytes(NONCE_BYTES)
         digest = request_digest(request)[1:]
         until = now + self.timeout_s

@@ -3,7 +3,8 @@
 A request that needs one gets code 402 with a nonce and a session id; the proof (op 200) in that
 session makes the gate carry the waiting request out and answer with its result. The national
 logins (ops 2000, 2001) leave the identity in the session: requests with its id from the same
-address need no further proof until it ends. Everything runs in the worker thread.
+address need no further proof until it ends. In a session with a key (op 400) the MAC of each
+message is the proof, once a challenge in the session was answered. Runs in the worker thread.
 """
 
 import logging
@@ -12,30 +13,56 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mingwu.identity.administration import Administration, Outcome
-from mingwu.identity.authentication import SECRET_KEY, Challenges, Failures, proven
+from mingwu.identity.authentication import (
+    PUBLIC_KEY,
+    SECRET_KEY,
+    Challenges,
+    Failures,
+    proven,
+)
 from mingwu.identity.lookup import Query
 from mingwu.identity.resolver import Resolver
+from mingwu.identity.serverkey import ServerKey
+from mingwu.identity.sessions import (
+    CLIENT_KEY,
+    HANDLE_KEY,
+    SERVER_KEY,
+    Session,
+    SessionFault,
+    Sessions,
+    new_key,
+    unwrap_key,
+    wants_encryption,
+    wrap_key,
+)
 from mingwu.wire.handle.bodies import (
     Challenge,
     ChallengeAnswer,
     Created,
+    ExchangeKey,
     Handles,
     Login,
     OneHandle,
     Record,
     RemoveValues,
     Resolve,
+    SessionReply,
+    SessionSetup,
     Verified,
     VerifyChallenge,
 )
-from mingwu.wire.handle.codes import Op, OpFlag, Rc
-from mingwu.wire.handle.message import Message
+from mingwu.wire.handle.codes import ENVELOPE_BYTES, EnvelopeFlag, Op, OpFlag, Rc
+from mingwu.wire.handle.envelope import read_envelope
+from mingwu.wire.handle.errors import ProtocolError
+from mingwu.wire.handle.message import Message, decode, encode
+from mingwu.wire.handle.primitives import Reader
 from mingwu.wire.handle.values import HandleValue, Reference
 
 log = logging.getLogger(__name__)
 
 _LOGIN_S = 24 * 3600
 _MOST_LOGINS = 10_000
+_NO_SESSION = bytes(4)
 _CHANGES = {
     Op.CREATE, Op.DELETE, Op.ADD_VALUE, Op.REMOVE_VALUE, Op.MODIFY_VALUE,
     Op.HOME_PREFIX, Op.UNHOME_PREFIX,
@@ -61,6 +88,7 @@ class Gate:
         resolver: Resolver,
         administration: Administration,
         *,
+        server_key: ServerKey | None = None,
         challenge_timeout_s: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -68,9 +96,12 @@ class Gate:
         self.administration = administration
         self.challenges = Challenges(challenge_timeout_s, clock)
         self.failures = Failures(clock)
+        self.sessions = Sessions(clock)
+        self._server_key = server_key
         self._clock = clock
         self._logins: dict[int, LoggedIn] = {}
         self.source = ""
+        self._proven: Session | None = None
         self._performers: dict[int, Performer] = {
             Op.CREATE: self._create,
             Op.DELETE: self._delete,
@@ -91,11 +122,81 @@ class Gate:
         resolver.handlers[Op.CHALLENGE_ANSWER] = self._answered
         resolver.handlers[Op.VERIFY_CHALLENGE] = self._verify
         resolver.handlers[Op.SESSION_TERMINATE] = self._terminate
+        resolver.handlers[Op.SESSION_SETUP] = self._set_up
+        resolver.handlers[Op.SESSION_EXCHANGE_KEY] = self._take_key
 
     def answer(self, data: bytes, source: str) -> bytes:
         """The reply to one message from an address."""
         self.source = source
+        self._proven = None
+        if len(data) >= ENVELOPE_BYTES and data[4:8] != _NO_SESSION:
+            session = self.sessions.get(int.from_bytes(data[4:8]))
+            if session is not None:
+                return self._answer_in(session, data)
+        if len(data) >= ENVELOPE_BYTES and data[2] & int(EnvelopeFlag.ENCRYPTED):
+            return self.resolver.refusal_of(
+                read_envelope(data), Rc.SESSION_TIMEOUT, "no such session"
+            )
         return self.resolver.answer(data)
+
+    def _answer_in(self, session: Session, data: bytes) -> bytes:
+        """The reply to a message of a session, sealed and encrypted as the asker wishes."""
+        envelope = read_envelope(data)
+        try:
+            if envelope.flags & EnvelopeFlag.ENCRYPTED:
+                message = session.decrypted(envelope, data[ENVELOPE_BYTES:])
+            else:
+                message = decode(data)
+            self._proven = session if session.check(message) else None
+        except ProtocolError as error:
+            self.resolver.statistics.malformed += 1
+            rc = error.rc if isinstance(error, SessionFault) else int(Rc.PROTOCOL_ERROR)
+            return self.resolver.refusal_of(envelope, rc, str(error))
+        reply = self.resolver.reply(message)
+        self.resolver.statistics.by_code[reply.rc] += 1
+        if session.key and (self._proven or message.wants(OpFlag.CERTIFY)):
+            reply = session.sealed(reply)
+        if session.key and wants_encryption(message):
+            return session.encrypted(reply)
+        return encode(reply)
+
+    def _set_up(self, request: Message) -> Message:
+        body = SessionSetup.decode(request.body)
+        reader = Reader(body.key)
+        try:
+            if body.mode == SERVER_KEY and self._server_key:
+                key, data = b"", self._server_key.public
+            elif body.mode == CLIENT_KEY:
+                key = new_key()
+                data = wrap_key(key, reader.block())
+            elif body.mode == HANDLE_KEY:
+                key = new_key()
+                data = wrap_key(key, self._key_data(Reference(reader.text(), reader.u32())))
+            else:
+                raise SessionFault(Rc.SESSION_BAD_SETUP, f"mode {body.mode} is not served")  # noqa: TRY301
+        except SessionFault as fault:
+            return self.resolver.error(request, fault.rc, str(fault))
+        session = self.sessions.open(key, body.timeout_s)
+        reply = self.resolver.make(request, Rc.SUCCESS, SessionReply(body.mode, data).encode())
+        return replace(reply, session_id=session.id)
+
+    def _key_data(self, who: Reference) -> bytes:
+        for value in self.keys(who):
+            if value.type.upper() == PUBLIC_KEY:
+                return value.data
+        raise SessionFault(Rc.SESSION_BAD_SETUP, f"no public key at {who}")
+
+    def _take_key(self, request: Message) -> Message:
+        """Op 402: the session key of a mode-2 session, once."""
+        session = self.sessions.get(request.session_id)
+        if session is None or session.key or self._server_key is None:
+            return self.resolver.error(request, Rc.SESSION_FAILED, "no session waits for a key")
+        try:
+            session.key = unwrap_key(self._server_key.decrypt(ExchangeKey.decode(request.body).key))
+        except (ValueError, SessionFault):
+            self.sessions.end(session.id)
+            return self.resolver.error(request, Rc.SESSION_BAD_KEY, "no usable session key")
+        return self.resolver.make(request, Rc.SUCCESS)
 
     # -- identity -----------------------------------------------------------------------------
 
@@ -121,6 +222,8 @@ class Gate:
         return self
 
     def _logged_in(self, request: Message) -> Reference | None:
+        if self._proven is not None:
+            return self._proven.who
         login = self._logins.get(request.session_id) if request.session_id else None
         if login is None or login.source != self.source:
             return None
@@ -136,7 +239,8 @@ class Gate:
         return self._perform(request, who)
 
     def _challenge(self, request: Message) -> Message:
-        session, nonce = self.challenges.open(request, self.source)
+        known = self.sessions.get(request.session_id)
+        session, nonce = self.challenges.open(request, self.source, known.id if known else 0)
         reply = self.resolver.make(
             request, Rc.AUTHENTICATION_NEEDED, Challenge(nonce).encode(), digest=True
         )
@@ -163,6 +267,8 @@ class Gate:
             return self.resolver.error(
                 request, Rc.AUTHENTICATION_FAILED, f"the proof of {who} does not hold"
             )
+        if self._proven is not None:
+            self._proven.who = who
         return self._perform(request, who)
 
     def _perform(self, request: Message, who: Reference) -> Message:
@@ -192,6 +298,8 @@ class Gate:
         login = self._logins.get(request.session_id)
         if login is not None and login.source == self.source:
             del self._logins[request.session_id]
+        if self._proven is not None:
+            self.sessions.end(request.session_id)
         return self.resolver.make(request, Rc.SUCCESS)
 
     # -- operations ---------------------------------------------------------------------------

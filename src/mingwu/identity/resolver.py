@@ -33,7 +33,7 @@ from mingwu.wire.handle.codes import (
     OpFlag,
     Rc,
 )
-from mingwu.wire.handle.envelope import Version
+from mingwu.wire.handle.envelope import Envelope, Version
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.message import Message, decode, encode, request_digest
 from mingwu.wire.handle.primitives import Reader, block, text, u32
@@ -64,7 +64,7 @@ _REPEATED = int(
 _AUTHORITATIVE = int(OpFlag.AUTHORITATIVE)
 _UNREADABLE = int(EnvelopeFlag.COMPRESSED | EnvelopeFlag.TRUNCATED)
 _ENCRYPTED = int(EnvelopeFlag.ENCRYPTED)
-_CERTIFY_BYTE = int(OpFlag.CERTIFY) >> 24
+_SECURED_BYTE = int(OpFlag.CERTIFY | OpFlag.ENCRYPT) >> 24
 _NEEDS_AUTHENTICATION = int(Rc.AUTHENTICATION_NEEDED).to_bytes(4)
 _PUBLIC_ONLY = int(OpFlag.PUBLIC_ONLY)
 
@@ -286,6 +286,17 @@ class Resolver:
         self.statistics.by_code[rc] += 1
         return encode(self.error(request, rc, message))
 
+    def refusal_of(self, envelope: Envelope, rc: int, message: str) -> bytes:
+        """A refusal of a message whose inside could not be read."""
+        request = Message(
+            op=0,
+            version=envelope.version,
+            session_id=envelope.session_id,
+            request_id=envelope.request_id,
+        )
+        self.statistics.by_code[rc] += 1
+        return encode(self.error(request, rc, message))
+
     def _malformed(self, data: bytes, error: ProtocolError) -> bytes:
         """Tell the sender, if there is enough of an envelope to address the reply."""
         if len(data) < ENVELOPE_BYTES:
@@ -337,5 +348,5 @@ def is_light(data: bytes) -> bool:
         return True
     if data[2] & _UNREADABLE:
         return True
-    heavy = data[2] & _ENCRYPTED or data[28] & _CERTIFY_BYTE
+    heavy = data[2] & _ENCRYPTED or data[28] & _SECURED_BYTE
     return not heavy and int.from_bytes(data[20:24]) in {1, 2}

@@ -198,6 +198,7 @@ class ResolverServer:
         return Gate(
             self._make_resolver(site, key),
             administration,
+            server_key=key,
             challenge_timeout_s=self.settings.challenge_timeout_s,
         )
 

@@ -66,6 +66,10 @@ class ServerKey:
         draft.replace(path)
         return cls(key)
 
+    def decrypt(self, data: bytes) -> bytes:
+        """What was encrypted for this key (a session key); ValueError if it was not."""
+        return self._key.decrypt(data, padding.PKCS1v15())
+
     def certify(self, reply: Message) -> Message:
         """The reply with its signature."""
         marked = certified(reply)
