@@ -18,6 +18,7 @@ from mingwu.kernel.errors import MingwuError, Unavailable
 _log = logging.getLogger(__name__)
 
 SILENT_PERIODS = 2.5
+TICKS = 8  # looks per silence allowed
 _SPARE_REQUESTS = 1  # so that one is always waiting while another's message is being handled
 _MAX_REPUBLISH = 64
 _LAST_SEQUENCE = 2**32 - 1
@@ -29,7 +30,7 @@ Changes = Callable[[bytes, int, int], None]
 class _Reader:
     changes: Changes
     silence_s: float
-    heard: float
+    quiet_s: float = 0.0
     expected: int = 0
     missed: int = 0
 
@@ -47,9 +48,8 @@ class Publishing:
     def add(self, subscription: notify.Revised, changes: Changes) -> None:
         """Deliver the subscription's data changes: ``changes(body, position, count)``."""
         period_s = subscription.interval_ms * max(subscription.keepalive_count, 1) / 1000
-        now = asyncio.get_running_loop().time()
         silence_s = SILENT_PERIODS * max(period_s, self._session.settings.keepalive_ms / 1000)
-        self._readers[subscription.subscription] = _Reader(changes, silence_s, now)
+        self._readers[subscription.subscription] = _Reader(changes, silence_s)
         while len(self._pumps) < len(self._readers) + _SPARE_REQUESTS:
             self._start(self._pump())
         if self._watch is None or self._watch.done():
@@ -106,7 +106,7 @@ class Publishing:
         reader = self._readers.get(found.subscription)
         if reader is None:
             return
-        reader.heard = asyncio.get_running_loop().time()
+        reader.quiet_s = 0.0
         if found.status is not None:
             raise self._lost(f"subscription ended: {rawcall.status_name(found.status)}")
         if found.keepalive:
@@ -144,11 +144,13 @@ class Publishing:
             sequence = _next(sequence)
 
     async def _watch_silence(self) -> None:
-        loop = asyncio.get_running_loop()
+        """Count the quiet by our own ticks: a gateway that was itself held up blames nobody."""
         while self._readers and self._session.fault is None:
-            await asyncio.sleep(min(reader.silence_s for reader in self._readers.values()) / 5)
+            tick_s = min(reader.silence_s for reader in self._readers.values()) / TICKS
+            await asyncio.sleep(tick_s)
             for reader in self._readers.values():
-                if loop.time() - reader.heard > reader.silence_s:
+                reader.quiet_s += tick_s
+                if reader.quiet_s > reader.silence_s:
                     self._session.lose(silent(self._session, reader.silence_s))
                     return
 

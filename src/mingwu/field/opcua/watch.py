@@ -21,7 +21,7 @@ from mingwu.field.opcua import notify, rawcall, status
 from mingwu.field.opcua.layout import Layout, learn
 from mingwu.field.opcua.plan import Plan, Rows, compile_tags
 from mingwu.field.opcua.points import columns, unreadable
-from mingwu.field.opcua.publishing import Publishing, silent
+from mingwu.field.opcua.publishing import TICKS, Publishing, silent
 from mingwu.field.opcua.reading import read
 from mingwu.field.opcua.session import Session
 from mingwu.kernel.batch import U8, Columns
@@ -53,7 +53,7 @@ class Watch:
         self._node_ids: list[bytes | None] = []
         self._subscription = 0  # 0 is never a subscription's id
         self._interval_ms = 0.0
-        self._clock_heard = 0.0
+        self._clock_quiet_s = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._over = asyncio.Event()
         self._fault: Unavailable | None = None
@@ -121,7 +121,6 @@ class Watch:
             clock = notify.Item(_CLOCK_NODE, _CLOCK_HANDLE, _CLOCK_SAMPLING_MS, 1)
             codes = await self._create([clock])
             if codes[0] >> 31 == 0:
-                self._clock_heard = asyncio.get_running_loop().time()
                 self._run(self._watch_clock())
         self._node_ids = self._plan.node_ids(self._session.namespaces)
         lacking = np.array([node_id is None for node_id in self._node_ids], np.bool_)
@@ -181,7 +180,7 @@ class Watch:
         ours = (handles != _CLOCK_HANDLE) & (handles <= len(self._plan.tags))
         if not ours.all():
             if (handles == _CLOCK_HANDLE).any():
-                self._clock_heard = asyncio.get_running_loop().time()
+                self._clock_quiet_s = 0.0
             cells = cells.take(np.flatnonzero(ours))
             handles = handles[ours]
         if len(handles):
@@ -233,10 +232,8 @@ class Watch:
     async def _watch_clock(self) -> None:
         """Lose the session when the server's clock has not moved for the heartbeat time."""
         limit_s = self._session.settings.heartbeat_ms / 1000
-        loop = asyncio.get_running_loop()
-        while True:
-            left_s = self._clock_heard + limit_s - loop.time()
-            if left_s <= 0:
-                break
-            await asyncio.sleep(left_s)
+        while self._clock_quiet_s <= limit_s:
+            tick_s = limit_s / TICKS
+            await asyncio.sleep(tick_s)
+            self._clock_quiet_s += tick_s
         self._session.lose(silent(self._session, limit_s))

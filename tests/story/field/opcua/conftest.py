@@ -80,15 +80,9 @@ async def serve(prepare=None):
         await server.stop()
 
 
-@pytest.fixture
-def serving():
-    """:func:`serve`, for tests that prepare the server themselves."""
-    return serve
-
-
 @pytest.fixture(scope="module")
 def serving_module():
-    """The same for servers that a module shares."""
+    """:func:`serve`, for modules that prepare the server themselves."""
     return serve
 
 
@@ -192,7 +186,7 @@ class Wire:
 
     async def __aexit__(self, *_):
         self._server.close()
-        for task in list(self._tasks):
+        for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -203,12 +197,12 @@ class Wire:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pump(reader, back))
                 group.create_task(self._pump(there, writer))
-        except* (OSError, asyncio.CancelledError):
+        except* OSError:
             pass
         finally:
-            self._tasks.discard(asyncio.current_task())
-            writer.close()
-            back.close()
+            for end in (writer, back):
+                end.transport.abort()
+            await asyncio.gather(writer.wait_closed(), back.wait_closed(), return_exceptions=True)
 
     async def _pump(self, reader, writer):
         while data := await reader.read(65536):

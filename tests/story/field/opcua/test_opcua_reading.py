@@ -8,6 +8,7 @@ from asyncua import ua
 
 from mingwu.field.base import WriteRequest
 from mingwu.field.opcua import rawcall, status
+from mingwu.field.opcua.settings import Mode
 from mingwu.kernel.errors import ConfigError, InvalidInput, Unavailable
 from mingwu.kernel.plant import TagSpec, ValueType
 from mingwu.kernel.quality import GOOD, SIMULATED, Reason, bad, uncertain
@@ -195,3 +196,24 @@ async def test_what_is_not_open_is_unavailable(plant, connected):
         assert (await driver.read(plan)).value[0] == 1.5
         with pytest.raises(ConfigError):
             driver.compile([TagSpec(number=1, thing="t", name="n", address="load")])
+
+
+async def test_garbage_in_a_running_session_is_a_loss(wire, plant, connected):
+    async with connected(wire.endpoint, mode=Mode.POLL) as driver:
+        plan = driver.compile([plant.tag(1, "load")])
+        await driver.read(plan)
+        driver._session.client.uaclient.protocol.data_received(b"MSGF\x20\0\0\0" + b"\xff" * 24)
+        with pytest.raises(Unavailable):
+            await driver.read(plan)
+
+
+async def test_oversized_replies_are_bounded(plant, connected):
+    async with connected(plant.endpoint) as driver:
+        limits = driver._session.client.uaclient.protocol._connection._limits
+        assert 0 < limits.max_message_size <= rawcall.MAX_REPLY_BYTES
+
+
+async def test_closing_twice_and_before_opening(plant, connected):
+    async with connected(plant.endpoint) as driver:
+        await driver.close()
+        await driver.close()

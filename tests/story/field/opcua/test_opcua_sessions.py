@@ -11,8 +11,7 @@ from asyncua.crypto.permission_rules import SimpleRoleRuleset, User, UserRole
 from asyncua.server.user_managers import UserManager
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from mingwu.field.opcua import rawcall
-from mingwu.field.opcua.settings import Mode, Policy, Protection
+from mingwu.field.opcua.settings import Policy, Protection
 from mingwu.kernel.errors import Unavailable
 from mingwu.kernel.quality import GOOD
 
@@ -162,37 +161,20 @@ async def test_nobody_there(connected, unused_port):
 async def test_a_peer_that_speaks_something_else(connected, says):
     """Neither silence nor garbage hangs or breaks anything; it ends within the time allowed."""
 
+    done = asyncio.Event()
+
     async def answer(reader, writer):
         await reader.read(100)
         writer.write(says)
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        done.set()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
+    async with server, asyncio.timeout(10):
         port = server.sockets[0].getsockname()[1]
-        async with asyncio.timeout(5):
-            with pytest.raises(Unavailable):
-                async with connected(f"opc.tcp://127.0.0.1:{port}", timeout_ms=200):
-                    pass
-
-
-async def test_garbage_in_a_running_session_is_a_loss(wire, plant, connected):
-    async with connected(wire.endpoint, mode=Mode.POLL) as driver:
-        plan = driver.compile([plant.tag(1, "load")])
-        await driver.read(plan)
-        driver._session.client.uaclient.protocol.data_received(b"MSGF\x20\0\0\0" + b"\xff" * 24)
         with pytest.raises(Unavailable):
-            await driver.read(plan)
-
-
-async def test_oversized_replies_are_bounded(plant, connected):
-    async with connected(plant.endpoint) as driver:
-        limits = driver._session.client.uaclient.protocol._connection._limits
-        assert 0 < limits.max_message_size <= rawcall.MAX_REPLY_BYTES
-
-
-async def test_closing_twice_and_before_opening(plant, connected):
-    async with connected(plant.endpoint) as driver:
-        await driver.close()
-        await driver.close()
+            async with connected(f"opc.tcp://127.0.0.1:{port}", timeout_ms=200):
+                pass
+        await done.wait()
