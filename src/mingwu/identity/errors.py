@@ -41,3 +41,14 @@ add(
     en=("The resolver cannot listen on {address}: {detail}", "Free the port or choose another."),
     zh=("解析服务无法监听 {address}：{detail}", "请释放该端口或改用其他端口。"),
 )
+add(
+    "identity.tls",
+    en=(
+        "The certificate of the HTTP interface cannot be used: {detail}",
+        "Check tls_certificate and tls_key: PEM files that belong together and are readable.",
+    ),
+    zh=(
+        "HTTP 接口的证书无法使用：{detail}",
+        "请检查 tls_certificate 与 tls_key：须为配套且可读的 PEM 文件。",
+    ),
+)

@@ -85,6 +85,7 @@ class HttpConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._source = ""
+        self._secure = False
         self._used = False
         self._idle_s = 0.0
         self._started = 0.0
@@ -102,6 +103,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._source = source_of(transport)
+        self._secure = transport.get_extra_info("ssl_object") is not None
         if not self._door.admit(self._transport):
             self._resolver.statistics.connections_refused += 1
             self._transport.abort()
@@ -178,7 +180,7 @@ class HttpConnection(asyncio.Protocol):
             self._headers,
             b"".join(self._body),
             self._source,
-            False,
+            self._secure,
         )
         self._waiting.append((request, self._parser.should_keep_alive()))
 

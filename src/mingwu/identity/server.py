@@ -7,6 +7,7 @@ bring their own stop. The loop thread only reads; every change goes through the 
 import asyncio
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -57,8 +58,15 @@ def open_store(settings: ResolverSettings) -> RecordStore:
     )
 
 
-def site_of(settings: ResolverSettings, port: int, http_port: int, public_key: bytes = b"") -> Site:
-    """The site record of this server; ``public_key`` in HS_PUBKEY form."""
+def site_of(
+    settings: ResolverSettings,
+    port: int,
+    http_port: int,
+    *,
+    public_key: bytes = b"",
+    https_port: int = 0,
+) -> Site:
+    """The site record of this server; ``public_key`` in HS_PUBKEY form, ``https_port`` 0: none."""
     host = settings.public_host or ("127.0.0.1" if settings.host in _ANYWHERE else settings.host)
     both = Service.ADMIN | Service.QUERY
     return Site(
@@ -71,6 +79,7 @@ def site_of(settings: ResolverSettings, port: int, http_port: int, public_key: b
                     Interface(both, Transport.TCP, port),
                     Interface(Service.QUERY, Transport.UDP, port),
                     Interface(both, Transport.HTTP, http_port),
+                    *((Interface(both, Transport.HTTPS, https_port),) if https_port else ()),
                 ),
             ),
         ),
@@ -91,6 +100,18 @@ def home_prefixes(store: RecordStore, prefixes: tuple[str, ...], site: Site) -> 
             store.put(Record(name, (value, *kept), record.live))
         if not store.is_homed(prefix):
             store.home(prefix)
+
+
+def _tls(settings: ResolverSettings) -> ssl.SSLContext | None:
+    """TLS of the HTTP interface, if configured; raises ConfigError ``identity.tls``."""
+    if not settings.tls_certificate or not settings.tls_key:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError("identity.tls", detail=str(error)) from error
+    return context
 
 
 def _bind(host: str, port: int, kind: socket.SocketKind, *, share: bool) -> socket.socket:
@@ -126,11 +147,13 @@ class ResolverServer:
         self.statistics = statistics or Statistics()
         self.port = 0
         self.http_port = 0
+        self.https_port = 0
         self._live = live
         self._journal = journal
         self._writer = HttpWriter(
             plain_writes=settings.plain_http_writes, live_ttl_s=settings.live_ttl_s
         )
+        self._sockets: list[socket.socket] = []
         self._udp: list[UdpService] = []
         self._servers: list[asyncio.Server] = []
         self._door = Doorkeeper(settings)
@@ -145,22 +168,28 @@ class ResolverServer:
         await self.close()
 
     async def start(self) -> None:
-        """Bind and serve; raises Unavailable ``identity.port-taken``."""
-        settings = self.settings
-        sockets: list[socket.socket] = []
+        """Bind and serve; raises Unavailable ``identity.port-taken`` or ConfigError."""
         try:
-            pairs = [self._pair(port, sockets) for port in (settings.port, *settings.extra_ports)]
-            http = self._bind(settings.http_port, socket.SOCK_STREAM, sockets)
-        except Unavailable:
-            for sock in sockets:
-                sock.close()
+            await self._start()
+        except BaseException:
+            await self.close()
             raise
+
+    async def _start(self) -> None:
+        settings = self.settings
+        tls = _tls(settings)
+        pairs = [self._pair(port) for port in (settings.port, *settings.extra_ports)]
+        http = self._bind(settings.http_port, socket.SOCK_STREAM)
+        https = self._bind(settings.https_port, socket.SOCK_STREAM) if tls else None
         self.port = pairs[0][1].getsockname()[1]
         self.http_port = http.getsockname()[1]
+        self.https_port = https.getsockname()[1] if https else 0
         key = await asyncio.to_thread(
             ServerKey.load_or_create, Path(settings.directory) / _KEY_FILE
         )
-        site = site_of(settings, self.port, self.http_port, key.public)
+        site = site_of(
+            settings, self.port, self.http_port, public_key=key.public, https_port=self.https_port
+        )
         await asyncio.to_thread(home_prefixes, self.store, settings.prefixes, site)
         self._resolver = self._make_resolver(site)
         self._worker = Worker(self._make_gate(site, key))
@@ -171,6 +200,8 @@ class ResolverServer:
             await self._serve(stream, self._tcp_connection)
         self._face = HttpFace(self._resolver, live_ttl_s=settings.live_ttl_s)
         await self._serve(http, self._http_connection)
+        if https:
+            await self._serve(https, self._http_connection, tls)
         log.info("resolver up port=%d http=%d names=%d", self.port, self.http_port,
                  self.store.count())  # fmt: skip
 
@@ -202,22 +233,25 @@ class ResolverServer:
             challenge_timeout_s=self.settings.challenge_timeout_s,
         )
 
-    def _bind(
-        self, port: int, kind: socket.SocketKind, opened: list[socket.socket]
-    ) -> socket.socket:
+    def _bind(self, port: int, kind: socket.SocketKind) -> socket.socket:
         sock = _bind(self.settings.host, port, kind, share=self.settings.reuse_port)
-        opened.append(sock)
+        self._sockets.append(sock)
         return sock
 
-    def _pair(self, port: int, opened: list[socket.socket]) -> tuple[socket.socket, socket.socket]:
+    def _pair(self, port: int) -> tuple[socket.socket, socket.socket]:
         """UDP and TCP on one port number; for port 0 the system's choice for TCP decides."""
-        stream = self._bind(port, socket.SOCK_STREAM, opened)
+        stream = self._bind(port, socket.SOCK_STREAM)
         number = stream.getsockname()[1]
-        return self._bind(number, socket.SOCK_DGRAM, opened), stream
+        return self._bind(number, socket.SOCK_DGRAM), stream
 
-    async def _serve(self, sock: socket.socket, factory: Callable[[], asyncio.Protocol]) -> None:
+    async def _serve(
+        self,
+        sock: socket.socket,
+        factory: Callable[[], asyncio.Protocol],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(factory, sock=sock, backlog=_BACKLOG)
+        server = await loop.create_server(factory, sock=sock, backlog=_BACKLOG, ssl=tls)
         self._servers.append(server)
 
     def _tcp_connection(self) -> TcpConnection:
@@ -252,6 +286,9 @@ class ResolverServer:
             transport.abort()
         for server in self._servers:
             await server.wait_closed()
+        for sock in self._sockets:
+            sock.close()  # those that no service took over before a start failed
+        self._sockets.clear()
         if self._worker:
             await asyncio.to_thread(self._worker.close)
         self._servers, self._udp, self._worker, self._resolver = [], [], None, None

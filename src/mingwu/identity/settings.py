@@ -23,6 +23,11 @@ class ResolverSettings(Settings, frozen=True, kw_only=True):
     port: Port = 2641
     http_port: Port = 8000
     extra_ports: tuple[Port, ...] = ()
+    # PEM files of the HTTP interface's certificate chain and key; with both, ``https_port`` is
+    # served too, and changes over HTTP may come from other machines.
+    tls_certificate: str = ""
+    tls_key: str = ""
+    https_port: Port = 8443
     # Prefixes this node answers for; each gets a record 0.NA/<prefix> naming this server.
     prefixes: tuple[str, ...] = ("88.888.101",)
     # Address that the site record tells clients; empty means ``host``.
@@ -56,7 +61,7 @@ class ResolverSettings(Settings, frozen=True, kw_only=True):
     writable: bool = True
     # Keys that administer this node (home prefixes, act on every name), as "index:handle".
     server_admins: tuple[str, ...] = ()
-    # Whether HTTP writes are taken without TLS from other machines (never do it on an open net).
+    # Whether HTTP writes are taken without TLS from other machines (never on an open net).
     plain_http_writes: bool = False
     # Share the ports with other resolver processes of this machine (SO_REUSEPORT).
     reuse_port: bool = False

@@ -1,10 +1,15 @@
 """Our own client changes records over TCP, and checks signed replies."""
 
+import asyncio
+import base64
 import json
+import ssl
 import stat
+import urllib.request
 from dataclasses import replace
 
 import pytest
+import trustme
 
 from mingwu.identity import adminclient
 from mingwu.identity.client import ask, connected, request, resolve
@@ -91,3 +96,31 @@ def test_the_key_is_kept_and_kept_secret(tmp_path):
     path.write_text("nonsense")
     with pytest.raises(ConfigError):
         ServerKey.load_or_create(path)
+
+
+async def test_http_changes_by_tls(serving, tmp_path):
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+    key.write_bytes(certificate.private_key_pem.bytes())
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    files = {"tls_certificate": str(chain), "tls_key": str(key), "https_port": 0}
+    async with serving(**files) as server:
+        url = f"https://127.0.0.1:{server.https_port}/api/handles/{NAME}"
+        login = base64.b64encode(b"301%3A0.NA/88.888.101:correct horse").decode()
+        body = json.dumps([{"index": 1, "type": "URL", "data": "https://example.org"}]).encode()
+
+        def put():
+            question = urllib.request.Request(  # noqa: S310
+                url, method="PUT", data=body, headers={"Authorization": f"Basic {login}"}
+            )
+            with urllib.request.urlopen(question, context=context, timeout=5) as reply:  # noqa: S310
+                return reply.status
+
+        assert await asyncio.to_thread(put) == 201
+        assert server.store.get(NAME) is not None
+    with pytest.raises(ConfigError, match="certificate"):
+        async with serving("other", **files | {"tls_key": str(chain)}):
+            pass
