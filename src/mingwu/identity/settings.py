@@ -23,10 +23,11 @@ class ResolverSettings(Settings, frozen=True, kw_only=True):
     port: Port = 2641
     http_port: Port = 8000
     extra_ports: tuple[Port, ...] = ()
-    # PEM files of the HTTP interface's certificate chain and key; with both, ``https_port`` is
-    # served too, and changes over HTTP may come from other machines.
+    # PEM file with the certificate chain of the HTTP interface; empty means no TLS.
     tls_certificate: str = ""
+    # PEM file with the certificate's key.
     tls_key: str = ""
+    # Port served with TLS when both files are given; changes may come there from other machines.
     https_port: Port = 8443
     # Prefixes this node answers for; each gets a record 0.NA/<prefix> naming this server.
     prefixes: tuple[str, ...] = ("88.888.101",)
@@ -52,8 +53,9 @@ class ResolverSettings(Settings, frozen=True, kw_only=True):
     message_timeout_s: Annotated[float, Meta(gt=0)] = 15.0
     # Seconds an idle TCP or HTTP connection is kept; deployed national clients hold one for long.
     idle_timeout_s: Annotated[float, Meta(gt=0)] = 3600.0
-    # Most open TCP and HTTP connections, and most from one address.
+    # Most open TCP and HTTP connections.
     max_connections: Annotated[int, Meta(ge=1)] = 4096
+    # Most open TCP and HTTP connections from one address.
     max_connections_per_source: Annotated[int, Meta(ge=1)] = 512
     # Seconds a challenge waits for its answer.
     challenge_timeout_s: Annotated[float, Meta(gt=0)] = 60.0
