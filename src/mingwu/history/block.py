@@ -120,6 +120,10 @@ class Block:
     def _runs(self) -> list[_Lineage]:
         return [*self._closed, *self._lineage.values()]
 
+    def stored(self) -> list[tuple[str, int, int, int]]:
+        """The runs of batches in it: source, boot, first and last number."""
+        return [(r.source, r.boot, r.first_seq, r.last_seq) for r in self._runs()]
+
     def token(self) -> str:
         """The block's name to the engine: the same messages, the same token."""
         digest = blake2b(digest_size=16)
@@ -184,11 +188,7 @@ class Block:
             "stream_first": whole([r.stream_first for r in runs]),
             "stream_last": whole([r.stream_last for r in runs]),
         }
-        # A column of strings is sent as String; the server makes it LowCardinality.
-        columns = [
-            (name, "String" if isinstance(values[name], list) else kind, values[name])
-            for name, kind in _LINEAGE
-        ]
+        columns = [(name, kind, values[name]) for name, kind in _LINEAGE]
         return "batches", [name for name, _ in _LINEAGE], native.encode(columns)
 
 

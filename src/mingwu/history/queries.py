@@ -95,9 +95,8 @@ def last_texts(tags: Sequence[int]) -> str:
 def raw(window: Window, limit: int, table: str = "points") -> str:
     """Columns time (unit of the table), value or text, quality, in time order."""
     value = "text" if table == "texts" else "value"
-    return (
-        f"SELECT time, {value}, quality FROM {table} {window.where()} ORDER BY time LIMIT {limit}"
-    )
+    rows = f"SELECT time, {value}, quality FROM {table} {window.where()}"
+    return f"{rows} ORDER BY time LIMIT {limit}{window.threads()}"
 
 
 def raw_ns(tag: int, start_ns: int, end_ns: int, limit: int) -> str:

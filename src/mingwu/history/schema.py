@@ -56,6 +56,7 @@ class Table:
     days: str = ""
     fixed_days: int = 0
     monthly: bool = False
+    seldom_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +167,11 @@ TABLES = (
         days="minute_days",
         monthly=True,
     ),
+    # What a writer is about to store, written before it does.
     Table(
         "blocks",
         _columns(
-            ("writer", "LowCardinality(String)", ""),
+            ("writer", "String", _SMALL),
             ("block", "UInt64", _DELTA),
             ("token", "String", _SMALL),
             ("first", "UInt64", _DELTA),
@@ -180,11 +182,15 @@ TABLES = (
         shard="cityHash64(writer)",
         time="time",
         fixed_days=7,
+        seldom_read=True,
     ),
+    # Lineage: which batches a block stored. Written last, it makes the block count as stored.
     Table(
         "batches",
         _columns(
-            ("source", "LowCardinality(String)", _SMALL),
+            ("writer", "String", _SMALL),
+            ("block", "UInt64", _DELTA),
+            ("source", "String", _SMALL),
             ("boot", "UInt64", _DELTA),
             ("first_seq", "UInt64", _DELTA),
             ("last_seq", "UInt64", _DELTA),
@@ -193,42 +199,33 @@ TABLES = (
             ("last_time", MILLISECONDS, _DELTA),
             ("gateway_time", MILLISECONDS, _DELTA),
             ("received", MILLISECONDS, _DELTA),
-            ("writer", "LowCardinality(String)", _SMALL),
-            ("block", "UInt64", _DELTA),
             ("stream_first", "UInt64", _DELTA),
             ("stream_last", "UInt64", _DELTA),
         ),
-        order="source, boot, first_seq",
+        order="writer, block, source, boot, first_seq",
         shard="cityHash64(writer)",
         time="received",
         days="points_days",
         monthly=True,
+        seldom_read=True,
     ),
+    # The writer's repetition filter as of a block; younger blocks are in ``batches``.
     Table(
-        "sources",
+        "seen",
         _columns(
-            ("source", "LowCardinality(String)", ""),
-            ("boot", "UInt64", ""),
-            ("first_seq", "SimpleAggregateFunction(min, UInt64)", ""),
-            ("last_seq", "SimpleAggregateFunction(max, UInt64)", ""),
-            ("messages", "SimpleAggregateFunction(sum, UInt64)", ""),
-            ("points", "SimpleAggregateFunction(sum, UInt64)", ""),
-            ("received", f"SimpleAggregateFunction(max, {MILLISECONDS})", ""),
+            ("writer", "String", _SMALL),
+            ("source", "String", _SMALL),
+            ("boot", "UInt64", _DELTA),
+            ("runs", "String", _SMALL),
+            ("block", "UInt64", _DELTA),
+            ("received", MILLISECONDS, _DELTA),
         ),
-        order="source, boot",
-        shard="cityHash64(source)",
-        family="AggregatingMergeTree",
-    ),
-    Table(
-        "progress",
-        _columns(
-            ("writer", "LowCardinality(String)", ""),
-            ("block", "SimpleAggregateFunction(max, UInt64)", ""),
-            ("stream_last", "SimpleAggregateFunction(max, UInt64)", ""),
-        ),
-        order="writer",
+        order="writer, source, boot",
         shard="cityHash64(writer)",
-        family="AggregatingMergeTree",
+        family="ReplacingMergeTree",
+        version="block",
+        time="received",
+        fixed_days=90,
     ),
 )
 
@@ -256,23 +253,6 @@ VIEWS = (
         f"minIf(value, {USABLE}) AS low, maxIf(value, {USABLE}) AS high, "
         f"sumIf(value, {USABLE}) AS total, {MARKS} AS marks "
         "FROM points GROUP BY tag, minute",
-    ),
-    View(
-        "sources_view",
-        "batches",
-        "sources",
-        "SELECT source, boot, min(batches.first_seq) AS first_seq, "
-        "max(batches.last_seq) AS last_seq, "
-        "sum(batches.last_seq - batches.first_seq + 1) AS messages, "
-        "sum(batches.points) AS points, max(batches.received) AS received "
-        "FROM batches GROUP BY source, boot",
-    ),
-    View(
-        "progress_view",
-        "batches",
-        "progress",
-        "SELECT writer, max(batches.block) AS block, max(batches.stream_last) AS stream_last "
-        "FROM batches GROUP BY writer",
     ),
 )
 
@@ -309,6 +289,8 @@ def _table_settings(table: Table, settings: SchemaSettings) -> str:
     # The window of one server is off by default; that of a replicated table lies in Keeper.
     kind = "replicated" if settings.cluster else "non_replicated"
     words = [f"{kind}_deduplication_window = {window}"]
+    if table.seldom_read:  # merging small parts early pays only for readers
+        words.append("min_parts_to_merge_at_once = 8")
     if table.monthly:
         words.append("ttl_only_drop_parts = 1")
     if settings.power_safe:

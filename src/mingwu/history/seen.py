@@ -22,6 +22,12 @@ class Seen:
     def __len__(self) -> int:
         return len(self._runs)
 
+    def copy(self) -> "Seen":
+        """One that goes its own way."""
+        other = Seen()
+        other._runs = {key: [list(run) for run in runs] for key, runs in self._runs.items()}
+        return other
+
     def load(self, source: str, boot: int, runs: Iterable[Run]) -> None:
         """Set what is stored of (source, boot); the runs may overlap and come in any order."""
         merged: list[list[int]] = []
@@ -64,6 +70,25 @@ class Seen:
             runs.insert(at, [seq, seq])
         return True
 
+    def cover(self, source: str, boot: int, first: int, last: int) -> None:
+        """Note all of [first, last]."""
+        runs = self._runs.setdefault((source, boot), [])
+        if runs and runs[-1][1] + 1 == first:  # the usual case
+            runs[-1][1] = last
+        else:
+            self.load(source, boot, [*self.runs(source, boot), (first, last)])
+
     def runs(self, source: str, boot: int) -> list[Run]:
         """The stored runs of (source, boot), ascending."""
         return [(first, last) for first, last in self._runs.get((source, boot), [])]
+
+
+def write_runs(runs: Iterable[Run]) -> str:
+    """``1-5,7-9``."""
+    return ",".join(f"{first}-{last}" for first, last in runs)
+
+
+def read_runs(text: str) -> list[Run]:
+    """The runs of :func:`write_runs`."""
+    spans = [span.partition("-") for span in text.split(",") if span]
+    return [(int(first), int(last)) for first, _, last in spans]

@@ -103,4 +103,6 @@ class WriterSettings(Settings, frozen=True):
     # Longest pause after a failed insert, seconds.
     retry_max_s: Annotated[float, Meta(gt=0)] = 5.0
     # Sources silent for so long are forgotten by the repetition filter, days.
-    remember_days: Annotated[float, Meta(gt=0)] = 30.0
+    remember_days: Annotated[float, Meta(gt=0, le=90)] = 30.0
+    # How often the repetition filter is written down to make the next start quick, seconds.
+    remember_every_s: Annotated[float, Meta(gt=0)] = 60.0

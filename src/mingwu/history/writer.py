@@ -35,7 +35,8 @@ from mingwu.history import block as blocks
 from mingwu.history import memory
 from mingwu.history.block import Block
 from mingwu.history.client import History
-from mingwu.history.seen import Seen
+from mingwu.history.inserts import Insert
+from mingwu.history.seen import Key, Seen
 from mingwu.history.settings import WriterSettings
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import InvalidInput, MingwuError, Overloaded, PeerError, Unavailable
@@ -102,7 +103,10 @@ class Writer:
         self._settings = settings
         self._ns_tags = ns_tags
         self._clock = clock
-        self._seen = Seen()
+        self._seen = Seen()  # with what is under way
+        self._stored = Seen()  # without
+        self._unremembered: set[Key] = set()
+        self._remember_at = time.monotonic() + settings.remember_every_s
         self._unread: tuple[int, int] | None = None
         self._redo: memory.Pending | None = None
         self._consumer: Consumer | None = None
@@ -141,8 +145,11 @@ class Writer:
 
         async def prepare() -> None:
             await self._history.ensure_schema()
-            self._redo = await memory.pending(self._history, self._settings.name)
-            self._seen = await memory.seen(self._history, self._settings.remember_days)
+            settings = self._settings
+            recalled = await memory.recall(self._history, settings.name, settings.remember_days)
+            self._redo = recalled.pending
+            self._stored = recalled.seen
+            self._seen = recalled.seen.copy()
 
         async def subscribe() -> None:
             stream, durable = subjects.TELEMETRY, self._settings.consumer
@@ -294,6 +301,10 @@ class Writer:
             if stored:
                 self._under_way.remove(ready.block)
                 await self._acknowledge(ready.upto)
+                if time.monotonic() >= self._remember_at:
+                    stored = await self._remember()
+        if stored:
+            await self._remember()
 
     async def _store(self, block: Block) -> bool:
         """Steps 2 to 4 of the module's text; False if stopped before."""
@@ -311,17 +322,30 @@ class Writer:
             *block.inserts(self._ns_tags()),
             block.lineage(name, number, self._clock.time_ns()),
         ]
-        for table, columns, body in parts:
-
-            async def insert(
-                table: str = table, columns: list[str] = columns, body: bytes = body
-            ) -> None:
-                await self._history.insert_block(table, columns, body, token)
-
-            if not await self._insist(insert):
+        for part in parts:
+            if not await self._insert(part, token):
                 return False
+        for source, boot, first, last in block.stored():
+            self._stored.cover(source, boot, first, last)
+            self._unremembered.add((source, boot))
         self._count(block, (time.perf_counter() - began) * 1000)
         return True
+
+    async def _insert(self, part: Insert, token: str) -> bool:
+        async def attempt() -> None:
+            await self._history.insert_block(*part, token)
+
+        return await self._insist(attempt)
+
+    async def _remember(self) -> bool:
+        """Write the filter down as of the last stored block; False if stopped before."""
+        self._remember_at = time.monotonic() + self._settings.remember_every_s
+        if not self._unremembered:
+            return True
+        name, now_ns = self._settings.name, self._clock.time_ns()
+        part = memory.remember(name, self._number, self._stored, self._unremembered, now_ns)
+        self._unremembered = set()
+        return await self._insert(part, f"{name}-{self._number}")
 
     def _count(self, block: Block, took_ms: float) -> None:
         status = self.status

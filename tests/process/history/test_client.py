@@ -5,6 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
+from mingwu.history import schema
 from mingwu.history.client import History
 from mingwu.history.records import Method, Schedule
 from mingwu.history.settings import SchemaSettings
@@ -269,6 +270,17 @@ async def test_a_newer_schema_is_refused(history):
     await history._link.command("INSERT INTO migrations VALUES (999, now64(3), 'future')")
     with pytest.raises(Conflict):
         await history.ensure_schema()
+
+
+async def test_the_tables_of_a_cluster_are_understood_by_the_engine(history):
+    """No cluster can be started here; its statements at least parse."""
+    settings = SchemaSettings(cluster="plant", points_days=30, minute_days=400, power_safe=True)
+    for statement in schema.create_all(settings, "mingwu"):
+        assert await history._link.command(f"EXPLAIN AST {statement}")
+    for table in schema.TABLES:
+        if table.days:
+            statement = schema.modify_retention(table, settings, "mingwu")
+            assert await history._link.command(f"EXPLAIN AST {statement}")
 
 
 async def test_points_of_nanoseconds(history):

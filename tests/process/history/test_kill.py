@@ -173,8 +173,7 @@ async def _check(history: History, messages: int) -> None:
         "SELECT count() AS n FROM texts": messages,
         "SELECT toUInt64(sum(points)) AS n FROM minute": messages * one_text,
         "SELECT toUInt64(sum(last_seq - first_seq + 1)) AS n FROM batches": messages,
-        "SELECT toUInt64(sum(messages)) AS n FROM sources": messages,
-        "SELECT toUInt64(sum(points)) AS n FROM sources": messages * ROWS,
+        "SELECT toUInt64(sum(points)) AS n FROM batches": messages * ROWS,
         "SELECT uniqExact(tag) AS n FROM last": SOURCES * one_text,
     }
     found = {sql: int((await history.select(sql))["n"][0]) for sql in counts}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mingwu.history.seen import Seen
+from mingwu.history.seen import Seen, read_runs, write_runs
 
 
 @given(st.lists(st.integers(1, 60), max_size=200))
@@ -44,3 +44,22 @@ def test_loaded_runs_are_merged(loaded: list[tuple[int, int]], kept: list[tuple[
     assert seen.runs("a", 1) == kept
     assert not seen.add("a", 1, 9)
     assert seen.add("a", 1, 10)
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 9)), max_size=20))
+def test_covered_spans_agree_with_a_set(spans: list[tuple[int, int]]):
+    seen, known = Seen(), set()
+    for first, more in spans:
+        seen.cover("a", 1, first, first + more)
+        known |= set(range(first, first + more + 1))
+    runs = seen.runs("a", 1)
+    assert {n for first, last in runs for n in range(first, last + 1)} == known
+    assert read_runs(write_runs(runs)) == runs
+
+
+def test_a_copy_goes_its_own_way():
+    seen = Seen()
+    seen.add("a", 1, 1)
+    other = seen.copy()
+    assert other.add("a", 1, 2)
+    assert seen.add("a", 1, 2)
