@@ -3,7 +3,8 @@
 A challenge is 16 random bytes and the digest of the request; the asker proves to hold a key that
 stands as HS_PUBKEY or HS_SECKEY at (handle, index). Proofs:
 
-- public key: digest name block, signature block, over nonce and digest (RSA PKCS#1 v1.5, DSA);
+- public key: digest name block, signature block, over nonce and digest (RSA PKCS#1 v1.5, DSA,
+  SM2 as in ``identity.sm2proof``);
 - secret key: one byte of algorithm, then SHA-1/SHA-256 of key, nonce, digest, key; or an HMAC; or
   (0x22, protocol 2.7 and later) salt block, iterations 4, key bits 4, HMAC-SHA1 block under the
   key derived by PBKDF2.
@@ -19,15 +20,17 @@ import struct
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, padding, rsa
 
+from mingwu.identity import sm2proof
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.codes import DigestAlgorithm
 from mingwu.wire.handle.errors import ProtocolError
-from mingwu.wire.handle.keys import DSA, RSA, PublicKey, read_key
+from mingwu.wire.handle.keys import DSA, RSA, SM2, PublicKey, read_key
 from mingwu.wire.handle.message import Message, request_digest
 from mingwu.wire.handle.primitives import Reader, block
 from mingwu.wire.handle.values import HandleValue, Reference
@@ -120,12 +123,18 @@ class Failures:
         self._recent.setdefault((source, fold(who.handle)), []).append(self.clock())
 
 
-def proven(kind: str, proof: bytes, signed: bytes, keys: Iterable[HandleValue]) -> bool:
-    """Whether ``proof`` over ``signed`` was made with one of ``keys``.
+def proven(
+    kind: str, proof: bytes, signed: bytes, keys: Iterable[HandleValue], handle: str = ""
+) -> bool:
+    """Whether ``proof`` over ``signed`` was made with one of ``keys`` of ``handle``.
 
     ``kind`` is HS_PUBKEY or HS_SECKEY; values of other types are passed over.
     """
-    check = {PUBLIC_KEY: _signature_holds, SECRET_KEY: _mac_holds}.get(kind.upper())
+    checks: dict[str, Callable[[bytes, bytes, bytes], bool]] = {
+        PUBLIC_KEY: partial(_signature_holds, handle),
+        SECRET_KEY: _mac_holds,
+    }
+    check = checks.get(kind.upper())
     if check is None:
         return False
     for value in keys:
@@ -161,10 +170,15 @@ def hash_named(name: str) -> hashes.HashAlgorithm:
     return found()
 
 
-def _signature_holds(proof: bytes, signed: bytes, key_data: bytes) -> bool:
+def _signature_holds(handle: str, proof: bytes, signed: bytes, key_data: bytes) -> bool:
     reader = Reader(proof)
-    algorithm, signature = hash_named(reader.text()), reader.block()
-    key = public_key(read_key(key_data))
+    name, signature = reader.text(), reader.block()
+    stored = read_key(key_data)
+    if stored.algorithm == SM2:
+        return name.upper() == sm2proof.DIGEST and sm2proof.sm2_holds(
+            stored, signature, signed, handle
+        )
+    algorithm, key = hash_named(name), public_key(stored)
     try:
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, signed, padding.PKCS1v15(), algorithm)

@@ -210,7 +210,7 @@ class Gate:
         """Whether the proof is good; counts failures and stops looking after too many."""
         if self.failures.too_many(self.source, who):
             return False
-        if proven(kind, proof, signed, self.keys(who)):
+        if proven(kind, proof, signed, self.keys(who), who.handle):
             return True
         self.failures.note(self.source, who)
         log.info("authentication failed who=%s source=%s", who, self.source)

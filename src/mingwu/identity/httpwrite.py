@@ -23,6 +23,7 @@ from urllib.parse import unquote
 
 import orjson
 
+from mingwu.identity import sm2proof
 from mingwu.identity.administration import Outcome
 from mingwu.identity.authentication import PUBLIC_KEY, SECRET_KEY, hash_named
 from mingwu.identity.gate import Gate
@@ -234,7 +235,8 @@ def _proof(fields: dict[str, str]) -> bytes:
     """The proof of the header in the form of the binary protocol."""
     signature = base64.b64decode(fields["signature"], validate=True)
     if fields["type"].upper() == PUBLIC_KEY:
-        hash_named(fields["alg"])
+        if fields["alg"].upper() != sm2proof.DIGEST:
+            hash_named(fields["alg"])
         return block(fields["alg"].encode()) + block(signature)
     code = _SECRET_CODES[re.sub(r"[^A-Z0-9]", "", fields["alg"].upper())]
     if code == DigestAlgorithm.PBKDF2_HMAC_SHA1 and "salt" in fields:
