@@ -127,6 +127,7 @@ def serve_rival(count: str) -> None:
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda *_: None)  # clients that leave are no news
         streams = [await asyncio.start_server(face, "127.0.0.1", 0) for face in (tcp, http)]
         port, web = (server.sockets[0].getsockname()[1] for server in streams)
         await loop.create_datagram_endpoint(Udp, local_addr=("127.0.0.1", port))
