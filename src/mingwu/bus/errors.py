@@ -17,9 +17,12 @@ add(
     "bus.no-ack",
     en=(
         "The bus did not acknowledge a message within {seconds} s",
-        "The message is sent again; if it goes on, look at the load of the bus's disk.",
+        "It is sent again; if it goes on, see whether the bus's disk is full, failing or slow.",
     ),
-    zh=("总线在 {seconds} 秒内未确认消息", "消息会重新发送；若持续出现，请检查总线磁盘负载。"),
+    zh=(
+        "总线在 {seconds} 秒内未确认消息",
+        "消息会重新发送；若持续出现，请检查总线磁盘是否已满、故障或过慢。",
+    ),
 )
 add(
     "bus.storage-full",
@@ -30,6 +33,28 @@ add(
     zh=(
         "总线存储空间已满：{fault}",
         "请释放总线磁盘空间或调大该流的 max_mib，并确认写入进程在运行。",
+    ),
+)
+add(
+    "bus.disk-low",
+    en=(
+        "Only {free_mib} MiB are free on the disk of the bus, {directory}",
+        "Free space before it is full: the bus then stores nothing more.",
+    ),
+    zh=(
+        "总线所在磁盘 {directory} 仅剩 {free_mib} MiB",
+        "请在写满之前释放空间，否则总线将停止存储。",
+    ),
+)
+add(
+    "bus.disk-failed",
+    en=(
+        "The bus cannot write to its disk and has stopped storing: {fault}",
+        "Free space in {directory}; the bus is restarted as soon as there is room.",
+    ),
+    zh=(
+        "总线无法写入磁盘，已停止存储：{fault}",
+        "请释放 {directory} 的空间；有空间后总线会自动重启。",
     ),
 )
 add(

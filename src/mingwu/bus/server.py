@@ -53,6 +53,7 @@ def configuration(settings: ServerSettings, port: int) -> str:
         f"host: {_quote(settings.host)}",
         f"port: {port or -1}",
         f"ports_file_dir: {_quote(str(directory))}",
+        f"pid_file: {_quote(str(directory / 'nats.pid'))}",
         f"log_file: {_quote(str(directory / 'nats.log'))}",
         "logfile_size_limit: 8MB",
         "logfile_max_num: 3",

@@ -16,6 +16,7 @@ import pytest
 
 from mingwu.bus import subjects
 from mingwu.bus.client import Bus
+from mingwu.bus.diskguard import DiskGuard
 from mingwu.bus.server import NatsServer
 from mingwu.bus.settings import ServerSettings, StreamLimits, StreamsSettings
 from mingwu.kernel.batch import Batch, Columns
@@ -308,6 +309,33 @@ async def test_a_cut_line_is_noticed_and_left(server):
             writer.transport.abort()
         proxy.close()
         await proxy.wait_closed()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of other processes are Linux's")
+async def test_a_disk_that_fails_is_reported_and_the_server_revived(server):
+    import resource
+
+    guard = DiskGuard(server.settings, free_mib=lambda _: 50.0)
+    async with open_bus(server, ack_timeout_s=1.0) as bus:
+        first = await bus.publish_batch(batch(1))
+        # A limit on the size of files fails a write as a full disk does.
+        unlimited = resource.RLIM_INFINITY
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (100_000, unlimited))
+        with pytest.raises(Unavailable) as caught:
+            await bus.publish_batch(batch(2, 20_000))
+        assert caught.value.code == "bus.no-ack"
+        assert "disk" in caught.value.next_step("en")
+        guard.look()
+        assert guard.fault.code == "bus.disk-failed"
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
+        with pytest.raises(Unavailable):
+            await bus.publish_batch(batch(2, 20_000))  # room alone does not help
+        guard._free_mib = lambda _: 1000.0
+        guard.look()
+        await until(lambda: server.pid is None)
+        await asyncio.to_thread(server.start)  # the supervisor's part
+        await until(lambda: bus.connected)
+        assert (await bus.publish_batch(batch(2, 20_000))).seq == first.seq + 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the death signal is Linux's")
