@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mingwu.kernel.settings import build
 from mingwu.lab.plant.s1 import plant_file
-from mingwu.lab.settings import LabSettings
+from mingwu.lab.settings import PORTS_PER_REPLICA, LabSettings
 from mingwu.node.config import load
 from mingwu.registry import plantfile
 from mingwu.trust.secrets import load_or_create
@@ -57,6 +57,7 @@ def choose_ports(spread: int) -> tuple[dict[str, int], int]:
 
 def _lab_ports(spread: int) -> Iterator[int]:
     yield from range(15_020, 15_020 + spread)
+    yield from range(15_019 - spread // PORTS_PER_REPLICA, 15_019)
 
 
 def write(folder: Path, *, scale: int = 1) -> Path:
@@ -65,7 +66,7 @@ def write(folder: Path, *, scale: int = 1) -> Path:
     if file.exists():
         return file
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ports, first_port = choose_ports(20 * scale)
+    ports, first_port = choose_ports(PORTS_PER_REPLICA * scale)
     password = load_or_create(folder / "data" / "secrets", "mqtt").hex()
     lab = {
         "directory": str(folder.absolute() / "data" / "lab"),

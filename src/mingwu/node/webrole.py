@@ -25,6 +25,7 @@ from mingwu.trust.service import Trust
 
 # Last values from the history are worth waiting for so long; without them the gateways are asked.
 HISTORY_WAIT_S = 10.0
+SWEEP_S = 3600.0
 
 
 class LateHistory:
@@ -82,6 +83,7 @@ async def serving(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_connect_history(config, history, stop))
             tasks.create_task(_follow(config, name, live, services, history, writes, stop))
+            tasks.create_task(_sweep(trust, stop))
             yield services
             stop.set()
     finally:
@@ -94,6 +96,13 @@ async def serving(
 
 async def _connect_history(config: Config, history: LateHistory, stop: asyncio.Event) -> None:
     history.client = await open_history(config.history, stop)
+
+
+async def _sweep(trust: Trust, stop: asyncio.Event) -> None:
+    """Forget ended sessions now and then."""
+    while not stop.is_set():
+        await pause(stop, SWEEP_S)
+        await asyncio.to_thread(trust.sessions.sweep)
 
 
 async def _follow(
