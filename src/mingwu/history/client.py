@@ -10,12 +10,13 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Self
 
 import numpy as np
 
-from mingwu.history import completeness, inserts, migrations, native, queries, schema
+from mingwu.history import answers, completeness, inserts, migrations, native, queries, schema
+from mingwu.history.answers import MS_NS
 from mingwu.history.link import Link
 from mingwu.history.queries import MINUTE_MS, Window
 from mingwu.history.records import (
@@ -29,10 +30,9 @@ from mingwu.history.records import (
     bucket_quality,
 )
 from mingwu.history.settings import HistorySettings
-from mingwu.kernel.batch import F64, I64, NO_TEXT, U8, U32, Columns
+from mingwu.kernel.batch import F64, U32, Columns
 from mingwu.kernel.errors import Conflict, InvalidInput
 
-MS_NS = 1_000_000
 _END_NS = 2**63 - 1
 _MOST_BUCKETS = 20_000
 _MOST_TAGS = 200_000
@@ -130,14 +130,14 @@ class History:
         """The newest point of each tag that ever reported, in no order."""
         wanted = _tags(tags)
         if not wanted:
-            return _no_points()
+            return answers.no_points()
         values, texts = await asyncio.gather(
             self._link.select(queries.last_values(wanted)),
             self._link.select(queries.last_texts(wanted)),
         )
-        points, more = _tagged(values), _tagged(texts, value=None)
+        points, more = answers.tagged(values), answers.tagged(texts, value=None)
         more.text = dict(enumerate(native.texts(texts, "text")))
-        found = _newest(points, more) if len(more) else points
+        found = answers.newest(points, more) if len(more) else points
         chosen = np.isin(found.tag, np.array(wanted, np.uint32))
         return found if chosen.all() else found.take(chosen)
 
@@ -148,11 +148,13 @@ class History:
         limit = min(max(1, limit), self.settings.max_rows)
         window = _window(tag, start_ns, end_ns)
         if texts:
-            return _untagged(await self._link.select(queries.raw(window, limit, "texts")), tag)
+            return answers.untagged(
+                await self._link.select(queries.raw(window, limit, "texts")), tag
+            )
         if tag in await self._tags_of_nanoseconds():
             sql = queries.raw_ns(tag, start_ns, end_ns, limit)
-            return _untagged(await self._link.select(sql), tag, unit_ns=1)
-        return _untagged(await self._link.select(queries.raw(window, limit)), tag)
+            return answers.untagged(await self._link.select(sql), tag, unit_ns=1)
+        return answers.untagged(await self._link.select(queries.raw(window, limit)), tag)
 
     async def raw_pages(
         self,
@@ -192,10 +194,10 @@ class History:
         """The newest point of each tag not after ``time_ns`` and not older than the lookback."""
         wanted = _tags(tags)
         if not wanted:
-            return _no_points()
+            return answers.no_points()
         since_ns = max(0, time_ns - round(lookback_s * 1e9))
         window = _window(wanted[0], since_ns, time_ns + 1)
-        return _tagged(
+        return answers.tagged(
             await self._link.select(queries.at(wanted, time_ns // MS_NS, window.start_ms))
         )
 
@@ -251,13 +253,13 @@ class History:
         width = max(1, math.ceil((window.end_ms - window.start_ms) / buckets))
         if width < _ROLLUP_FROM_MS:
             answer = await self._link.select(queries.buckets(window, width))
-            return _bucketed(answer, MS_NS, "points", width)
+            return answers.bucketed(answer, MS_NS, "points", width)
         width = math.ceil(width / MINUTE_MS) * MINUTE_MS
         # Whole minutes: the first one is taken entire.
         start = window.start_ms // MINUTE_MS * MINUTE_MS
         whole = Window(tag, start, window.end_ms)
         answer = await self._link.select(queries.buckets_of_minutes(whole, width))
-        return _bucketed(answer, 1000 * MS_NS, "minute", width)
+        return answers.bucketed(answer, 1000 * MS_NS, "minute", width)
 
     async def _largest_triangles(self, window: Window, keep: int) -> Series:
         keep = max(3, keep)
@@ -393,80 +395,3 @@ def _tags(tags: Sequence[int] | U32) -> list[int]:
     if wanted and not (min(wanted) >= 0 and max(wanted) < 2**32):
         raise InvalidInput("input.invalid", path="tags", fault="not a tag's number")
     return wanted
-
-
-def _no_points() -> Columns:
-    return Columns(
-        np.empty(0, np.uint32), np.empty(0, np.int64), np.empty(0), np.empty(0, np.uint8), {}
-    )
-
-
-def _tagged(answer: Mapping[str, native.Column], value: str | None = "value") -> Columns:
-    """tag, time (ms), value, quality of an answer as columns."""
-    tag: U32 = native.numbers(answer, "tag", np.uint32)
-    times: I64 = native.numbers(answer, "time", np.int64) * MS_NS
-    values: F64 = (
-        np.full(len(tag), np.nan) if value is None else native.numbers(answer, value, np.float64)
-    )
-    quality: U8 = native.numbers(answer, "quality", np.uint8)
-    return Columns(tag, times, values, quality, {})
-
-
-def _untagged(answer: Mapping[str, native.Column], tag: int, unit_ns: int = MS_NS) -> Columns:
-    """time, value or text, quality of one tag as columns."""
-    times: I64 = native.numbers(answer, "time", np.int64) * unit_ns
-    strings = native.texts(answer, "text") if "text" in answer else []
-    values: F64 = (
-        np.full(len(times), np.nan)
-        if "text" in answer
-        else native.numbers(answer, "value", np.float64)
-    )
-    quality: U8 = native.numbers(answer, "quality", np.uint8)
-    text = dict(enumerate(strings)) if strings else NO_TEXT
-    return Columns(np.full(len(times), tag, np.uint32), times, values, quality, dict(text))
-
-
-def _newest(points: Columns, texts: Columns) -> Columns:
-    """Of tags that have numbers and texts, the newer row."""
-    number_times = dict(zip(points.tag.tolist(), points.time_ns.tolist(), strict=True))
-    text_times = dict(zip(texts.tag.tolist(), texts.time_ns.tolist(), strict=True))
-    points = points.take(
-        np.array([text_times.get(t, -1) < number_times[t] for t in points.tag.tolist()], bool)
-    )
-    texts = texts.take(
-        np.array([number_times.get(t, -1) <= text_times[t] for t in texts.tag.tolist()], bool)
-    )
-    shift = len(points)
-    return Columns(
-        np.concatenate([points.tag, texts.tag]),
-        np.concatenate([points.time_ns, texts.time_ns]),
-        np.concatenate([points.value, texts.value]),
-        np.concatenate([points.quality, texts.quality]),
-        {row + shift: text for row, text in texts.text.items()},
-    )
-
-
-def _bucketed(answer: Mapping[str, native.Column], unit_ns: int, source: str, width: int) -> Series:
-    points = native.numbers(answer, "points", np.uint64)
-    used = native.numbers(answer, "used", np.uint64)
-    empty = used == 0
-
-    def figure(name: str) -> F64:
-        return np.where(empty, np.nan, native.numbers(answer, name, np.float64))
-
-    return Series(
-        native.numbers(answer, "start", np.int64) * unit_ns,
-        figure("mean"),
-        figure("low"),
-        figure("high"),
-        points,
-        bucket_quality(
-            points,
-            native.numbers(answer, "good", np.uint64),
-            used,
-            native.numbers(answer, "marks", np.uint8),
-        ),
-        int(points.sum()),
-        source,
-        width,
-    )

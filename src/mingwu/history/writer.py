@@ -19,14 +19,10 @@ runs the next block is gathered; not more, so a slow history is back-pressure on
 import asyncio
 import contextlib
 import logging
-import os
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from pathlib import Path
-
-import msgspec
 
 from mingwu.bus import subjects, takeover
 from mingwu.bus.client import Bus
@@ -38,6 +34,7 @@ from mingwu.history.client import History
 from mingwu.history.inserts import Insert
 from mingwu.history.seen import Key, Seen
 from mingwu.history.settings import WriterSettings
+from mingwu.history.status import WriterStatus, rss_bytes
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import InvalidInput, MingwuError, Overloaded, PeerError, Unavailable
 
@@ -49,33 +46,6 @@ _STOP_GRACE_S = 10.0
 _RATE_OVER_S = 5.0
 _SHORTEST_WAIT_S = 0.01
 NsTags = Callable[[], Collection[int]]
-
-
-class WriterStatus(msgspec.Struct, kw_only=True):
-    """``mw.status.writer.<name>``, once a second. Counters are since the start.
-
-    ``state``: ``starting`` (the history or the bus is awaited), ``running``, ``stalled`` (an
-    insert fails; ``error`` and ``next`` say why and what to do). ``waiting`` messages are on the
-    bus and not fetched; the oldest of those fetched and not stored is ``lag_s`` old.
-    """
-
-    name: str
-    state: str = "starting"
-    points: int = 0
-    points_per_s: float = 0.0
-    blocks: int = 0
-    messages: int = 0
-    repeated: int = 0
-    malformed: int = 0
-    suspect: int = 0
-    missed: int = 0
-    waiting: int = 0
-    lag_s: float = 0.0
-    insert_ms: float = 0.0
-    longest_insert_ms: float = 0.0
-    rss_bytes: int = 0
-    error: str = ""
-    next: str = ""
 
 
 @dataclass(slots=True)
@@ -389,16 +359,7 @@ class Writer:
         oldest = min((b.oldest_ns for b in self._under_way if b.oldest_ns), default=0)
         status.lag_s = round(max(0.0, (self._clock.time_ns() - oldest) / 1e9), 3) if oldest else 0.0
         status.missed = self._consumer.missed if self._consumer is not None else 0
-        status.rss_bytes = _rss_bytes()
-
-
-def _rss_bytes() -> int:
-    """Resident memory of this process; 0 where the system does not say."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
+        status.rss_bytes = rss_bytes()
 
 
 async def run_writer(

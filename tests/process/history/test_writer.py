@@ -15,7 +15,8 @@ from mingwu.bus import envelope
 from mingwu.bus.consumer import Delivery
 from mingwu.history import memory
 from mingwu.history.settings import WriterSettings
-from mingwu.history.writer import Writer, WriterStatus
+from mingwu.history.status import WriterStatus
+from mingwu.history.writer import Writer
 from mingwu.kernel.batch import Batch, Columns
 from mingwu.kernel.clock import SystemClock
 from mingwu.kernel.errors import Unavailable
