@@ -23,6 +23,7 @@ Index = slice | Ints
 
 TICKS_1970 = 116_444_736_000_000_000  # FILETIME (100 ns since 1601) of the Unix epoch
 _MAX_TICKS = (2**63 - 1) // 100  # farther from 1970 than this does not fit 64-bit nanoseconds
+_FIRST_TICK, _LAST_TICK = TICKS_1970 - _MAX_TICKS, TICKS_1970 + _MAX_TICKS
 
 ARRAY = 0x80  # in Cells.kind: an array, of whatever type
 
@@ -31,6 +32,7 @@ _DTYPES = {
     scan.INT32: "<i4", scan.UINT32: "<u4", scan.INT64: "<i8", scan.UINT64: "<u8",
     scan.FLOAT: "<f4", scan.DOUBLE: "<f8", scan.DATE_TIME: "<i8", scan.STATUS_CODE: "<u4",
 }  # fmt: skip
+NUMBER_KINDS = frozenset(_DTYPES)
 _SIMPLE_TEXT = (scan.STRING, scan.XML, scan.BYTE_STRING)
 TEXT_KINDS = frozenset({*_SIMPLE_TEXT, scan.GUID, scan.QUALIFIED_NAME, scan.LOCALIZED_TEXT})
 # Kinds whose length is decided by the bytes a layout checks.
@@ -180,9 +182,11 @@ def _rows(rows: Ints, count: int) -> Index:
 
 def _nanoseconds(ticks: I64) -> I64:
     """FILETIME to nanoseconds since 1970; out of range is clipped, 0 (no time) stays 0."""
-    clipped = np.clip(ticks, TICKS_1970 - _MAX_TICKS, TICKS_1970 + _MAX_TICKS)
-    result: I64 = np.where(ticks == 0, 0, (clipped - TICKS_1970) * 100)
-    return result
+    if ((ticks < _FIRST_TICK) | (ticks > _LAST_TICK)).any():
+        clipped: I64 = (np.clip(ticks, _FIRST_TICK, _LAST_TICK) - TICKS_1970) * 100
+        clipped[ticks == 0] = 0
+        return clipped
+    return (ticks - TICKS_1970) * 100
 
 
 def _text(body: bytes, pos: int, kind: int) -> str:

@@ -10,9 +10,10 @@ gateway's.
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 
 from mingwu.field.opcua import scan
-from mingwu.field.opcua.layout import ARRAY, TEXT_KINDS, Cells
+from mingwu.field.opcua.layout import NUMBER_KINDS, TEXT_KINDS, Cells
 from mingwu.field.opcua.plan import Plan, Rows
 from mingwu.field.opcua.status import qualities
 from mingwu.kernel.batch import U8, Columns
@@ -20,7 +21,28 @@ from mingwu.kernel.quality import BAD, STATUS_MASK, Reason, bad
 
 _INTEGERS = range(scan.SBYTE, scan.UINT64 + 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TEXT_KINDS = np.array(sorted(TEXT_KINDS), np.uint8)
+
+# What a kind of cell (variant type, or ARRAY) is to us, by kind, and why it is no number.
+_NUMBER, _TEXT, _NOTHING, _OTHER = range(4)
+_SORT = np.array(
+    [
+        _NUMBER if kind in NUMBER_KINDS
+        else _TEXT if kind in TEXT_KINDS
+        else _NOTHING if kind == scan.NULL
+        else _OTHER
+        for kind in range(256)
+    ],
+    np.uint8,
+)  # fmt: skip
+_WRONG = np.array(
+    [
+        bad(reason)
+        for reason in (
+            Reason.NOT_A_NUMBER, Reason.CONVERSION, Reason.INITIALISING, Reason.CONVERSION,
+        )
+    ],
+    np.uint8,
+)  # fmt: skip
 
 
 def columns(plan: Plan, rows: Rows, cells: Cells, now_ns: int) -> Columns:
@@ -29,24 +51,27 @@ def columns(plan: Plan, rows: Rows, cells: Cells, now_ns: int) -> Columns:
     value = cells.value
     if plan.scaled:
         value = value * plan.scale[rows] + plan.offset[rows]
+    usable = np.isfinite(value)
     text: dict[int, str] = {}
-    if plan.plain:
-        _spoil(quality, ~np.isfinite(value), Reason.NOT_A_NUMBER)
-        if cells.kind.min(initial=scan.DOUBLE) == scan.NULL or cells.text or _odd(cells.kind):
-            _spoil_kinds(quality, cells, as_text=np.zeros(len(rows), np.bool_))
-    else:
+    if not plan.plain:
         as_text = plan.is_text[rows]
-        _spoil(quality, ~np.isfinite(value) & ~as_text, Reason.NOT_A_NUMBER)
-        _spoil_kinds(quality, cells, as_text=as_text)
-        text = _texts(cells, as_text)
+        usable |= as_text & (_SORT[cells.kind] == _TEXT)
+        text = _texts(cells, as_text & usable)
+        booleans = plan.is_bool[rows] & usable
+        value = np.where(booleans, value != 0, value)
         value[as_text] = np.nan
-        booleans = plan.is_bool[rows] & np.isfinite(value)
-        value[booleans] = value[booleans] != 0
+    if not usable.all():
+        # The server's own bad status stands; else the kind of cell says what is wrong.
+        wrong = ~usable & ((quality & STATUS_MASK) != BAD)
+        quality[wrong] = _WRONG[_SORT[cells.kind[wrong]]]
     is_bad = (quality & STATUS_MASK) == BAD
     if is_bad.any():
         value = np.where(is_bad, np.nan, value)
         text = {row: words for row, words in text.items() if not is_bad[row]}
-    time_ns = np.where(cells.time_ns == 0, now_ns, cells.time_ns)
+    time_ns = cells.time_ns
+    untimed = time_ns == 0
+    if untimed.any():
+        time_ns = np.where(untimed, now_ns, time_ns)
     return Columns(plan.numbers[rows], time_ns, value, quality, text)
 
 
@@ -61,39 +86,14 @@ def unreadable(plan: Plan, rows: Rows, quality: U8 | int, now_ns: int) -> Column
     )
 
 
-def _odd(kind: U8) -> bool:
-    return bool((kind > scan.DATE_TIME).any())
-
-
-def _spoil(quality: U8, where: np.ndarray[tuple[int], np.dtype[np.bool_]], reason: Reason) -> None:
-    """Make rows bad that are not so already; their first reason stands."""
-    worse = where & ((quality & STATUS_MASK) != 0)
-    if worse.any():
-        quality[worse] = bad(reason)
-
-
-def _spoil_kinds(
-    quality: U8, cells: Cells, *, as_text: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> None:
-    """Replace "not a number" by the better reason where there was no scalar to begin with."""
-    was_nan = quality == bad(Reason.NOT_A_NUMBER)
-    quality[was_nan & (cells.kind == scan.NULL)] = bad(Reason.INITIALISING)
-    _spoil(quality, as_text & (cells.kind == scan.NULL), Reason.INITIALISING)
-    is_text = np.isin(cells.kind, _TEXT_KINDS)
-    other = (cells.kind >= ARRAY) | ((cells.kind > scan.DATE_TIME) & ~is_text)
-    other &= cells.kind != scan.STATUS_CODE
-    quality[was_nan & (is_text | other)] = bad(Reason.CONVERSION)
-    _spoil(quality, as_text & other, Reason.CONVERSION)
-
-
-def _texts(cells: Cells, as_text: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> dict[int, str]:
+def _texts(cells: Cells, where: npt.NDArray[np.bool_]) -> dict[int, str]:
+    """Text of the rows chosen: as sent, or a number in words."""
     result = {}
-    for row in np.flatnonzero(as_text).tolist():
-        kind = int(cells.kind[row])
+    for row in np.flatnonzero(where).tolist():
         if row in cells.text:
             result[row] = cells.text[row]
-        elif scan.NULL < kind < ARRAY and np.isfinite(cells.value[row]):
-            result[row] = _number_as_text(kind, float(cells.value[row]))
+        else:
+            result[row] = _number_as_text(int(cells.kind[row]), float(cells.value[row]))
     return result
 
 
