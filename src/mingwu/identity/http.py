@@ -28,7 +28,7 @@ from mingwu.identity.lookup import Found, Query, look_up
 from mingwu.identity.records import HAS_LIVE, HEAD, key_of
 from mingwu.identity.resolver import Resolver
 from mingwu.wire.handle.codes import MAX_HANDLE_BYTES, Rc
-from mingwu.wire.handle.jsonform import data_to_json, value_to_json
+from mingwu.wire.handle.jsonform import data_to_json, small_int, value_to_json
 from mingwu.wire.handle.primitives import Reader
 from mingwu.wire.handle.site import encode_site
 from mingwu.wire.handle.values import read_value
@@ -168,8 +168,9 @@ class HttpFace:
             if cached is not None:
                 return HttpReply(200, cached, headers=OPEN_TO_ALL)
         query = request.query
-        indexes = tuple(int(text) for text in query.get("index", ()) if text.isdecimal())
-        if len(indexes) != len(query.get("index", ())):
+        given = [small_int(text) for text in query.get("index", ())]
+        indexes = tuple(index for index in given if index is not None)
+        if len(indexes) != len(given):
             return code_reply(Rc.PROTOCOL_ERROR, handle, "index is not a number")
         found = look_up(
             self._resolver.snapshot,

@@ -31,7 +31,7 @@ from mingwu.identity.http import TUNNEL, HttpFace, HttpReply, HttpRequest, code_
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.codes import DigestAlgorithm, Op, Rc
 from mingwu.wire.handle.errors import ProtocolError
-from mingwu.wire.handle.jsonform import value_from_json
+from mingwu.wire.handle.jsonform import small_int, value_from_json
 from mingwu.wire.handle.message import Message
 from mingwu.wire.handle.primitives import block, u32
 from mingwu.wire.handle.values import MAX_INDEX, HandleValue, Reference
@@ -189,12 +189,11 @@ def _challenge(gate: Gate, request: HttpRequest, rc: int = Rc.AUTHENTICATION_NEE
 
 def parse_key_name(text: str) -> Reference:
     """``index:handle`` as a reference; raises ProtocolError."""
-    index, colon, handle = text.partition(":")
-    if not colon or not handle or not (index.isascii() and index.isdecimal()):
+    before, _, handle = text.partition(":")
+    index = small_int(before)
+    if index is None or index > MAX_INDEX or not handle:
         raise ProtocolError(f"{text[:80]!r} is not index:handle")
-    if int(index) > MAX_INDEX:
-        raise ProtocolError(f"index {index[:20]} is too large")
-    return Reference(handle, int(index))
+    return Reference(handle, index)
 
 
 def _basic(gate: Gate, text: str) -> Reference | None:
@@ -270,14 +269,15 @@ def _values(request: HttpRequest) -> tuple[HandleValue, ...]:
 
 
 def _index(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) <= MAX_INDEX:
+    index = small_int(text)
+    if index is None or not 0 < index <= MAX_INDEX:
         raise ProtocolError(f"{text[:40]!r} is not an index")
-    return int(text)
+    return index
 
 
 def _number(query: dict[str, list[str]], name: str, default: int) -> int:
-    text = query.get(name, [str(default)])[-1]
-    return int(text) if text.isascii() and text.isdecimal() else default
+    number = small_int(query.get(name, [""])[-1])
+    return default if number is None else number
 
 
 def _body(rc: int, message: str, handle: str = "") -> bytes:

@@ -82,6 +82,7 @@ def test_selection(face, query, indexes):
         (API + "10.1/x", 400, 301),
         (API + PART + "?index=77", 200, 200),
         (API + PART + "?index=x", 400, 4),
+        (API + PART + "?index=" + "9" * 5000, 400, 4),
         (API + PART + "?publicOnly=false", 401, 402),
         (API + "88.888.101/a%00b", 400, 102),
         (API + "88.888.101/" + "x" * 3000, 400, 102),

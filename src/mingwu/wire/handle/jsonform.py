@@ -8,6 +8,7 @@ stands only where it is not the default 1110; an absolute ttl is an ISO time.
 
 import base64
 import binascii
+import struct
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -28,6 +29,7 @@ from mingwu.wire.handle.values import (
 
 Json = dict[str, Any]
 _TRANSPORTS = {0: "UDP", 1: "TCP", 2: "HTTP", 3: "HTTPS"}
+_MOST_DIGITS = 10
 _KEPT_CONTROLS = str.maketrans("", "", "\t\n\r")
 
 
@@ -37,12 +39,18 @@ def iso_time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def small_int(text: str) -> int | None:
+    """A decimal number of at most ten ASCII digits; None for anything else."""
+    usable = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+    return int(text) if usable else None
+
+
 def from_iso(text: str) -> int:
     """ISO 8601 time as seconds since the epoch."""
     try:
         return int(datetime.fromisoformat(text).timestamp())
-    except (ValueError, TypeError) as error:
-        raise ProtocolError(f"{text!r} is not an ISO time") from error
+    except (ValueError, TypeError, OverflowError, OSError) as error:
+        raise ProtocolError(f"{str(text)[:40]!r} is not an ISO time") from error
 
 
 def value_to_json(value: HandleValue) -> Json:
@@ -103,7 +111,7 @@ def value_from_json(data: Mapping[str, Any], now: int) -> HandleValue:
                 for item in data.get("references") or ()
             ),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ProtocolError(f"value {index}: {error}") from error
 
 
@@ -118,7 +126,7 @@ def data_from_json(content: object) -> bytes:
         raise ProtocolError(f"data format {content.get('format')!r} is not known")
     try:
         return parse(content.get("value"))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error) as error:
         raise ProtocolError(f"data of format {content.get('format')}: {error}") from error
 
 

@@ -150,11 +150,12 @@ def test_values_round_trip_through_json(value):
     assert back == value
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | words,
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | words,
                     lambda inner: st.lists(inner, max_size=3)
                     | st.dictionaries(st.sampled_from(
                         ["index", "type", "data", "format", "value", "ttl", "handle",
-                         "permissions", "timestamp", "servers", "references", "kty", "n", "e"]),
+                         "permissions", "timestamp", "servers", "references", "kty", "n", "e",
+                         "serialNumber", "version", "address", "interfaces", "port", "serverId", "attributes"]),
                         inner | st.sampled_from(["admin", "site", "key", "vlist", "hex", "RSA"]),
                         max_size=6), max_leaves=12))  # fmt: skip
 def test_any_json_is_a_value_or_refused(data):
@@ -162,6 +163,34 @@ def test_any_json_is_a_value_or_refused(data):
         jsonform.value_from_json(data if isinstance(data, dict) else {"data": data}, 0)
     except ProtocolError:
         return
+
+
+SITE = {"servers": [{"serverId": 1, "address": "127.0.0.1", "interfaces": [
+    {"query": True, "admin": True, "protocol": "TCP", "port": 2641}]}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"format": "site", "value": SITE | {"serialNumber": 70_000}},
+        {"format": "site", "value": SITE | {"version": -1}},
+        {"format": "site", "value": SITE | {"protocolVersion": "2.999"}},
+        {"format": "site", "value": {"servers": [{"serverId": 1, "address": "nowhere"}]}},
+        {"format": "admin", "value": {"handle": "\ud800", "index": 1}},
+        {"format": "admin", "value": {"handle": "a/b", "index": 1, "permissions": "2"}},
+        {"format": "key", "value": {"kty": "RSA", "n": "é", "e": "AQAB"}},
+        {"format": "hex", "value": "0g"},
+    ],
+)
+def test_typed_json_out_of_range_is_refused(data):
+    with pytest.raises(ProtocolError):
+        jsonform.data_from_json(data)
+
+
+@pytest.mark.parametrize("ttl", [float("inf"), float("nan"), "0001-01-01", "x", []])
+def test_unusable_ttls_are_refused(ttl):
+    with pytest.raises(ProtocolError):
+        jsonform.value_from_json({"index": 1, "type": "A", "data": "", "ttl": ttl}, 0)
 
 
 @given(st.sampled_from([read_admin, read_site, keys.read_key]), st.binary(max_size=120))
