@@ -1,0 +1,1 @@
+"""The enterprise node: templates, registration and life cycle, grants, imports, HTTP façades."""

@@ -1,0 +1,104 @@
+"""Industry codes of GB/T 4754 as data: shipped as a table, kept in the store, editable.
+
+Four levels: category (one letter), division (2 digits), group (3), class (4). The two upper levels
+ship whole; of the lower ones those the examples need. A lower code that is not in the table is
+accepted when its digits fit its parent's, because the table is not the whole standard; an unknown
+category or division is refused.
+"""
+
+import csv
+from importlib import resources
+
+import msgspec
+from sqlalchemy import Connection, Engine, delete, func, insert, select
+
+from mingwu.identity.enterprise import schema
+from mingwu.identity.enterprise.model import Industry
+from mingwu.kernel.errors import InvalidInput
+from mingwu.store.engine import reading, writing
+
+_TABLE = "data/gbt4754.csv"
+_DIGITS = {"group": 3, "class": 4}
+
+
+class IndustryRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One code with its names and where they come from."""
+
+    code: str
+    parent: str
+    level: int
+    zh: str
+    en: str
+    source: str
+
+
+def shipped() -> list[IndustryRow]:
+    """The table that comes with the program."""
+    text = resources.files("mingwu.identity.enterprise").joinpath(_TABLE).read_text("utf-8")
+    return msgspec.convert(list(csv.DictReader(text.splitlines())), list[IndustryRow], strict=False)
+
+
+class Industries:
+    """The industry codes of a store."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def fill(self) -> int:
+        """Put the shipped table into an empty store; returns how many rows were added."""
+        with writing(self._engine) as connection:
+            known = connection.execute(select(func.count()).select_from(schema.industry))
+            if known.scalar_one():
+                return 0
+            rows = [msgspec.structs.asdict(row) for row in shipped()]
+            connection.execute(insert(schema.industry), rows)
+            return len(rows)
+
+    def list(self, parent: str | None = None) -> list[IndustryRow]:
+        """All codes, or those right below ``parent`` (empty: the categories)."""
+        query = select(schema.industry).order_by(schema.industry.c.level, schema.industry.c.code)
+        if parent is not None:
+            query = query.where(schema.industry.c.parent == parent)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).mappings()
+            return [IndustryRow(**{str(k): v for k, v in row.items()}) for row in rows]
+
+    def put(self, row: IndustryRow) -> None:
+        """Add or correct a code."""
+        table = schema.industry
+        with writing(self._engine) as connection:
+            connection.execute(delete(table).where(table.c.code == row.code))
+            connection.execute(insert(table).values(msgspec.structs.asdict(row)))
+
+    def label(self, industry: Industry, lang: str) -> str:
+        """The names of all levels, joined with ``/``; codes without a name stand for themselves."""
+        codes = [industry.category, industry.division, industry.group, industry.class_]
+        table = schema.industry
+        with reading(self._engine) as connection:
+            found = connection.execute(select(table).where(table.c.code.in_(codes))).mappings()
+            names = {row["code"]: row[lang] for row in found}
+        return "/".join(names.get(code, code) for code in codes if code)
+
+
+def check(connection: Connection, industry: Industry) -> None:
+    """Raise InvalidInput ``enterprise.industry-bad`` for codes that do not fit together."""
+    table = schema.industry
+    query = select(table.c.parent).where(table.c.code == industry.division, table.c.level == 2)  # noqa: PLR2004 - divisions
+    parent = connection.execute(query).scalar_one_or_none()
+    if parent is None:
+        raise _bad(industry.division, "no such division")
+    if parent != industry.category:
+        raise _bad(industry.division, f"it belongs to category {parent}")
+    upper = industry.division
+    for name, code in (("group", industry.group), ("class", industry.class_)):
+        if not code:
+            if name == "group" and industry.class_:
+                raise _bad(industry.class_, "a class without its group")
+            break
+        if len(code) != _DIGITS[name] or not code.isdecimal() or not code.startswith(upper):
+            raise _bad(code, f"a {name} has {_DIGITS[name]} digits and begins with {upper}")
+        upper = code
+
+
+def _bad(code: str, fault: str) -> InvalidInput:
+    return InvalidInput("enterprise.industry-bad", code=code, fault=fault)

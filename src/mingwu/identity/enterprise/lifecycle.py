@@ -1,0 +1,61 @@
+"""The life cycle of an identifier: its states and the table of allowed transitions.
+
+draft: written down, not resolvable; registered: resolvable; filed (备案): reported to the node
+above and acknowledged; changed: filed once, changed since, to be filed again; deregistered: no
+longer resolvable, its name and history stay. A deregistered name can only come back as the same
+owner's; everything else follows the table.
+"""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """States, in the order an identifier usually takes."""
+
+    DRAFT = "draft"
+    REGISTERED = "registered"
+    FILED = "filed"
+    CHANGED = "changed"
+    DEREGISTERED = "deregistered"
+
+
+class Action(StrEnum):
+    """What can be done to an identifier."""
+
+    DRAFT = "draft"
+    REGISTER = "register"
+    CHANGE = "change"
+    FILE = "file"
+    DEREGISTER = "deregister"
+
+
+TRANSITIONS: dict[tuple[State | None, Action], State] = {
+    (None, Action.DRAFT): State.DRAFT,
+    (None, Action.REGISTER): State.REGISTERED,
+    (State.DRAFT, Action.DRAFT): State.DRAFT,
+    (State.DRAFT, Action.CHANGE): State.DRAFT,
+    (State.DRAFT, Action.REGISTER): State.REGISTERED,
+    (State.DRAFT, Action.DEREGISTER): State.DEREGISTERED,
+    (State.REGISTERED, Action.CHANGE): State.REGISTERED,
+    (State.REGISTERED, Action.FILE): State.FILED,
+    (State.REGISTERED, Action.DEREGISTER): State.DEREGISTERED,
+    (State.FILED, Action.CHANGE): State.CHANGED,
+    (State.FILED, Action.DEREGISTER): State.DEREGISTERED,
+    (State.CHANGED, Action.CHANGE): State.CHANGED,
+    (State.CHANGED, Action.FILE): State.FILED,
+    (State.CHANGED, Action.DEREGISTER): State.DEREGISTERED,
+    (State.DEREGISTERED, Action.REGISTER): State.REGISTERED,
+}
+
+RESOLVABLE = frozenset({State.REGISTERED, State.FILED, State.CHANGED})
+AWAITING_FILING = (State.REGISTERED, State.CHANGED)
+
+
+def after(state: State | None, action: Action) -> State | None:
+    """The state that ``action`` leads to, or None where the table does not allow it."""
+    return TRANSITIONS.get((state, action))
+
+
+def possible(state: State | None) -> list[Action]:
+    """What the table allows in ``state``."""
+    return [action for (source, action) in TRANSITIONS if source == state]

@@ -1,0 +1,1 @@
+"""Schema steps of component ``identity.enterprise``, numbered from 1 without gaps."""

@@ -1,0 +1,193 @@
+"""Bringing what the relational side decided into the record store that answers.
+
+The store remembers, in the same transaction as the records, the history sequence it has reached.
+:meth:`Projector.catch_up` writes everything behind that mark, in commit order, one process at a
+time (the relational write lock is the mutex), so it is the end of every registration, the repair
+after a kill -9 between the two commits, and the way to fill an empty store: they are one thing.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, func, select, update
+
+from mingwu.identity.enterprise import schema
+from mingwu.identity.enterprise.encoding import FreshEncoder, foreign_values, merged, own_values
+from mingwu.identity.enterprise.lifecycle import RESOLVABLE, State
+from mingwu.identity.enterprise.templates import Templates
+from mingwu.identity.enterprise.validation import read_content
+from mingwu.identity.records import CARD, Record, RecordStore, StoredRecord, encode_record, key_of
+from mingwu.kernel.names import fold
+from mingwu.store.engine import lock, writing
+
+log = logging.getLogger(__name__)
+
+MARK = b"e\0enterprise"
+_LOCK = "enterprise-projection"
+_PAGE = 2000
+_MARK_BYTES = 8
+
+Entry = dict[str, Any]
+"""A row of the history: sequence, name, kind, template, state, at_ms, content …"""
+
+
+class Projector:
+    """Writes identifiers of one relational store into one record store."""
+
+    def __init__(self, engine: Engine, store: RecordStore, templates: Templates) -> None:
+        self._engine = engine
+        self._store = store
+        self._templates = templates
+        self._encoders: dict[tuple[object, ...], FreshEncoder] = {}
+
+    @property
+    def mark(self) -> int:
+        """The history sequence the record store has reached."""
+        return int.from_bytes(self._store.projection.get(MARK) or b"")
+
+    def catch_up(self, fresh: Sequence[Entry] = ()) -> int:
+        """Project what is not projected; returns how many changes were.
+
+        ``fresh``: committed entries at hand, used instead of reading when they are next.
+        """
+        done = 0
+        with writing(self._engine) as connection:
+            lock(connection, _LOCK)
+            mark = self._sound_mark(connection)
+            if fresh and fresh[0]["sequence"] == mark + 1:
+                self._write(connection, fresh)
+                return len(fresh)
+            while entries := self._behind(connection, mark):
+                self._write(connection, entries)
+                mark = entries[-1]["sequence"]
+                done += len(entries)
+        if done > len(fresh):
+            log.info("projected changes=%d that were left behind", done)
+        return done
+
+    def catch_up_templates(self) -> int:
+        """Write records again whose template changed its readers; returns how many were."""
+        done, moved = 0, 1
+        while moved:
+            with writing(self._engine) as connection:
+                lock(connection, _LOCK)
+                moved = self._reproject_page(connection)
+                done += moved
+        return done
+
+    def refresh(self, names: Iterable[str]) -> int:
+        """Write the records of these identifiers again (after others replaced them)."""
+        keys = [fold(name) for name in names]
+        done = 0
+        for start in range(0, len(keys), _PAGE):
+            page = keys[start : start + _PAGE]
+            with writing(self._engine) as connection:
+                lock(connection, _LOCK)
+                wanted = schema.identifier.c.key.in_(page)
+                entries = self._current(connection, wanted)
+                self._put(connection, entries)
+                done += len(entries)
+        return done
+
+    def _sound_mark(self, connection: Connection) -> int:
+        mark = self.mark
+        highest = connection.execute(select(func.max(schema.history.c.sequence))).scalar_one() or 0
+        if mark <= highest:
+            return mark
+        log.warning("records are ahead of the register mark=%d register=%d", mark, highest)
+        return 0
+
+    @staticmethod
+    def _behind(connection: Connection, mark: int) -> list[Entry]:
+        table = schema.history
+        query = select(table).where(table.c.sequence > mark).order_by(table.c.sequence)
+        rows = connection.execute(query.limit(_PAGE)).mappings()
+        return [{str(k): v for k, v in row.items()} for row in rows]
+
+    @staticmethod
+    def _current(connection: Connection, wanted: Any, after: str = "") -> list[Entry]:
+        table, names = schema.history, schema.identifier
+        joined = names.join(table, table.c.sequence == names.c.sequence)
+        query = select(table, names.c.key).select_from(joined).where(wanted, names.c.key > after)
+        rows = connection.execute(query.order_by(names.c.key).limit(_PAGE)).mappings()
+        return [{str(k): v for k, v in row.items()} for row in rows]
+
+    def _reproject_page(self, connection: Connection) -> int:
+        pending = schema.reprojection
+        row = connection.execute(select(pending).limit(1)).mappings().first()
+        if row is None:
+            return 0
+        number = row["template"]
+        wanted = schema.identifier.c.template == number
+        entries = self._current(connection, wanted, row["after_key"])
+        self._put(connection, entries)
+        here = pending.c.template == number
+        if len(entries) < _PAGE:
+            connection.execute(delete(pending).where(here))
+        else:
+            last = entries[-1]["key"]
+            connection.execute(update(pending).where(here).values(after_key=last))
+        return max(len(entries), 1)
+
+    def _write(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        self._put(connection, entries, entries[-1]["sequence"])
+
+    def _put(
+        self, connection: Connection, entries: Sequence[Entry], mark: int | None = None
+    ) -> None:
+        """Store the records of entries (the last one of a name counts) and the mark, at once."""
+        latest = {key_of(entry["name"]): entry for entry in entries}
+        keys = sorted(latest)
+        rows: list[tuple[bytes, bytes]] = []
+        gone: list[bytes] = []
+        existing = self._store.projection.get_many(keys)
+        for key, data in zip(keys, existing, strict=True):
+            entry = latest[key]
+            if State(entry["state"]) not in RESOLVABLE:
+                self._withdraw(key, data, rows, gone)
+            elif data is None:
+                rows.append((key, self._fresh(connection, entry)))
+            else:
+                rows.append((key, self._again(connection, entry, StoredRecord(data).record())))
+        if mark is not None:
+            rows.append((MARK, mark.to_bytes(_MARK_BYTES)))
+        if rows or gone:
+            self._store.projection.write(rows, gone)
+        self._encoders.clear()
+
+    def _withdraw(
+        self, key: bytes, data: bytes | None, rows: list[tuple[bytes, bytes]], gone: list[bytes]
+    ) -> None:
+        """A name that is not registered answers nothing, unless a thing stands behind it."""
+        if data is None:
+            return
+        if self._store.projection.get(CARD + key[1:]) is None:
+            gone.append(key)
+            return
+        record = StoredRecord(data).record()
+        kept = Record(record.name, tuple(foreign_values(record)), record.live)
+        rows.append((key, encode_record(kept)))
+
+    def _fresh(self, connection: Connection, entry: Entry) -> bytes:
+        name = entry["name"]
+        stamp = entry["at_ms"] // 1000
+        prefix = name.partition("/")[0]
+        group = (prefix, entry["template"], entry["kind"], entry["state"], stamp)
+        encoder = self._encoders.get(group)
+        if encoder is None:
+            template = self._templates.checker_of(connection, entry["template"]).template
+            encoder = FreshEncoder(prefix, template, entry["kind"], entry["state"], stamp)
+            self._encoders[group] = encoder
+        return encoder.encode(name, read_content(entry["content"]))
+
+    def _again(self, connection: Connection, entry: Entry, existing: Record) -> bytes:
+        template = self._templates.checker_of(connection, entry["template"]).template
+        own = own_values(
+            template,
+            entry["kind"],
+            entry["state"],
+            read_content(entry["content"]),
+            entry["at_ms"] // 1000,
+        )
+        return encode_record(merged(existing, entry["name"], own))
