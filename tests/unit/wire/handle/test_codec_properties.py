@@ -155,7 +155,8 @@ def test_values_round_trip_through_json(value):
                     | st.dictionaries(st.sampled_from(
                         ["index", "type", "data", "format", "value", "ttl", "handle",
                          "permissions", "timestamp", "servers", "references", "kty", "n", "e",
-                         "serialNumber", "version", "address", "interfaces", "port", "serverId", "attributes"]),
+                         "serialNumber", "version", "address", "interfaces", "port", "serverId",
+                         "attributes"]),
                         inner | st.sampled_from(["admin", "site", "key", "vlist", "hex", "RSA"]),
                         max_size=6), max_leaves=12))  # fmt: skip
 def test_any_json_is_a_value_or_refused(data):
