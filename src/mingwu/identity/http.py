@@ -75,7 +75,9 @@ class HttpRequest:
     @property
     def path(self) -> str:
         """The path, percent-decoded."""
-        return unquote(self.target.partition("?")[0])
+        path = unquote(self.target.partition("?")[0])
+        # What is no Unicode text becomes "?": it names nothing, and JSON could not repeat it.
+        return path if path.isascii() else path.encode(errors="replace").decode()
 
     @property
     def query(self) -> dict[str, list[str]]:

@@ -61,7 +61,8 @@ class Record:
 
 def key_of(name: str, space: bytes = RECORD) -> bytes:
     """The store's key of a name (or prefix)."""
-    return folded_key(fold(name).encode(), space)
+    # A lone surrogate is in no stored name (``_check``), so such a question simply finds nothing.
+    return folded_key(fold(name).encode(errors="surrogatepass"), space)
 
 
 def folded_key(folded: bytes, space: bytes = RECORD) -> bytes:
@@ -93,7 +94,10 @@ def _check(record: Record) -> None:
     indexes.update(item.index for item in record.live)
     count = len(record.values) + len(record.live)
     fault = ""
-    if not 0 < len(record.name.encode(errors="replace")) <= MAX_HANDLE_BYTES:
+    name = record.name.encode(errors="surrogatepass")
+    if name.decode(errors="replace") != record.name:
+        fault = "the name is not Unicode text"
+    elif not 0 < len(name) <= MAX_HANDLE_BYTES:
         fault = f"the name must have 1 to {MAX_HANDLE_BYTES} bytes"
     elif count > MAX_VALUES:
         fault = f"more than {MAX_VALUES} values"

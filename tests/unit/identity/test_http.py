@@ -6,6 +6,8 @@ import json
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mingwu.identity.authentication import secret_mac
 from mingwu.identity.http import HttpFace, HttpRequest
@@ -293,6 +295,23 @@ def test_lists_are_for_administrators(gate, face):
     target = "/api/handles?prefix=88.888.101&page=1&pageSize=1"
     body = json.loads(send(gate, "GET", target, authorization=BASIC).body)
     assert (body["totalCount"], body["handles"]) == (2, ["88.888.101/Part.7"])
+
+
+PIECES = ["/api/handles/", PART, "?", "index=", "type=", "&", "%", "%ff", "=", "1", "é", "\x00",
+          "pretty", "callback=", "/", "..", "\ud800", "publicOnly=false", "%2F", "0.NA/",
+          "api"]  # fmt: skip
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=8).map("".join),
+    st.sampled_from(["GET", "HEAD", "POST", "OPTIONS", "PUT"]),
+    st.binary(max_size=40),
+)
+def test_any_target_is_answered_or_left_to_the_worker(face, target, method, body):
+    headers = {"content-type": "application/x-hdl-message"}
+    reply = face.answer(HttpRequest(method, "/" + target, headers, body))
+    assert reply is None or 200 <= reply.status < 600
 
 
 def test_other_methods_and_places(gate):

@@ -71,6 +71,7 @@ def test_long_names_are_told_apart(store):
     [
         (Record("", ()), "1 to"),
         (Record("a/" + "x" * 3000, ()), "1 to"),
+        (Record("a/\ud800", ()), "Unicode"),
         (Record("a/b", (HandleValue(1, "A", b""), HandleValue(1, "B", b""))), "twice"),
         (Record("a/b", (HandleValue(0, "A", b""),)), "outside"),
         (Record("a/b", tuple(HandleValue(i, "A", b"") for i in range(1, 2050))), "more than"),
