@@ -5,8 +5,9 @@ other, little-endian. A result is any number of blocks. Numbers cost one copy; s
 (varint) and bytes. Nothing else is needed here, so nothing else is known: Nullable, LowCardinality
 and Array columns are refused (queries cast or unfold them).
 
-Why not Arrow: the same insert costs 0.01 s of CPU per million points to encode instead of 0.06,
-and readers need no pyarrow (35 MiB). The historian takes both.
+Why not Arrow: it costs the same to write and to parse (measured: 0.4 s of CPU per million points in
+the engine, 0.01 here), but pyarrow would cost the writer and every reader 25 MiB. The historian
+takes both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -76,13 +77,13 @@ def _string(text: str) -> bytes:
 def encode(columns: Sequence[tuple[str, str, Array | Sequence[str]]]) -> bytes:
     """One block of columns (name, ClickHouse type, values); all of one length (ValueError)."""
     rows = len(columns[0][2])
-    parts = [varint(len(columns)), varint(rows)]
+    parts: list[bytes | memoryview] = [varint(len(columns)), varint(rows)]
     for name, kind, values in columns:
         if len(values) != rows:
             raise ValueError(f"column {name} has {len(values)} rows, not {rows}")
         parts += (_string(name), _string(kind))
         if isinstance(values, np.ndarray):
-            parts.append(np.ascontiguousarray(values, dtype=_dtype(kind)).tobytes())
+            parts.append(np.ascontiguousarray(values, dtype=_dtype(kind)).data)
         else:
             parts += map(_string, values)
     return b"".join(parts)

@@ -179,9 +179,12 @@ class Writer:
         upto: Delivery | None = None
         patience = time.monotonic() + _TAKEOVER_S
         while not stop.is_set():
+            # The first message of a fetch may have waited as long as the fetch took.
+            began_ns = self._clock.monotonic_ns()
             for delivery in await self._fetch(block):
                 if block is None:
-                    block = self._new_block()
+                    block = Block(began_ns)
+                    self._under_way.append(block)
                 self._take(block, delivery)
                 upto = delivery
                 if self._full(block):
@@ -200,7 +203,7 @@ class Writer:
     async def _fetch(self, block: Block | None) -> list[Delivery]:
         assert self._consumer is not None  # noqa: S101 — set by _start before anything runs
         wait_s = self._settings.block_wait_s
-        if block is not None:
+        if block is not None and self._redo is None:
             age_s = (self._clock.monotonic_ns() - block.opened_ns) / 1e9
             wait_s = min(wait_s, max(_SHORTEST_WAIT_S, wait_s - age_s))
         taken = await self._consumer.fetch(wait_s=wait_s)
@@ -216,11 +219,6 @@ class Writer:
             with contextlib.suppress(Unavailable):  # tried again after the next fetch
                 await takeover.calm(self._bus, subjects.TELEMETRY, self._settings.consumer)
                 self._unread = None
-
-    def _new_block(self) -> Block:
-        block = Block(self._clock.monotonic_ns())
-        self._under_way.append(block)
-        return block
 
     def _take(self, block: Block, delivery: Delivery) -> None:
         self.status.messages += 1
