@@ -10,12 +10,17 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import asyncua
 from asyncua import ua
+from asyncua.crypto.cert_gen import setup_self_signed_certificate
+from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from mingwu.field.opcua.driver import KIND, OpcuaDriver
 from mingwu.kernel.batch import Columns
@@ -37,11 +42,16 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {model}, load {load}, Python {sys.version.split()[0]}"
 
 
-async def serve() -> None:
+async def serve(keys: Path) -> None:
     """The child: 10,000 doubles and 10,000 mixed scalars; "w" on stdin starts changes."""
     server = asyncua.Server()
     await server.init()
     server.set_endpoint("opc.tcp://127.0.0.1:0/bench")
+    server.set_security_policy(
+        [ua.SecurityPolicyType.NoSecurity, ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt]
+    )
+    await server.load_certificate(keys / "server.der")
+    await server.load_private_key(keys / "server.pem")
     index = await server.register_namespace(NAMESPACE)
     nodes = []
     for kind in ("plain", "mixed"):
@@ -131,6 +141,41 @@ def row(name: str, cpu_ms: float, wall_ms: float, count: int, rival_ms: float | 
     )
 
 
+async def make_keys(folder: Path) -> None:
+    for name, usage in (
+        ("server", ExtendedKeyUsageOID.SERVER_AUTH),
+        ("client", ExtendedKeyUsageOID.CLIENT_AUTH),
+    ):
+        key, certificate = folder / f"{name}.pem", folder / f"{name}.der"
+        await setup_self_signed_certificate(
+            key, certificate, "urn:freeopcua:python:server", "127.0.0.1", [usage], {}
+        )
+
+
+async def poll_encrypted(port: int, keys: Path, count: int, rounds: int) -> None:
+    """The same poll over Basic256Sha256, signed and encrypted, on both sides."""
+    own = keys / "client.der", keys / "client.pem"
+    client = asyncua.Client(f"opc.tcp://127.0.0.1:{port}/bench", timeout=30)
+    await client.set_security(SecurityPolicyBasic256Sha256, *own)
+    async with client:
+        index = await client.get_namespace_index(NAMESPACE)
+        ids = [ua.NodeId(f"plain{n}", index) for n in range(count)]
+
+        async def low() -> None:
+            for first in range(0, count, 1000):
+                await client.uaclient.read_attributes(
+                    ids[first : first + 1000], ua.AttributeIds.Value
+                )
+
+        rival = await cost(low, rounds)
+    row(f"asyncua read_attributes, encrypted, {count}", *rival, count, None)
+    secure = {"policy": "Basic256Sha256", "certificate": str(own[0]), "private_key": str(own[1])}
+    async with ours(port, mode="poll", **secure) as driver:
+        plan = driver.compile(tags("plain", count))
+        row(f"mingwu, plain, encrypted, {count}", *await cost(lambda: driver.read(plan), rounds),
+            count, rival[0])  # fmt: skip
+
+
 async def poll(port: int, count: int, rounds: int) -> None:
     async with theirs(port) as client:
         index = await client.get_namespace_index(NAMESPACE)
@@ -196,10 +241,11 @@ async def subscribe(port: int) -> None:
     row("mingwu subscription, 1000 tags at 2 Hz", mine, CHANGES_S * 1000, ours_n, per * ours_n)
 
 
-async def measure(port: int, server: "subprocess.Popen[bytes]") -> None:
+async def measure(port: int, keys: Path, server: "subprocess.Popen[bytes]") -> None:
     print(f"{'':<44}{'CPU ms':>9}{'µs/value':>10}{'wall ms':>10}{'values/s':>12}{'less CPU':>9}")
     await poll(port, 1000, 8)
     await poll(port, TAGS, 4)
+    await poll_encrypted(port, keys, TAGS, 4)
     assert server.stdin is not None
     server.stdin.write(b"w")
     server.stdin.flush()
@@ -209,20 +255,22 @@ async def measure(port: int, server: "subprocess.Popen[bytes]") -> None:
 def main() -> int:
     logging.disable(logging.WARNING)
     if "--serve" in sys.argv:
-        asyncio.run(serve())
+        asyncio.run(serve(Path(sys.argv[-1])))
         return 0
-    print(
-        f"OPC UA client, asyncua {asyncua.__version__ if hasattr(asyncua, '__version__') else ''}"
-    )
+    print(f"OPC UA client, rival asyncua {version('asyncua')}")
     print(machine())
-    with subprocess.Popen(
-        [sys.executable, __file__, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as server:
-        assert server.stdout is not None
-        port = int(server.stdout.readline())
-        asyncio.run(measure(port, server))
-        assert server.stdin is not None
-        server.stdin.close()
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(make_keys(Path(folder)))
+        with subprocess.Popen(
+            [sys.executable, __file__, "--serve", folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as server:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            port = int(server.stdout.readline())
+            asyncio.run(measure(port, Path(folder), server))
+            server.stdin.close()
     return 0
 
 

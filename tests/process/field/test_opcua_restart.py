@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib.util
 import signal
 import subprocess
 import sys
@@ -10,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from mingwu.bus import envelope
+from mingwu.edge.gateway import run_gateway
+from mingwu.edge.settings import EdgeSettings
 from mingwu.field.opcua.driver import KIND
 from mingwu.field.opcua.settings import OpcuaSettings
 from mingwu.kernel.errors import Unavailable
-from mingwu.kernel.plant import TagSpec
-from mingwu.kernel.quality import GOOD
+from mingwu.kernel.plant import DeviceSpec, GatewaySpec, TagSpec
+from mingwu.kernel.quality import GOOD, SIMULATED, Reason, bad, is_simulated
 
 pytestmark = pytest.mark.anyio
 
@@ -183,3 +187,64 @@ async def test_polling_a_frozen_server_times_out_and_recovers(server):
         assert (await driver.read(plan)).quality[0] & 0xC0 == GOOD
     finally:
         await driver.close()
+
+
+def story_bus():
+    """The in-memory bus of the gateway's story tests."""
+    path = Path(__file__).parents[2] / "story" / "edge" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("story_edge_bus", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.MemoryBus()
+
+
+class Heard:
+    """Per tag, the statuses on the bus in the order they came, repetitions left out."""
+
+    def __init__(self, bus):
+        self.bus = bus
+        self.seen = 0
+        self.statuses = {n: [] for n in range(TAGS)}
+
+    def listen(self):
+        for subject, payload in list(self.bus.stored.values())[self.seen :]:
+            self.seen += 1
+            if not subject.startswith("mw.telemetry."):
+                continue
+            columns = envelope.decode(payload).columns
+            for tag, quality in zip(columns.tag.tolist(), columns.quality.tolist(), strict=True):
+                assert is_simulated(quality)
+                if self.statuses[tag][-1:] != [quality & ~SIMULATED]:
+                    self.statuses[tag].append(quality & ~SIMULATED)
+        return self.statuses.values()
+
+    def all_are(self, *expected):
+        return all(statuses == list(expected) for statuses in self.listen())
+
+
+async def test_through_the_gateway_a_loss_is_told_once_and_ends(server):
+    """Driver and gateway together: one bad transition per tag, good again within the time."""
+    device = DeviceSpec(
+        name="mc01",
+        thing="88.888.101/DEV.MC.01",
+        driver="opcua",
+        settings={"endpoint": f"opc.tcp://127.0.0.1:{server.port}/cell", "timeout_ms": 2000},
+        simulated=True,
+        tags=tuple(tags()),
+    )
+    settings = EdgeSettings(retry_max_s=3.0)
+    bus, stop = story_bus(), asyncio.Event()
+    heard = Heard(bus)
+    running_gateway = asyncio.create_task(
+        run_gateway(GatewaySpec(name="gw", devices=(device,)), bus, settings, stop)
+    )
+    try:
+        await until(lambda: heard.all_are(GOOD))
+        server.kill()
+        lost = bad(Reason.NOT_CONNECTED)
+        await until(lambda: heard.all_are(GOOD, lost), 5.0)
+        await asyncio.to_thread(server.start)
+        await until(lambda: heard.all_are(GOOD, lost, GOOD), RESUMES_S)
+    finally:
+        stop.set()
+        await running_gateway
