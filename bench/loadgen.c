@@ -1,7 +1,8 @@
 /* Closed-loop load on a Handle resolver: every client asks, waits for the whole answer, asks again.
  *
- *   loadgen udp|tcp|http HOST PORT CLIENTS SECONDS NAMES FILTERED_PERCENT PREFIX
+ *   loadgen udp|tcp|http HOST PORT CLIENTS SECONDS NAMES FILTERED_PERCENT PREFIX [RATE]
  *
+ * With RATE (requests per second over all clients) it paces itself instead of going flat out.
  * Names are PREFIX/B0000000 .. ; FILTERED_PERCENT of the requests ask for one type only. The answer's
  * response code is checked (HTTP: the status). Prints one line of JSON. One thread, epoll. */
 #define _GNU_SOURCE
@@ -100,13 +101,14 @@ static void ask(struct client *c) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 9) { fprintf(stderr, "usage: see the head of loadgen.c\n"); return 2; }
+    if (argc != 9 && argc != 10) { fprintf(stderr, "usage: see the head of loadgen.c\n"); return 2; }
     mode = strcmp(argv[1], "udp") == 0 ? UDP : strcmp(argv[1], "tcp") == 0 ? TCP : HTTP;
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[3]))};
     inet_pton(AF_INET, argv[2], &to.sin_addr);
     int count = atoi(argv[4]);
     double seconds = atof(argv[5]);
     names = atol(argv[6]); filtered = atol(argv[7]); prefix = argv[8];
+    double rate = argc == 10 ? atof(argv[9]) : 0;
     if (count > MOST) count = MOST;
     int poll = epoll_create1(0);
     for (int i = 0; i < count; i++) {
@@ -120,11 +122,16 @@ int main(int argc, char **argv) {
         epoll_ctl(poll, EPOLL_CTL_ADD, c->fd, &e);
     }
     uint64_t start = now_us(), end = start + (uint64_t)(seconds * 1e6), look = start + 500000;
-    uint64_t done = 0, wrong = 0, lost = 0;
-    for (int i = 0; i < count; i++) ask(&clients[i]);
+    uint64_t done = 0, wrong = 0, lost = 0, asked = 0;
+    struct client *idle[MOST];
+    int waiting = 0;
+    for (int i = 0; i < count; i++) {
+        if (rate > 0) idle[waiting++] = &clients[i]; else ask(&clients[i]);
+    }
     while (now_us() < end) {
         struct epoll_event events[MOST];
-        int ready = epoll_wait(poll, events, MOST, 100);
+        while (waiting && asked < (now_us() - start) / 1e6 * rate) { ask(idle[--waiting]); asked++; }
+        int ready = epoll_wait(poll, events, MOST, rate > 0 ? 1 : 100);
         for (int i = 0; i < ready; i++) {
             struct client *c = events[i].data.ptr;
             ssize_t n = recv(c->fd, c->in + c->have, sizeof c->in - c->have - 1, 0);
@@ -138,9 +145,9 @@ int main(int argc, char **argv) {
             histogram[took < BUCKETS ? took : BUCKETS - 1]++;
             done++;
             wrong += verdict < 0;
-            ask(c);
+            if (rate > 0) idle[waiting++] = c; else ask(c);
         }
-        if (mode == UDP && now_us() > look) {
+        if (mode == UDP && rate <= 0 && now_us() > look) {
             uint64_t before = now_us();
             look = before + 500000;
             for (int i = 0; i < count; i++)

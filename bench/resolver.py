@@ -54,7 +54,9 @@ def records(count: int) -> Iterator[object]:
 
 def fill(directory: Path, count: int) -> float:
     """Write the store in durable batches; returns names per second."""
-    from mingwu.identity.records import RecordStore
+    from mingwu.identity.records import Record, RecordStore
+    from mingwu.wire.handle.admin import Admin, encode_admin
+    from mingwu.wire.handle.values import HandleValue
 
     store = RecordStore(directory, map_bytes=64 * 2**30)
     started, batch = time.perf_counter(), []
@@ -65,8 +67,12 @@ def fill(directory: Path, count: int) -> float:
             batch.clear()
     store.put_many(batch)
     store.home(PREFIX)
+    took = time.perf_counter() - started
+    owner = encode_admin(Admin(f"0.NA/{PREFIX}", 301))
+    secret = HandleValue(301, "HS_SECKEY", b"bench", permissions=0x0C)
+    store.put(Record(f"0.NA/{PREFIX}", (HandleValue(100, "HS_ADMIN", owner), secret)))
     store.close()
-    return count / (time.perf_counter() - started)
+    return count / took
 
 
 def serve(directory: str) -> None:
@@ -151,6 +157,62 @@ def child(role: str, argument: str) -> Iterator[tuple[int, dict]]:
         process.wait(10)
 
 
+def write_names(port: str, seconds: str, per_second: str) -> None:
+    """Child process: registers names over one TCP connection in a login session, paced."""
+    from mingwu.identity.adminclient import SecretCredentials
+    from mingwu.identity.client import connected, request
+    from mingwu.wire.handle.bodies import ChallengeAnswer, Login, Record, read_body
+    from mingwu.wire.handle.codes import Op
+    from mingwu.wire.handle.message import split_digest
+    from mingwu.wire.handle.values import HandleValue, Reference
+
+    who = SecretCredentials(Reference(f"0.NA/{PREFIX}", 301), b"bench")
+
+    async def run() -> None:
+        rate, took, failed = float(per_second), [], 0
+        async with connected("127.0.0.1", int(port)) as client:
+            body = Login(who.who.handle, who.who.index).encode()
+            challenge = await client.ask(request(Op.IDIS_LOGIN_KEY, body))
+            digest, _ = split_digest(challenge)
+            kind, proof = who.prove(read_body(challenge).nonce + digest[1:])
+            answer = ChallengeAnswer(kind, who.who.handle, who.who.index, proof).encode()
+            session = challenge.session_id
+            await client.ask(request(Op.CHALLENGE_ANSWER, answer, session_id=session))
+            start = time.perf_counter()
+            number = 0
+            while (now := time.perf_counter() - start) < float(seconds):
+                if number > now * rate:
+                    await asyncio.sleep(0.001)
+                    continue
+                number += 1
+                value = HandleValue(1, "URL", b"https://example.org/new")
+                record = Record(f"{PREFIX}/W{os.getpid()}.{number}", (value,)).encode()
+                began = time.perf_counter()
+                reply = await client.ask(request(Op.CREATE, record, session_id=session))
+                took.append(time.perf_counter() - began)
+                failed += reply.rc != 1
+        took.sort()
+        print(json.dumps({"writes": number, "failed": failed,
+                          "p50_ms": took[len(took) // 2] * 1000,
+                          "p99_ms": took[len(took) * 99 // 100] * 1000}))  # fmt: skip
+
+    asyncio.run(run())
+
+
+def mixed(generator: Path, pid: int, port: int, options: argparse.Namespace) -> None:
+    """10,000 questions a second by UDP while 100 names a second are registered durably."""
+    writer = subprocess.Popen(
+        [sys.executable, __file__, "write", str(port), str(options.seconds), "100"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    reads = measure(generator, pid, "udp", port, options, rate=10_000)
+    writes = json.loads(writer.communicate(timeout=60)[0])
+    print(f"mixed: {reads['rate']:,.0f} UDP questions/s p50 {reads['p50_us']} us "
+          f"p99 {reads['p99_us']} us, {writes['writes'] / options.seconds:.0f} registrations/s "
+          f"p50 {writes['p50_ms']:.1f} ms p99 {writes['p99_ms']:.1f} ms, "
+          f"{writes['failed']} failed, {reads['lost']} lost")  # fmt: skip
+
+
 def cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) * TICK_S
@@ -161,11 +223,13 @@ def memory_mib(pid: int) -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-def measure(generator: Path, pid: int, mode: str, port: int, options: argparse.Namespace) -> dict:
+def measure(
+    generator: Path, pid: int, mode: str, port: int, options: argparse.Namespace, rate: int = 0
+) -> dict:
     before = cpu_s(pid)
     output = subprocess.run(
         [generator, mode, "127.0.0.1", str(port), str(options.clients), str(options.seconds),
-         str(options.names), str(options.filtered), PREFIX],
+         str(options.names), str(options.filtered), PREFIX, str(rate)],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     result = json.loads(output)
@@ -212,6 +276,7 @@ def main() -> int:
                     port = ports["http" if mode == "http" else "port"]
                     rows[role, mode] = measure(generator, pid, mode, port, options)
                 if role == "serve":
+                    mixed(generator, pid, ports["port"], options)
                     print(f"memory: {memory_mib(pid):.0f} MiB RSS (with pages of the map)")
         print(f"{options.clients} clients, {options.filtered} % of requests filter by type")
         print(f"{'':6}{'req/s':>9}{'p50 us':>8}{'p99 us':>8}{'CPU us':>8}{'wrong':>6}{'lost':>5}"
@@ -226,8 +291,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    roles = {"serve": serve, "rival": serve_rival}
-    if len(sys.argv) == 3 and sys.argv[1] in roles:
-        roles[sys.argv[1]](sys.argv[2])
+    roles = {"serve": serve, "rival": serve_rival, "write": write_names}
+    if len(sys.argv) > 1 and sys.argv[1] in roles:
+        roles[sys.argv[1]](*sys.argv[2:])
     else:
         sys.exit(main())
