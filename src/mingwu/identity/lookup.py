@@ -2,8 +2,8 @@
 
 This is the one place that decides; the binary protocol and the HTTP interface only put the
 decision into their forms. Rules: an unknown name under a prefix of ours is "not found"; under a
-prefix that is delegated by a record ``0.NA/<prefix>`` of ours it is referred there; elsewhere we
-are not responsible. A query that touches restricted values and did not ask for public ones only
+prefix that is delegated by a record ``0.NA/<prefix>`` of ours (or derived from one whose record
+delegates derived prefixes) it is referred there; elsewhere we are not responsible. A query that touches restricted values and did not ask for public ones only
 needs authentication; one that selects nothing finds no values.
 """
 
@@ -20,6 +20,8 @@ from mingwu.wire.handle.values import HandleValue, encode_value, type_matches
 PREFIX_HOME = "0.NA"
 # Values of a prefix record that tell where the prefix is served.
 _SERVICE_TYPES = ("HS_SITE", "HS_SITE.", "HS_SERV", "HS_SERV.")
+# Those that also hold for every prefix derived from it (88.101 for 88.101.5).
+_DERIVED_TYPES = ("HS_SITE.PREFIX", "HS_SERV.PREFIX")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +100,17 @@ def _absent(snapshot: Snapshot, name: str, *, refer: bool) -> Found:
     prefix = prefix_of(name)
     if snapshot.get(key_of(prefix, PREFIX)) is not None:
         return Found(Rc.HANDLE_NOT_FOUND, message="no such name under this prefix")
-    if refer:
-        delegation = f"{PREFIX_HOME}/{prefix}"
+    asked, kinds = prefix, _SERVICE_TYPES
+    while refer and asked:
+        delegation = f"{PREFIX_HOME}/{asked}"
         data = snapshot.get(key_of(delegation))
         if data is not None:
             sites = [
                 raw
                 for _, kind, raw in StoredRecord(data).public_values()
-                if any(type_matches(want, kind) for want in _SERVICE_TYPES)
+                if any(type_matches(want, kind) for want in kinds)
             ]
             if sites:
                 return Found(Rc.PREFIX_REFERRAL, sites, refer_to=delegation)
+        asked, kinds = asked.rpartition(".")[0], _DERIVED_TYPES
     return Found(Rc.NOT_RESPONSIBLE, message="this node does not serve the prefix")
