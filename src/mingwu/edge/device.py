@@ -98,9 +98,8 @@ class Device:
         for tag in self.spec.tags:
             by_period[0 if self.pushed else tag.period_ms].append(tag)
         for period_ms, tags in sorted(by_period.items()):
-            readable = self._readable(tags)
+            readable, compiled = self._readable(tags)
             if readable:
-                compiled = self.driver.compile(readable)
                 self.plans.append(Plan(period_ms * 1_000_000, self._points(readable), compiled))
         if not self.plans:
             self.state = DeviceState.FAULTY if self.spec.tags else DeviceState.IDLE
@@ -112,14 +111,10 @@ class Device:
             future_ns=int(self._settings.future_limit_s * 1e9),
         )
 
-    def _readable(self, tags: list[TagSpec]) -> list[TagSpec]:
-        """The tags the driver can read; the others are told bad once and for all."""
-        try:
-            self.driver.compile(tags)
-        except ConfigError:
-            pass
-        else:
-            return tags
+    def _readable(self, tags: list[TagSpec]) -> tuple[list[TagSpec], Any]:
+        """The tags the driver can read, compiled; the others are told bad once and for all."""
+        with contextlib.suppress(ConfigError):
+            return tags, self.driver.compile(tags)
         good: list[TagSpec] = []
         wrong: list[TagSpec] = []
         fault = ""
@@ -132,7 +127,7 @@ class Device:
             else:
                 good.append(tag)
         self._declare_bad(wrong, fault)
-        return good
+        return good, self.driver.compile(good) if good else None
 
     def _declare_bad(self, tags: list[TagSpec], fault: str) -> None:
         if not tags:

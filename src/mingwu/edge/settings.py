@@ -13,7 +13,7 @@ class EdgeSettings(Settings, frozen=True, kw_only=True):
     # Readings of a device wait at most this long to travel together in one batch, seconds.
     linger_s: Annotated[float, Meta(ge=0, le=10)] = 0.2
     # A batch is sent at once when it has this many points.
-    batch_points: Annotated[int, Meta(ge=1, le=2000)] = 1000
+    batch_points: Annotated[int, Meta(ge=1, le=2000)] = 2000
     # Changes of a subscribed device are gathered over this time before they are looked at, seconds.
     gather_s: Annotated[float, Meta(ge=0.01, le=2)] = 0.1
     # Batches on their way to the bus at the same time.
