@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mingwu.api import partroutes, plantroutes, sessions, timeroutes
+from mingwu.api.docspage import docs_page
 from mingwu.api.door import SecurityHeaders, language_of
 from mingwu.api.livesocket import live_route
 from mingwu.api.openapi import document
@@ -30,6 +31,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 )
 
 
+# The reference page brings its style with it; the door's policy for /api allows nothing.
+_DOCS_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+
+
 def create_app(services: Services) -> FastAPI:
     """The API as an ASGI application. Running the hub is the server's business (``api.serve``)."""
     app = FastAPI(
@@ -44,10 +49,16 @@ def create_app(services: Services) -> FastAPI:
     app.router.routes.append(live_route(services))
     described = encode_reply(document(ENDPOINTS, services.product.get("version", "0")))
 
+    page = docs_page(ENDPOINTS)
+
     async def openapi(_: Request) -> Response:
         return described
 
+    async def docs(_: Request) -> Response:
+        return Response(page, media_type="text/html", headers=_DOCS_HEADERS)
+
     app.router.routes.append(Route("/api/openapi.json", openapi, include_in_schema=False))
+    app.router.routes.append(Route("/api/docs", docs, include_in_schema=False))
     app.router.routes.append(Route("/api/{rest:path}", Nowhere(routes), include_in_schema=False))
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(SecurityHeaders)

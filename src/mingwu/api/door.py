@@ -149,8 +149,13 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
-                headers += _API_HEADERS if api else _PAGE_HEADERS
-                if api and "cache-control" not in Headers(raw=headers):
+                own = Headers(raw=headers)
+                headers += [
+                    pair
+                    for pair in (_API_HEADERS if api else _PAGE_HEADERS)
+                    if pair[0].decode() not in own
+                ]
+                if api and "cache-control" not in own:
                     headers.append((b"cache-control", b"no-store"))
                 message["headers"] = headers
             await send(message)

@@ -5,12 +5,14 @@ they are turned into the ports' ones. ``node`` opens the engines, builds a ``Ser
 and calls :func:`mingwu.api.feed.follow_bus`.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
+import numpy as np
 
 from mingwu.api.ports import (
     AccountRow,
@@ -42,6 +44,9 @@ from mingwu.trust.service import Trust
 from mingwu.trust.sessions import Principal as Holder
 
 _PAGE = 5000
+
+# A tag reports at least once a heartbeat; one report may be lost.
+HEARTBEATS_BACK = 2.0
 
 
 class RegistryPlant:
@@ -273,9 +278,14 @@ class HistoryEngine:
     async def series(
         self, tag: TagRow, start_ns: int, end_ns: int, *, points: int, method: str
     ) -> SeriesColumns:
-        """A thinned series; text tags have none."""
-        found = await self._history.series(tag.number, start_ns, end_ns, points, method)
-        return SeriesColumns(
+        """A thinned series with the value that held at its start."""
+        found, before = await asyncio.gather(
+            self._history.series(tag.number, start_ns, end_ns, points, method),
+            self._history.at(
+                [tag.number], start_ns, lookback_s=HEARTBEATS_BACK * tag.heartbeat_s + 60
+            ),
+        )
+        series = SeriesColumns(
             time_ns=found.time_ns,
             value=found.value,
             quality=found.quality,
@@ -284,6 +294,7 @@ class HistoryEngine:
             count=found.points,
             source=found.source,
         )
+        return _held(series, before, start_ns)
 
     def raw(self, tag: TagRow, start_ns: int, end_ns: int, *, limit: int) -> AsyncIterator[Columns]:
         """Raw points in pages."""
@@ -319,6 +330,23 @@ class HistoryEngine:
         """Rows, bytes, disk."""
         found: dict[str, Any] = msgspec.to_builtins(await self._history.statistics())
         return found
+
+
+def _held(series: SeriesColumns, before: Columns, start_ns: int) -> SeriesColumns:
+    """The series with the value of ``before`` (one row or none) put at its start."""
+    if len(before) == 0 or (len(series.time_ns) and series.time_ns[0] <= start_ns):
+        return series
+    value = before.value[:1]
+    has_band = len(series.low) > 0
+    return SeriesColumns(
+        time_ns=np.concatenate([np.array([start_ns]), series.time_ns]),
+        value=np.concatenate([value, series.value]),
+        quality=np.concatenate([before.quality[:1], series.quality]),
+        low=np.concatenate([value, series.low]) if has_band else series.low,
+        high=np.concatenate([value, series.high]) if has_band else series.high,
+        count=series.count,
+        source=series.source,
+    )
 
 
 class LocalResolve:

@@ -4,6 +4,7 @@ Core subscriptions only: these are live views, nothing is counted on them (``bus
 """
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -18,6 +19,8 @@ from mingwu.kernel.errors import MingwuError, Unavailable
 
 log = logging.getLogger(__name__)
 
+STATUS_PERIOD_S = 1.0
+
 
 async def follow_bus(
     bus: Bus,
@@ -26,8 +29,10 @@ async def follow_bus(
     stop: asyncio.Event,
     *,
     history: History | None = None,
+    role: str = "",
+    name: str = "",
 ) -> None:
-    """Feed ``live`` and the status board until ``stop``.
+    """Feed ``live`` and the status board until ``stop``; say every second how ``role`` does.
 
     Tags that report rarely are known at once: first from the history's last values, then because
     every gateway is asked to report all its tags.
@@ -45,10 +50,22 @@ async def follow_bus(
     except Unavailable as error:
         log.info("refresh not asked code=%s", error.code)
     try:
-        await stop.wait()
+        if role:
+            await _speak(bus, services, role, name, stop)
+        else:
+            await stop.wait()
     finally:
         for interest in interests:
             await interest.close()
+
+
+async def _speak(bus: Bus, services: Services, role: str, name: str, stop: asyncio.Event) -> None:
+    subject = subjects.status(role, name)
+    while not stop.is_set():
+        with contextlib.suppress(Unavailable):  # the bus says itself when it is lost
+            await bus.publish_json(subject, {"live": services.hub.statistics()})
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), STATUS_PERIOD_S)
 
 
 def _status(services: Services, subject: str, document: dict[str, Any]) -> None:

@@ -85,10 +85,14 @@ def _machine(row: ThingRow, index: PlantIndex, services: Services, now_ns: int) 
 
 
 def _telling(tags: list[TagRow], rule: StateRule | None) -> list[TagRow]:
-    """What says most of a machine beside its state: exposed tags first, in declared order."""
+    """What says most of a machine beside its state: exposed figures first, in declared order."""
     said = (rule.code, rule.word) if rule else ()
     figures = [row for row in tags if row.type is not ValueType.BOOL and row.number not in said]
-    return sorted(figures, key=lambda row: (not row.exposed, row.number))[:CARD_TAGS]
+    return sorted(figures, key=_telling_rank)[:CARD_TAGS]
+
+
+def _telling_rank(row: TagRow) -> tuple[bool, bool, int]:
+    return not row.exposed, row.type is not ValueType.FLOAT, row.number
 
 
 async def places(call: Call) -> PlacesReply:

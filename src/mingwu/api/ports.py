@@ -154,7 +154,11 @@ class HistoryReader(Protocol):
     async def series(
         self, tag: TagRow, start_ns: int, end_ns: int, *, points: int, method: str
     ) -> SeriesColumns:
-        """At most about ``points`` rows of one tag. Method ``minmax``, ``avg`` or ``lttb``."""
+        """At most about ``points`` rows of one tag. Method ``minmax``, ``avg`` or ``lttb``.
+
+        The first row is the value that held at ``start_ns``, if there was one: tags report by
+        exception, so a steady one may have no point in the window at all.
+        """
 
     def raw(self, tag: TagRow, start_ns: int, end_ns: int, *, limit: int) -> AsyncIterator[Columns]:
         """Raw points in time order, in chunks, at most ``limit`` rows."""

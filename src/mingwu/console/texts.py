@@ -49,6 +49,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "copied": ("Copied", "已复制"),
     "all": ("All", "全部"),
     "none": ("None", "无"),
+    "yes": ("yes", "是"),
+    "no": ("no", "否"),
     "error.title": ("This did not work", "操作未成功"),
     "error.network": ("The server does not answer.", "服务器无响应。"),
     "error.network.next": (

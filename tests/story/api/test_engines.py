@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from mingwu.api.app import create_app
-from mingwu.api.engines import LocalResolve, RegistryPlant, TrustJournal, TrustPeople
+from mingwu.api.engines import HistoryEngine, LocalResolve, RegistryPlant, TrustJournal, TrustPeople
+from mingwu.api.ports import TagRow
 from mingwu.api.services import make_services
 from mingwu.api.settings import ApiSettings
 from mingwu.bus.lastvalue import LastValues
+from mingwu.history.records import Series
 from mingwu.identity.cards import sync_cards
 from mingwu.identity.records import RecordStore
 from mingwu.identity.resolver import Resolver
@@ -171,3 +173,44 @@ async def test_names_resolve_from_the_shared_store(inside, services, registry, t
     assert {value["type"] for value in only["values"]} == {"URL"}
     assert (await inside.get("/api/handles/88.888.101/NOPE")).status_code == 404
     store.close()
+
+
+class History:
+    """The history client's two questions, answered from constants."""
+
+    def __init__(self, times_ns: list[int], before: bool) -> None:
+        self.times, self.before = np.array(times_ns, np.int64), before
+
+    async def series(self, tag, start_ns, end_ns, buckets, method) -> Series:
+        n = len(self.times)
+        values = np.arange(n, dtype=float)
+        return Series(self.times, values, values - 1, values + 1, np.ones(n, np.uint64),
+                      np.full(n, GOOD, np.uint8), n, "points", 1000)  # fmt: skip
+
+    async def at(self, tags, time_ns, *, lookback_s) -> Columns:
+        assert lookback_s >= 60
+        n = int(self.before)
+        return Columns(np.array(tags[:n], np.uint32), np.full(n, time_ns - 9, np.int64),
+                       np.full(n, 42.0), np.full(n, GOOD | SIMULATED, np.uint8))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("times", "before", "expected"),
+    [
+        ([200, 300], True, [100, 200, 300]),
+        ([200, 300], False, [200, 300]),
+        ([100, 300], True, [100, 300]),
+        ([], True, [100]),
+        ([], False, []),
+    ],
+)
+async def test_a_series_starts_with_the_value_that_held(times, before, expected) -> None:
+    engine = HistoryEngine(History(times, before))
+    tag = TagRow(number=7, thing="t", name="n")
+    series = await engine.series(tag, 100, 1000, points=10, method="minmax")
+    assert series.time_ns.tolist() == expected
+    assert len(series.value) == len(series.quality) == len(expected)
+    assert len(series.low) == len(series.high)
+    if len(expected) > len(times):
+        assert series.value[0] == 42.0
+        assert series.quality[0] == GOOD | SIMULATED

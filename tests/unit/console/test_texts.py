@@ -29,6 +29,8 @@ def used_keys() -> set[str]:
     for path in SCRIPTS:
         source = path.read_text()
         used |= set(re.findall(r"""\bt\(\s*["']([\w.]+)["']\s*[,)]""", source))
+        used |= set(re.findall(r'\bt\(\w+ \? "([\w.]+)" : "[\w.]+"\)', source))
+        used |= set(re.findall(r'\bt\(\w+ \? "[\w.]+" : "([\w.]+)"\)', source))
         used |= set(re.findall(r'\? t\("([\w.]+)"\)', source))
     for path in PAGES:
         used |= set(re.findall(r"""words\[["']([\w.]+)["']\]""", path.read_text()))

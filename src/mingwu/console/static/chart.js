@@ -224,6 +224,7 @@ export class Trend {
     const colours = Array.from({ length: 8 }, (_, i) => css(`--c${i + 1}`));
     const units = [...new Set(this.tags.map((tag) => tag.unit_shown))];
     const narrow = this.box.clientWidth < 520;
+    const pixel = (this.end - this.start) / Math.max(1, this.box.clientWidth);
     const series = [];
     this.tags.forEach((tag, at) => {
       const columns = this.data.get(tag.number);
@@ -233,11 +234,12 @@ export class Trend {
       series.push({
         id: `v${tag.number}`, name: named(tag) || tag.name, type: "line", yAxisIndex: axis, showSymbol: false, step,
         lineStyle: { width: 1.5, color: colour }, itemStyle: { color: colour }, connectNulls: false, animation: false,
-        data: columns ? columns.ms.map((ms, i) => [ms, columns.v[i], columns.q[i]]) : [], z: 3, emphasis: { disabled: true },
+        data: columns ? held(columns, tag, pixel, this.follow ? this.end : null) : [], z: 3, emphasis: { disabled: true },
       });
       if (!columns?.low.length) return;
-      series.push(band(`l${tag.number}`, axis, colour, columns.ms.map((ms, i) => [ms, columns.low[i]]), 0));
-      series.push(band(`h${tag.number}`, axis, colour, columns.ms.map((ms, i) => [ms, columns.low[i] === null ? null : columns.high[i] - columns.low[i]]), 0.16));
+      const { low, high } = columns;
+      series.push(band(`l${tag.number}`, axis, colour, broken(columns, tag, pixel, (i) => low[i]), 0));
+      series.push(band(`h${tag.number}`, axis, colour, broken(columns, tag, pixel, (i) => (low[i] === null ? null : high[i] - low[i])), 0.16));
     });
     return {
       backgroundColor: "transparent", animation: false, useUTC: false,
@@ -303,6 +305,35 @@ export class Trend {
     });
     for (const kind of ["pointerup", "pointercancel"]) this.box.addEventListener(kind, (event) => fingers.delete(event.pointerId));
   }
+}
+
+/** Points to draw. A tag that reports by exception holds its value until it says another, so
+ * between points further apart than its schedule the line runs level and then jumps. */
+function held(columns, tag, pixel, now) {
+  const { ms, v, q } = columns;
+  const rows = [];
+  const usual = longest(columns, tag, pixel);
+  for (let i = 0; i < ms.length; i++) {
+    if (i && ms[i] - ms[i - 1] > usual && v[i - 1] !== null) rows.push([ms[i] - Math.max(pixel, tag.period_ms), v[i - 1], q[i - 1]]);
+    rows.push([ms[i], v[i], q[i]]);
+  }
+  if (now && rows.length && rows.at(-1)[1] !== null && now > rows.at(-1)[0]) rows.push([now, rows.at(-1)[1], rows.at(-1)[2]]);
+  return rows;
+}
+
+/** The longest step between points that is still one line, ms. */
+const longest = (columns, tag, pixel) => 3 * Math.max(tag.period_ms, pixel, columns.source === "minute" ? 60000 : 0);
+
+/** Points of a band, with a break where the line runs level. */
+function broken(columns, tag, pixel, value) {
+  const { ms } = columns;
+  const rows = [];
+  const usual = longest(columns, tag, pixel);
+  for (let i = 0; i < ms.length; i++) {
+    if (i && ms[i] - ms[i - 1] > usual) rows.push([ms[i] - 1, null]);
+    rows.push([ms[i], value(i)]);
+  }
+  return rows;
 }
 
 function band(id, yAxisIndex, color, data, opacity) {

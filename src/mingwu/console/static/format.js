@@ -23,7 +23,7 @@ function digitsFor(tag, value) {
 export function shown(tag, value) {
   if (value === null || value === undefined) return "—";
   if (typeof value === "string") return value;
-  if (tag.type === "bool") return value ? "1" : "0";
+  if (tag.type === "bool") return t(value ? "yes" : "no");
   if (tag.type === "int") return whole.format(value);
   if (value !== 0 && Math.abs(value) >= 1e9) return value.toExponential(3);
   return fixed[digitsFor(tag, value)].format(value);

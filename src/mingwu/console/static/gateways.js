@@ -71,8 +71,8 @@ function gateway(part) {
 
   const main = panel(part.name, h("div.mw-gw-stats", null, [devices, read, reported, buffer, dropped].map((one) => one.element)), trouble,
     h("div.mw-table-wrap", null, h("table.mw-table.mw-fold", null, h("thead", null, h("tr", null,
-      h("th.fit", null, t("gateways.device")), h("th.fit", null, t("gateways.state")), h("th.num.fit", null, t("gateways.tags")), h("th.num.fit", null, t("gateways.read")),
-      h("th.num.fit", null, t("gateways.reported")), h("th.num.fit", null, t("gateways.latency")), h("th.num.fit", null, t("gateways.overruns")), h("th", { style: "padding-left:32px;width:34%" }, t("gateways.error")))), body)));
+      h("th.mw-wide-col", null, t("gateways.device")), h("th.mw-fit", null, t("gateways.state")), h("th.num.mw-fit", null, t("gateways.tags")), h("th.num.mw-fit", null, t("gateways.read")),
+      h("th.num.mw-fit", null, t("gateways.reported")), h("th.num.mw-fit", null, t("gateways.latency")), h("th.num.mw-fit", null, t("gateways.overruns")), h("th.mw-wide-col", { style: "padding-left:32px" }, t("gateways.error")))), body)));
   main.head.append(sim, mark, sub);
   const element = h("div.mw-stack", { dataset: { gateway: part.name } }, main, panel(t("gateways.log"), log));
   const box = { element, set, lost };
@@ -140,11 +140,11 @@ function gateway(part) {
 
 function deviceRow(one) {
   const mark = state("connecting");
-  const cells = Array.from({ length: 5 }, (_, i) => h("td.num.fit" + (i === 1 ? "" : ".mw-hide")));
-  const error = h("td.mw-hide", { style: "padding-left:32px" });
+  const cells = Array.from({ length: 5 }, (_, i) => h("td.num.mw-fit" + (i === 1 ? "" : ".mw-hide")));
+  const error = h("td.mw-hide", { style: "padding-left:32px;overflow-wrap:anywhere" });
   const element = h("tr", { dataset: { device: one.name } },
-    h("td.mw-lead.fit", null, h("div.mw-two", null, h("a", { href: thingHref(one.thing) }, one.name), h("small.mw-mono", null, `${one.driver} · ${one.line}`))),
-    h("td.fit", null, h("span.mw-row.mw-nowrap", { style: "flex-wrap:nowrap" }, mark, one.simulated ? h("span", { style: "color:var(--sim)" }, icon("simulated", t("simulated"))) : null)), cells, error);
+    h("td.mw-lead", null, h("div.mw-two", null, h("a", { href: thingHref(one.thing) }, one.name), h("small.mw-mono", null, `${one.driver} · ${one.line}`))),
+    h("td.mw-fit", null, h("span.mw-row.mw-nowrap", { style: "flex-wrap:nowrap" }, mark, one.simulated ? h("span", { style: "color:var(--sim)" }, icon("simulated", t("simulated"))) : null)), cells, error);
   let said = null;
   return {
     element,
@@ -159,7 +159,7 @@ function deviceRow(one) {
       const key = fault ? `${fault.time_ns} ${fault.over}` : "";
       if (key === said) return;
       said = key;
-      fill(error, fault ? h("div.mw-two", { title: steps(fault) }, h("span", { class: fault.over ? "mw-faint" : "" }, words(fault)),
+      fill(error, fault ? h("div.mw-two", { title: `${words(fault)}\n${steps(fault)}` }, h("span", { class: fault.over ? "mw-faint mw-one" : "" }, words(fault)),
         h("small", null, `${age((live.now() - fault.time_ns / 1e6) / 1000)} · ${fault.over ? t("gateways.over") : steps(fault)}`)) : null);
     },
   };

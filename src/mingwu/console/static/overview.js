@@ -56,7 +56,11 @@ export async function mount(root, { query }) {
     heard.clear();
     figures.set(plant);
     const names = new Map(places.places.map((row) => [row.path, named(row)]));
-    const groups = group(plant.machines, (machine) => machine.thing.place);
+    // The whole plant by shop; a chosen place by what is in it. Machines that tell a state first.
+    const levels = new Map(places.places.map((row) => [row.path, row.level]));
+    const shop = (path) => (place ? path : areaOf(path, levels));
+    const ordered = [...plant.machines].sort((a, b) => !a.rule - !b.rule);
+    const groups = group(ordered, (machine) => shop(machine.thing.place));
     const drawn = [];
     fill(cards, [...groups].map(([path, machines]) => h("section.mw-area", null,
       h("h2", null, names.get(path) ?? path, h("small", null, count(machines.length))),
@@ -80,6 +84,13 @@ export async function mount(root, { query }) {
   }
 
   return { destroy: () => stop() };
+}
+
+/** The nearest place upwards that is an area or higher. */
+function areaOf(path, levels) {
+  let at = path;
+  while (at.includes("/") && !["area", "site", "enterprise"].includes(levels.get(at))) at = at.slice(0, at.lastIndexOf("/"));
+  return at;
 }
 
 function group(rows, key) {
@@ -114,6 +125,7 @@ function kpis() {
       tags.sub.textContent = t("overview.tags.sub", { good: count(good) });
       attention.value.textContent = count(bad + stale + uncertain);
       attention.element.dataset.s = bad ? "bad" : "";
+      attention.element.href = "/tags?quality=" + (bad ? "bad" : stale ? "stale" : uncertain ? "uncertain" : "bad");
       attention.sub.textContent = Object.entries({ bad, stale, uncertain }).filter(([, n]) => n)
         .map(([name, n]) => `${stateWord(name)} ${count(n)}`).join(" · ") || t("overview.attention.none");
     },
@@ -134,9 +146,8 @@ function card(machine, heard) {
   const mark = state("unknown");
   const spark = svg("svg", { class: "mw-spark", viewBox: "0 0 100 30", preserveAspectRatio: "none", "aria-hidden": "true" });
   const element = h("a.mw-card", { href: thingHref(thing.id) },
-    h("div.mw-card-top", null,
-      h("div.mw-card-name", null, h("b", null, named(thing) || thing.id), h("span.mw-mono", null, thing.id.split("/").slice(1).join("/"))),
-      mark),
+    h("div.mw-card-name", null, h("b", null, named(thing) || thing.id),
+      h("div.mw-card-top", null, h("span.mw-mono", null, thing.id.split("/").slice(1).join("/")), mark)),
     h("dl", null, rows.map(({ tag, dd }) => [h("dt", null, named(tag) || tag.name), dd])), spark);
   const numbers = [...new Set([...tags.map((tag) => tag.number), ...ruleTags(rule)])];
   const lead = tags.find((tag) => tag.type === "float") ?? null;
@@ -177,7 +188,8 @@ async function sparks(cards) {
 
 function drawSpark(spark, series, end) {
   const points = series.ms.map((ms, i) => [ms, series.v[i]]).filter(([, v]) => v !== null);
-  if (points.length < 3) return;
+  if (points.length < 2) return;
+  points.push([end, points.at(-1)[1]]); // what was said last holds
   const values = points.map(([, v]) => v);
   const low = Math.min(...values);
   const span = Math.max(...values) - low || 1;

@@ -1,7 +1,7 @@
 // Resolution: type a name, see its record and its live values.
 
-import { copyButton, empty, fill, h, icon, problem, setState, simBadge, skeleton, state, t, thingHref } from "mingwu-console/dom.js";
-import { age, clock, plain } from "mingwu-console/format.js";
+import { copyButton, empty, fill, h, icon, named, problem, setState, simBadge, skeleton, state, t, thingHref } from "mingwu-console/dom.js";
+import { age, clock, plain, shown } from "mingwu-console/format.js";
 import { api, Problem } from "mingwu-console/net.js";
 
 const AGAIN_MS = 2000;
@@ -44,7 +44,8 @@ export async function mount(root, { query }) {
     const took = performance.now() - began;
     const known = await api("/things/" + name.split("/").map(encodeURIComponent).join("/")).catch(() => null);
     const lives = record.values.map(liveValue).filter(Boolean);
-    const live = lives.length ? liveBox(lives) : null;
+    const tags = new Map((known?.tags ?? []).map((tag) => [tag.name, tag]));
+    const live = lives.length ? liveBox(lives, tags) : null;
     fill(out, live?.element, recordBox(record, took, known?.thing), command(record.handle));
     if (live) timer = setInterval(async () => live.set((await ask(name)).values.map(liveValue).filter(Boolean)), AGAIN_MS);
   }
@@ -73,19 +74,19 @@ function parse(text) {
   }
 }
 
-function liveBox(lives) {
+function liveBox(lives, tags) {
   const box = h("div.mw-lives");
   const badge = lives.some((one) => one.simulated) ? simBadge() : null;
   const cells = new Map();
   const set = (rows) => rows.forEach((one) => {
     if (!cells.has(one.name)) {
       const cell = { b: h("b"), when: h("small.mw-faint"), mark: state("never") };
-      box.append(h("div.mw-live", null, h("span.mw-dim", null, one.name), cell.b, h("div.mw-row", null, cell.mark, cell.when)));
+      box.append(h("div.mw-live", null, h("span.mw-dim", null, tags.has(one.name) ? named(tags.get(one.name)) || one.name : one.name), cell.b, h("div.mw-row", null, cell.mark, cell.when)));
       cells.set(one.name, cell);
     }
     const cell = cells.get(one.name);
-    const value = one.value === null || one.value === undefined ? "—" : typeof one.value === "number" ? plain(one.value, Number.isInteger(one.value) ? 0 : 2) : String(one.value);
-    fill(cell.b, value, h("small", null, one.unit && one.unit !== "1" ? one.unit.replace("Cel", "°C") : ""));
+    const tag = tags.get(one.name) ?? { type: Number.isInteger(one.value) ? "int" : "float", low: null, high: null, unit_shown: one.unit === "1" ? "" : one.unit };
+    fill(cell.b, shown(tag, one.value), h("small", null, tag.unit_shown));
     const quality = String(one.quality ?? "").split(/[ ,(:]/)[0];
     setState(cell.mark, ["good", "uncertain", "bad"].includes(quality) ? quality : "never");
     cell.when.textContent = one.time ? clock(new Date(one.time).getTime()) : "";

@@ -81,8 +81,8 @@ export async function mount(root, { query }) {
 
   function table(cells) {
     return h("div.mw-table-wrap", null, h("table.mw-table.mw-fold", null,
-      h("thead", null, h("tr", null, heading(t("tags.tag"), "tag"), heading(t("tags.thing"), "name"), h("th.num.fit", { scope: "col" }, t("tags.value")),
-        h("th.fit"), h("th", { scope: "col", style: "width:210px" }, t("tags.quality")), heading(t("tags.age"), "age", ".num.fit"), heading(t("tags.period"), "period", ".num.fit"), h("th.fit"))),
+      h("thead", null, h("tr", null, heading(t("tags.tag"), "tag", ".mw-wide-col"), heading(t("tags.thing"), "name", ".mw-wide-col"), h("th.num.mw-fit", { scope: "col" }, t("tags.value")),
+        h("th.mw-fit"), h("th", { scope: "col" }, t("tags.quality")), heading(t("tags.age"), "age", ".num.mw-fit"), heading(t("tags.period"), "period", ".num.mw-fit"), h("th.mw-fit"))),
       h("tbody", null, cells.map(row))));
   }
 
@@ -92,9 +92,9 @@ export async function mount(root, { query }) {
     return h("tr", { dataset: { number: tag.number } },
       h("td.mw-lead", null, h("div.mw-two", null, h("span", null, named(tag) || tag.name), h("small", null, h("span.mw-mono", null, tag.name), h("a.mw-narrow", { href }, " · ", thingName(tag))))),
       h("td.mw-hide", null, h("div.mw-two", null, h("a", { href }, thingName(tag)), h("small.mw-mono", null, tag.thing.split("/").slice(1).join("/")))),
-      h("td.num.fit", null, one.value), h("td.mw-hide", null, one.bar),
-      h("td", null, h("span.mw-row", null, one.quality, tag.simulated ? h("span", { style: "color:var(--sim)" }, icon("simulated", t("simulated"))) : null)),
-      h("td.num.mw-dim.mw-hide", { style: "min-width:72px" }, one.age), h("td.num.mw-faint.mw-hide", null, period(tag.period_ms)),
+      h("td.num.mw-fit", null, one.value), h("td.mw-hide", null, one.bar),
+      h("td", null, h("span.mw-row", { style: "flex-wrap:nowrap" }, one.quality, tag.simulated ? h("span", { style: "color:var(--sim)" }, icon("simulated", t("simulated"))) : null)),
+      h("td.num.mw-dim.mw-hide.mw-nowrap", { style: "min-width:80px" }, one.age), h("td.num.mw-faint.mw-hide.mw-nowrap", null, period(tag.period_ms)),
       h("td.num.mw-hide", null, tag.type === "text" ? null : h("a.mw-act", { href: `${href}?tag=${encodeURIComponent(tag.name)}`, title: t("tags.trend") }, icon("trend", t("tags.trend")))));
   }
 

@@ -78,12 +78,12 @@ function tagTable(tags, ends) {
   const cells = tags.map(liveCells);
   const body = h("tbody", null, cells.map((one) => h("tr", { dataset: { tag: one.tag.name } },
     h("td.mw-lead", null, h("div.mw-two", null, h("span", null, named(one.tag) || one.tag.name), h("small.mw-mono", null, one.tag.name))),
-    h("td.num.fit", null, one.value), h("td.mw-hide", null, one.bar), h("td", null, one.quality),
-    h("td.num.mw-dim.mw-hide", null, one.age), h("td.num.mw-faint.mw-hide", null, period(one.tag.period_ms)))));
+    h("td.num.mw-fit", null, one.value), h("td.mw-hide", null, one.bar), h("td", null, one.quality),
+    h("td.num.mw-dim.mw-hide.mw-nowrap", null, one.age), h("td.num.mw-faint.mw-hide.mw-nowrap", null, period(one.tag.period_ms)))));
   ends.push(follow(cells));
   return panel(`${t("thing.tags")} · ${tags.length}`, h("div.mw-table-wrap", null, h("table.mw-table.mw-fold", null,
-    h("thead", null, h("tr", null, h("th", null, t("tags.tag")), h("th.num.fit", null, t("tags.value")), h("th.fit"),
-      h("th", { style: "width:210px" }, t("tags.quality")), h("th.num", { style: "width:72px" }, t("tags.age")), h("th.num.fit", null, t("tags.period")))), body)));
+    h("thead", null, h("tr", null, h("th.mw-wide-col", null, t("tags.tag")), h("th.num.mw-fit", null, t("tags.value")), h("th.mw-fit"),
+      h("th.mw-wide-col", null, t("tags.quality")), h("th.num", { style: "width:72px" }, t("tags.age")), h("th.num.mw-fit", null, t("tags.period")))), body)));
 }
 
 function names(thing, qr) {
