@@ -150,7 +150,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for one name: its template and values by item type.
 
     ``kind`` None takes the template's. ``version`` is the version a change is based on; 0 does
-    not compare. ``fault`` was found by whoever read the request.
+    not compare. ``fault`` was found by whoever read the request; ``indexes`` are those it
+    gave to the item types, to be compared with the template's.
     """
 
     name: str
@@ -159,6 +160,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind | None = None
     version: int = 0
     fault: Fault | None = None
+    indexes: Mapping[str, int] = {}
 
 
 class ItemResult(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ Lists come in pages with the total; text searches match ASCII without case; hist
 the latest version backwards.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -22,6 +22,7 @@ from mingwu.kernel.plant import Kind
 from mingwu.store.engine import reading
 
 MAX_PAGE = 1000
+_CHUNK = 500
 _SORTS = ("name", "state", "kind", "version", "owner", "registered_at_ms", "changed_at_ms")
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -75,11 +76,21 @@ class Register:
             content = _version(connection, row["sequence"])["content"]
         return Identifier(row=_struct(IdentifierRow, row), values=read_content(content))
 
-    def exists(self, name: str) -> bool:
-        """Whether the name is known, in whatever state."""
-        query = select(schema.identifier.c.key).where(schema.identifier.c.key == fold(name))
+    def values_of(self, names: Sequence[str]) -> dict[str, tuple[State, dict[str, str]]]:
+        """State and values (by item type) of those names that are known, by folded name."""
+        table, names_table = schema.history, schema.identifier
+        joined = names_table.join(table, table.c.sequence == names_table.c.sequence)
+        found: dict[str, tuple[State, dict[str, str]]] = {}
+        keys = [fold(name) for name in names]
         with reading(self._engine) as connection:
-            return connection.execute(query).first() is not None
+            for start in range(0, len(keys), _CHUNK):
+                wanted = names_table.c.key.in_(keys[start : start + _CHUNK])
+                columns = (names_table.c.key, names_table.c.state, table.c.content)
+                query = select(*columns).select_from(joined).where(wanted)
+                for key, state, content in connection.execute(query):
+                    values = {value.type: value.value for value in read_content(content)}
+                    found[key] = State(state), values
+        return found
 
     def template_of(self, name: str) -> Template:
         """The template of an identifier."""
@@ -180,8 +191,3 @@ def _history(row: Mapping[Any, Any]) -> HistoryRow:
 def _struct(cls: type[R], row: Mapping[Any, Any]) -> R:
     names = cls.__struct_fields__
     return msgspec.convert({name: row[name] for name in names}, cls)
-
-
-def pages(total: int, size: int) -> int:
-    """How many pages of ``size`` hold ``total`` rows."""
-    return -(-total // size) if size else 0

@@ -82,23 +82,36 @@ class Registrations:
         self._now_ms = now_ms
 
     def register(
-        self, items: Sequence[Registration], *, actor: Actor, draft: bool = False, note: str = ""
+        self,
+        items: Sequence[Registration],
+        *,
+        actor: Actor,
+        draft: bool = False,
+        note: str = "",
+        dry: bool = False,
     ) -> list[ItemResult]:
         """Register new names (or write them down as drafts; or register drafts).
 
-        Raises InvalidInput ``enterprise.batch-too-large``; everything else is per item.
+        ``dry`` judges only. Raises InvalidInput ``enterprise.batch-too-large``; everything else
+        is per item.
         """
         action = Action.DRAFT if draft else Action.REGISTER
-        return self._run(action, items, actor, note, lambda item: item.name, self._put_one)
+        return self._run(action, items, actor, note, lambda item: item.name, self._put_one, dry=dry)
 
     def change(
-        self, items: Sequence[Registration], *, actor: Actor, merge: bool = False, note: str = ""
+        self,
+        items: Sequence[Registration],
+        *,
+        actor: Actor,
+        merge: bool = False,
+        note: str = "",
+        dry: bool = False,
     ) -> list[ItemResult]:
         """Give names other values: all of them, or with ``merge`` only those given (empty text
         removes a value). Errors as :meth:`register`.
         """
         judge = self._merge_one if merge else self._put_one
-        return self._run(Action.CHANGE, items, actor, note, lambda item: item.name, judge)
+        return self._run(Action.CHANGE, items, actor, note, lambda item: item.name, judge, dry=dry)
 
     def submit(self, names: Sequence[str], *, actor: Actor, note: str = "") -> list[ItemResult]:
         """Register drafts (or deregistered names again) as they stand, judged by their template."""
@@ -125,6 +138,8 @@ class Registrations:
         note: str,
         name_of: Callable[[Any], str],
         judge: Callable[[Connection, _Call, Any, str], ItemResult],
+        *,
+        dry: bool = False,
     ) -> list[ItemResult]:
         if len(items) > self._batch_items:
             raise InvalidInput(
@@ -138,8 +153,9 @@ class Registrations:
                 self._judged(connection, call, item, key, name_of(item), judge)
                 for item, key in zip(items, keys, strict=True)
             ]
-            self._store(connection, call)
-        if call.entries:
+            if not dry:
+                self._store(connection, call)
+        if call.entries and not dry:
             self._projector.catch_up(call.entries)
         return results
 
@@ -208,6 +224,9 @@ class Registrations:
         if fault is None:
             checker, fault = self._template(connection, call, item, known)
         if fault is not None or checker is None:
+            return ItemResult(item.name, fault)
+        fault = _index_fault(checker, item.indexes)
+        if fault is not None:
             return ItemResult(item.name, fault)
         content = checker.content(values, draft=call.action is Action.DRAFT)
         if isinstance(content, Fault):
@@ -392,6 +411,14 @@ _UPDATE = (
     .where(schema.identifier.c.key == bindparam("new_key"))
     .values({name: bindparam(f"new_{name}") for name in _UPDATED})
 )
+
+
+def _index_fault(checker: Checker, indexes: Mapping[str, int]) -> Fault | None:
+    for kind, index in indexes.items():
+        known = checker.items.get(kind)
+        if known is None or known.index != index:
+            return Fault("enterprise.value-unknown", {"item": kind, "index": index})
+    return None
 
 
 def _movable(call: _Call, name: str, known: Mapping[str, Any] | None) -> Fault | None:

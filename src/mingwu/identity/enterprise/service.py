@@ -16,9 +16,11 @@ from mingwu.identity.enterprise import migrations
 from mingwu.identity.enterprise.applications import Applications
 from mingwu.identity.enterprise.grants import Grants, names_of
 from mingwu.identity.enterprise.industry import Industries
+from mingwu.identity.enterprise.lifecycle import State
 from mingwu.identity.enterprise.model import (
     Actor,
     Identifier,
+    IdentifierRow,
     Template,
     TemplateDef,
     TemplateRef,
@@ -95,6 +97,13 @@ class EnterpriseNode:
         self.projector.catch_up_templates()
         return template
 
+    def current(self, name: str) -> Identifier:
+        """An identifier that is not deregistered; NotFound ``enterprise.name-unknown``."""
+        identifier = self.register.get(name)
+        if identifier.row.state is State.DEREGISTERED:
+            raise NotFound("enterprise.name-unknown", name=name[:255])
+        return identifier
+
     # -- who may read -------------------------------------------------------------------------
 
     def readable(self, name: str, askers: tuple[str, ...]) -> frozenset[int]:
@@ -111,11 +120,12 @@ class EnterpriseNode:
 
     def visible(self, identifier: Identifier, template: Template, actor: Actor) -> frozenset[int]:
         """Indexes of an identifier's values that ``actor`` may see."""
-        shown = {value.index for value in identifier.values}
-        if actor.may_all or fold(identifier.row.owner) in actor.names:
-            return frozenset(shown)
-        hidden = {item.index for item in template.definition.items if item.restricted}
-        if not shown & hidden:
-            return frozenset(shown)
-        granted = self.grants.readable(identifier.row.name, template, actor.names)
-        return frozenset(shown - (hidden - granted))
+        shown = frozenset(value.index for value in identifier.values)
+        return shown - self.hidden(identifier.row, template, actor)
+
+    def hidden(self, row: IdentifierRow, template: Template, actor: Actor) -> frozenset[int]:
+        """Indexes of a template's items that ``actor`` may not see of this identifier."""
+        restricted = frozenset(item.index for item in template.definition.items if item.restricted)
+        if not restricted or actor.may_all or fold(row.owner) in actor.names:
+            return frozenset()
+        return restricted - self.grants.readable(row.name, template, actor.names)
