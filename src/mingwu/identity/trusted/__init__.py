@@ -1,0 +1,1 @@
+"""Trusted resolution: records that carry signatures, and how far to believe them."""
