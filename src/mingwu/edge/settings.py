@@ -23,7 +23,7 @@ class EdgeSettings(Settings, frozen=True, kw_only=True):
     # First pause before a lost device is tried again, seconds; doubles up to the next setting.
     retry_min_s: Annotated[float, Meta(gt=0)] = 0.5
     # Longest pause before a lost device is tried again, seconds.
-    retry_max_s: Annotated[float, Meta(gt=0)] = 4.0
+    retry_max_s: Annotated[float, Meta(gt=0)] = 3.0
     # A driver that has not answered a read by then is taken for lost, seconds.
     read_limit_s: Annotated[float, Meta(gt=0)] = 15.0
     # A driver that has not connected by then is taken for lost, seconds.
