@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mingwu.cli.main import language
 from mingwu.node import logs
-from mingwu.node.config import Config, load
+from mingwu.node.config import Config, Role, load
 from mingwu.node.platform import Prepared, children, prepare
 from mingwu.node.supervisor import Supervisor
 
@@ -114,7 +114,8 @@ def _welcome(config: Config, prepared: Prepared, hints: tuple[str, ...]) -> None
     say("console", url=f"http://{config.console.host}:{config.console.port}")
     if prepared.first_password:
         say("password", user="admin", password=prepared.first_password)
-    say("api", url=f"http://{config.api.host}:{config.api.port}")
+    api = config.api if Role.API in config.node.roles else config.console
+    say("api", url=f"http://{api.host}:{api.port}")
     resolver = config.resolver
     say(
         "resolver",

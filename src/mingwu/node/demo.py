@@ -17,7 +17,6 @@ from mingwu.trust.secrets import load_or_create
 
 PORTS = {
     "console": 8080,
-    "api": 8081,
     "bus": 4222,
     "mqtt": 1883,
     "historian": 8123,
@@ -93,7 +92,8 @@ def _configuration(ports: dict[str, int], first_port: int, scale: int, password:
 name = "demo"
 data = "data"
 plant = "plant.toml"
-roles = ["bus", "historian", "writer", "gateway", "resolver", "api", "console", "lab"]
+# No separate API process on a laptop: the console serves the same routes on its own port.
+roles = ["bus", "historian", "writer", "gateway", "resolver", "console", "lab"]
 
 [bus_server]
 port = {ports["bus"]}
@@ -113,9 +113,6 @@ port = {ports["historian"]}
 port = {ports["resolver"]}
 http_port = {ports["resolver_http"]}
 prefixes = ["88.888.101"]
-
-[api]
-port = {ports["api"]}
 
 [console]
 port = {ports["console"]}

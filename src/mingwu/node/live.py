@@ -1,28 +1,27 @@
-"""Keeps a table of last values up to date in a process that answers with them.
+"""Opening engines that may not be there yet, and keeping a table of last values up to date.
 
-The table is fed by core messages of the bus; at the start, and whenever the bus was away, what was
-missed is filled in from the history's last values. Both engines may be absent: the table then
-holds what it has, and the attempt is repeated.
+Every role waits for its engines, says so once, and goes on waiting: start order is a courtesy of
+the supervisor, never a condition.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from mingwu.bus.client import Bus
 from mingwu.bus.lastvalue import LastValues
 from mingwu.bus.settings import BusSettings
-from mingwu.history.client import History
+from mingwu.bus.subjects import REFRESH_ALL
 from mingwu.history.settings import HistorySettings
-from mingwu.kernel.errors import MingwuError, Unavailable
+from mingwu.kernel.errors import Unavailable
+
+if TYPE_CHECKING:
+    from mingwu.history.client import History
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
-SEED_RETRY_S = 2.0
-
-OnBus = Callable[[Bus], Awaitable[None]]
 
 
 async def open_bus(settings: BusSettings, name: str, stop: asyncio.Event) -> Bus | None:
@@ -41,8 +40,10 @@ async def open_bus(settings: BusSettings, name: str, stop: asyncio.Event) -> Bus
 
 async def open_history(
     settings: HistorySettings, stop: asyncio.Event, *, schema: bool = False
-) -> History | None:
+) -> "History | None":
     """The history, tried until it is there; None when asked to stop before."""
+    from mingwu.history.client import History  # 15 MiB that not every role needs
+
     told = False
     while not stop.is_set():
         try:
@@ -60,50 +61,21 @@ async def open_history(
 
 
 async def keep_live(
-    live: LastValues,
-    bus_settings: BusSettings,
-    history: Callable[[], History | None],
-    numbers: Callable[[], Sequence[int]],
-    name: str,
-    stop: asyncio.Event,
-    *,
-    on_bus: OnBus | None = None,
+    live: LastValues, settings: BusSettings, name: str, stop: asyncio.Event
 ) -> None:
-    """Feed ``live`` until ``stop``.
-
-    ``numbers`` gives the tags to fill in from ``history``; ``on_bus`` adds the caller's own
-    subscriptions.
-    """
-    bus = await open_bus(bus_settings, name, stop)
+    """Feed ``live`` from the bus until ``stop``; what reports rarely is asked for once."""
+    bus = await open_bus(settings, name, stop)
     if bus is None:
         return
     try:
         await bus.subscribe_batches(live.apply)
-        if on_bus is not None:
-            await on_bus(bus)
-        await _seed(live, history, numbers, stop)
+        try:
+            await bus.publish_json(REFRESH_ALL, {})
+        except Unavailable as error:
+            log.info("refresh=not-asked fault=%s", error)
         await stop.wait()
     finally:
         await bus.close()
-
-
-async def _seed(
-    live: LastValues,
-    history: Callable[[], History | None],
-    numbers: Callable[[], Sequence[int]],
-    stop: asyncio.Event,
-) -> None:
-    """Fill in tags that did not report since this process started."""
-    while not stop.is_set():
-        engine = history()
-        if engine is not None:
-            try:
-                live.seed(await engine.last(await asyncio.to_thread(numbers)))
-            except MingwuError as error:
-                log.debug("seed fault=%s", error)
-            else:
-                return
-        await pause(stop, SEED_RETRY_S)
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

@@ -4,14 +4,12 @@ import asyncio
 import logging
 
 from mingwu.bus.lastvalue import LastValues
-from mingwu.history.client import History
 from mingwu.identity.cards import sync_cards
 from mingwu.identity.records import RecordStore
 from mingwu.identity.server import open_store, run_resolver
 from mingwu.kernel.errors import MingwuError
-from mingwu.kernel.plant import ThingCard
 from mingwu.node.config import Config
-from mingwu.node.live import keep_live, open_history, pause
+from mingwu.node.live import keep_live, pause
 from mingwu.registry.service import Registry
 
 log = logging.getLogger(__name__)
@@ -22,38 +20,16 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     registry = Registry.open(config.registry)
     store = open_store(config.resolver)
     live = LastValues()
-    engines: list[History] = []
+    name = f"{config.node.name}-resolver"
     try:
         await _follow_once(registry, store, config)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_follow(registry, store, config, stop))
-            tasks.create_task(_connect(config, engines, stop))
-            tasks.create_task(
-                keep_live(
-                    live,
-                    config.bus,
-                    lambda: engines[0] if engines else None,
-                    lambda: exposed(registry.cards()),
-                    f"{config.node.name}-resolver",
-                    stop,
-                )
-            )
+            tasks.create_task(keep_live(live, config.bus, name, stop))
             await run_resolver(config.resolver, store, live, stop)
     finally:
-        for engine in engines:
-            await engine.close()
         store.close()
         registry.close()
-
-
-async def _connect(config: Config, engines: list[History], stop: asyncio.Event) -> None:
-    if history := await open_history(config.history, stop):
-        engines.append(history)
-
-
-def exposed(cards: list[ThingCard]) -> list[int]:
-    """Numbers of the tags that names answer with."""
-    return [tag.number for card in cards for tag in card.tags]
 
 
 async def _follow(
