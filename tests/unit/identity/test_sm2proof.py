@@ -25,14 +25,16 @@ def holds(signature, *, key=None, digest=b"SM3", handle=HANDLE):
     return proven("HS_PUBKEY", proof, SIGNED, [value], handle)
 
 
-@pytest.mark.parametrize("signature", [NATIONAL, PLAIN])
+@pytest.mark.parametrize("signature", [NATIONAL, PLAIN], ids=["national", "plain"])
 def test_both_forms_hold_in_both_formats(signature):
     assert holds(signature)
     assert holds(trust_keys.raw(signature))
 
 
 @pytest.mark.parametrize(
-    "data", [POINT, POINT[1:], b"\x30\x59 any head of a SubjectPublicKeyInfo" + POINT]
+    "data",
+    [POINT, POINT[1:], b"\x30\x59 any head of a SubjectPublicKeyInfo" + POINT],
+    ids=["point", "without-form", "spki"],
 )
 def test_key_layouts(data):
     assert point_of(PublicKey(SM2, (data,))) == POINT
