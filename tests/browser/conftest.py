@@ -37,8 +37,9 @@ def console() -> Iterator[str]:
         process.stdout.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Playwright's loop counts as running while it lives: it must not outlive its module."""
     if not Path(CHROMIUM).exists():
         pytest.skip(f"no Chromium at {CHROMIUM}: apt install chromium")
     with sync_playwright() as playwright:

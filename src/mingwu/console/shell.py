@@ -123,26 +123,37 @@ def _top(frame: Frame) -> str:
     other = "en" if frame.lang == "zh" else "zh"
     account = escape(principal.account if principal else "")
     role = escape(words.get(f"role.{principal.role}", "") if principal else "")
+    burger = 'aria-expanded="false" aria-controls="mw-side"'
+    language = escape(words["language"])
     return (
         '<header class="mw-top">'
-        f'<button class="mw-btn mw-btn-bare mw-burger" id="mw-burger" aria-expanded="false" '
-        f'aria-controls="mw-side" aria-label="{escape(words["menu"])}">{icon("menu")}</button>'
+        f"{_button('mw-burger', words['menu'], icon('menu'), burger)}"
         f'<div class="mw-plant"><span class="mw-plant-name">{escape(frame.plant)}</span>'
-        f"{badge}</div>"
-        f'<div class="mw-search" id="mw-search"><label class="mw-sr" for="mw-q">'
-        f"{escape(words['search'])}</label>{icon('search')}"
-        f'<input id="mw-q" type="search" autocomplete="off" spellcheck="false" role="combobox" '
-        f'aria-expanded="false" aria-controls="mw-found" placeholder="{escape(words["search"])}">'
-        "<kbd>/</kbd>"
-        '<div class="mw-found" id="mw-found" role="listbox" hidden></div></div>'
-        f'<button class="mw-btn mw-btn-bare" id="mw-lang" data-to="{other}" lang="{other}" '
-        f'aria-label="{escape(words["language.label"])}">{escape(words["language"])}</button>'
-        f'<button class="mw-btn mw-btn-bare" id="mw-theme" aria-label="{escape(words["theme"])}" '
-        f'title="{escape(words["theme"])}">{icon("theme")}</button>'
+        f"{badge}</div>{_search(words)}"
+        f"{_button('mw-lang', words['language.label'], language, f'data-to={other} lang={other}')}"
+        f"{_button('mw-theme', words['theme'], icon('theme'))}"
         f'<div class="mw-who"><span class="mw-who-name">{account}</span><i>{role}</i></div>'
-        f'<button class="mw-btn mw-btn-bare" id="mw-logout" aria-label="{escape(words["logout"])}" '
-        f'title="{escape(words["logout"])}">{icon("logout")}</button>'
+        f"{_button('mw-logout', words['logout'], icon('logout'))}"
         "</header>"
+    )
+
+
+def _button(name: str, label: str, inner: str, more: str = "") -> str:
+    """A button that its island enables: a click before that would be lost."""
+    words = escape(label)
+    return (
+        f'<button class="mw-btn mw-btn-bare {name}" id="{name}" disabled aria-label="{words}" '
+        f'title="{words}" {more}>{inner}</button>'
+    )
+
+
+def _search(words: Mapping[str, str]) -> str:
+    label = escape(words["search"])
+    return (
+        f'<div class="mw-search" id="mw-search"><label class="mw-sr" for="mw-q">{label}</label>'
+        f'{icon("search")}<input id="mw-q" type="search" autocomplete="off" spellcheck="false" '
+        f'role="combobox" aria-expanded="false" aria-controls="mw-found" placeholder="{label}">'
+        '<kbd>/</kbd><div class="mw-found" id="mw-found" role="listbox" hidden></div></div>'
     )
 
 

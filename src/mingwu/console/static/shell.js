@@ -28,6 +28,7 @@ export function mount() {
     await api("/session", { method: "DELETE" });
     location.assign("/login");
   };
+  for (const id of ["mw-burger", "mw-theme", "mw-lang", "mw-logout"]) $(id).disabled = false;
   live.onState((state) => {
     $("mw-link").dataset.state = state;
     $("mw-link-text").textContent = t("live." + state);
