@@ -59,7 +59,8 @@ def create_app(services: Services) -> FastAPI:
 
     app.router.routes.append(Route("/api/openapi.json", openapi, include_in_schema=False))
     app.router.routes.append(Route("/api/docs", docs, include_in_schema=False))
-    app.router.routes.append(Route("/api/{rest:path}", Nowhere(routes), include_in_schema=False))
+    for path in ("/api", "/api/{rest:path}"):
+        app.router.routes.append(Route(path, Nowhere(routes), include_in_schema=False))
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(SecurityHeaders)
     return app
