@@ -133,6 +133,7 @@ class TemplateRef(msgspec.Struct, frozen=True):
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Who acts: an account, or an application identity (by its handle) on behalf of one.
 
+    An application is not its account: what the account registered is not the application's own.
     ``may_all``: acts for the enterprise and may change every identifier of it.
     """
 
@@ -143,7 +144,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def names(self) -> tuple[str, ...]:
         """Folded names that ownership and grants may name."""
-        return tuple({fold(name) for name in (self.name, self.account) if name})
+        return (fold(self.name),) if self.name else ()
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
