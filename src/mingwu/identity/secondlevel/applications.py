@@ -1,0 +1,295 @@
+"""The review queue of prefix applications with real names.
+
+Submitting checks the form (credit code and its check digit, legal person, contact, site) and that
+the prefix is free; a reviewer accepts, returns with reasons, or rejects. Returned applications are
+submitted again under the same id. Every step is kept. Accepting writes tenant, prefix and record.
+"""
+
+import ipaddress
+import re
+import secrets
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+
+from mingwu.identity.secondlevel import outbox, prefixes, schema
+from mingwu.identity.secondlevel.model import (
+    Application,
+    ApplicationForm,
+    Kind,
+    Mode,
+    PrefixRow,
+    Reason,
+    State,
+)
+from mingwu.identity.secondlevel.prefixes import Prefixes
+from mingwu.identity.secondlevel.settings import SecondLevelSettings
+from mingwu.identity.secondlevel.tenants import DEFAULT_GROUP, check_prefix_quota
+from mingwu.identity.secondlevel.uscc import is_citizen_number, is_uscc
+from mingwu.kernel.clock import Clock
+from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
+from mingwu.store.engine import lock, reading, writing
+
+_A, _E, _P, _V = (
+    schema.application,
+    schema.enterprise,
+    schema.prefix,
+    schema.application_event,
+)
+_PHONE = re.compile(r"\+?[0-9][0-9 -]{5,19}")
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+EPP = "epp"
+_VERBS = {Kind.APPLY: "create", Kind.CHANGE: "update", Kind.EXIT: "delete"}
+_OPEN = (State.SUBMITTED.value, State.RETURNED.value)
+
+
+def form_faults(form: ApplicationForm) -> list[Reason]:
+    """What is wrong with a form by itself, field by field."""
+    faults = []
+    if not is_uscc(form.organisation.uscc):
+        faults.append(Reason("organisation.uscc", "18 characters with a right check digit"))
+    if not form.organisation.name.strip():
+        faults.append(Reason("organisation.name", "missing"))
+    if not form.legal_person.name.strip():
+        faults.append(Reason("legal_person.name", "missing"))
+    if form.legal_person.number and not is_citizen_number(form.legal_person.number):
+        faults.append(Reason("legal_person.number", "the check digit is wrong"))
+    if not form.contact.name.strip():
+        faults.append(Reason("contact.name", "missing"))
+    if not _PHONE.fullmatch(form.contact.phone):
+        faults.append(Reason("contact.phone", "not a phone number"))
+    if form.contact.email and not _MAIL.fullmatch(form.contact.email):
+        faults.append(Reason("contact.email", "not an e-mail address"))
+    if form.mode == Mode.OWN and form.kind != Kind.EXIT:
+        faults += _site_faults(form)
+    return faults
+
+
+def _registration(form: ApplicationForm) -> dict[str, object]:
+    """What the top node is told about a decided application."""
+    fields = {
+        "uscc": form.organisation.uscc,
+        "name": form.organisation.name,
+        "industry": form.organisation.industry,
+        "mode": form.mode.value,
+    }
+    if form.site is not None:
+        fields |= {"host": form.site.host, "port": str(form.site.port)}
+    return {"verb": _VERBS[form.kind], "fields": {} if form.kind == Kind.EXIT else fields}
+
+
+def _site_faults(form: ApplicationForm) -> list[Reason]:
+    if form.site is None or not (form.site.host or form.site.service):
+        return [Reason("site", "an own node needs an address or a service record")]
+    if form.site.host:
+        try:
+            ipaddress.ip_address(form.site.host)
+        except ValueError:
+            return [Reason("site.host", "not an IP address")]
+    return []
+
+
+class Applications:
+    """The queue. All methods are synchronous, for use in threads."""
+
+    def __init__(
+        self, engine: Engine, settings: SecondLevelSettings, clock: Clock, given: Prefixes
+    ) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._clock = clock
+        self._given = given
+
+    def submit(self, form: ApplicationForm, by: str, *, id_: str = "") -> Application:
+        """Put a form into the queue, or again when ``id_`` names a returned application.
+
+        Raises InvalidInput ``secondlevel.application-bad`` or ``…prefix-bad``, Conflict
+        ``…prefix-taken`` or ``…application-state``, Overloaded ``…prefix-limit`` (code 605).
+        """
+        faults = form_faults(form)
+        if faults:
+            told = "; ".join(f"{one.field}: {one.text}" for one in faults)
+            raise InvalidInput("secondlevel.application-bad", faults=told)
+        self._check_prefix(form.prefix)
+        with writing(self._engine) as connection:
+            lock(connection, "secondlevel.application")
+            now = self._now()
+            self._check_free(connection, form, id_)
+            values = {
+                "kind": form.kind.value,
+                "uscc": form.organisation.uscc,
+                "prefix": form.prefix,
+                "state": State.SUBMITTED.value,
+                "form": msgspec.json.encode(form).decode(),
+                "reasons": "[]",
+                "submitted_by": by,
+                "changed_at_ms": now,
+            }
+            if id_:
+                self._expect(connection, id_, State.RETURNED, "submit")
+                connection.execute(update(_A).where(_A.c.id == id_).values(values))
+            else:
+                id_ = secrets.token_hex(6)
+                last = connection.execute(select(func.max(_A.c.number))).scalar() or 0
+                values |= {"id": id_, "number": last + 1, "reviewer": "", "submitted_at_ms": now}
+                connection.execute(insert(_A).values(values))
+            self._note(connection, id_, by, State.SUBMITTED, "")
+            return _application(self._row(connection, id_))
+
+    def queue(
+        self, *, state: State | None = None, offset: int = 0, limit: int = 100
+    ) -> tuple[list[Application], int]:
+        """Applications, oldest first, and how many there are in all."""
+        query = select(_A).order_by(_A.c.number)
+        count = select(func.count()).select_from(_A)
+        if state is not None:
+            query = query.where(_A.c.state == state.value)
+            count = count.where(_A.c.state == state.value)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.offset(offset).limit(limit)).all()
+            return [_application(row) for row in rows], connection.execute(count).scalar_one()
+
+    def get(self, id_: str) -> Application:
+        """One application; raises NotFound ``secondlevel.application-unknown``."""
+        with reading(self._engine) as connection:
+            return _application(self._row(connection, id_))
+
+    def steps(self, id_: str) -> list[dict[str, object]]:
+        """Everything that happened to an application, in order."""
+        query = select(_V).where(_V.c.application == id_).order_by(_V.c.sequence)
+        with reading(self._engine) as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001
+
+    def send_back(
+        self, id_: str, reviewer: str, reasons: Sequence[Reason], *, final: bool = False
+    ) -> Application:
+        """Return an application with reasons, or (``final``) reject it."""
+        if not reasons or not all(reason.text.strip() for reason in reasons):
+            raise InvalidInput("secondlevel.reason-missing")
+        to = State.REJECTED if final else State.RETURNED
+        with writing(self._engine) as connection:
+            self._expect(connection, id_, State.SUBMITTED, to.value)
+            told = msgspec.json.encode(reasons).decode()
+            self._decide(connection, id_, reviewer, to, told)
+            self._note(connection, id_, reviewer, to, "; ".join(r.text for r in reasons))
+            return _application(self._row(connection, id_))
+
+    def accept(self, id_: str, reviewer: str) -> PrefixRow:
+        """Accept an application: the prefix is given, changed or taken back, and resolves so."""
+        with writing(self._engine) as connection:
+            lock(connection, "secondlevel.application")
+            row = self._expect(connection, id_, State.SUBMITTED, "accept")
+            form = _application(row).form
+            now = self._now()
+            uscc = form.organisation.uscc
+            if form.kind == Kind.EXIT:
+                given = prefixes.leave(connection, form.prefix, now)
+            else:
+                self._keep_tenant(connection, form, now)
+                given = prefixes.give(connection, form.prefix, uscc, form.mode, form.site, now)
+            self._decide(connection, id_, reviewer, State.ACCEPTED, "[]")
+            outbox.put(connection, EPP, form.prefix, _registration(form), now)
+            self._note(connection, id_, reviewer, State.ACCEPTED, "")
+        self._given.project([given])
+        return given
+
+    def _check_prefix(self, prefix: str) -> None:
+        node = self._settings.prefix
+        number = prefix.removeprefix(node + ".")
+        if number == prefix or not (number.isascii() and number.isdigit()) or len(number) > 12:  # noqa: PLR2004
+            fault = f"it is {node}. and up to 12 digits"
+            raise InvalidInput("secondlevel.prefix-bad", prefix=prefix, fault=fault, node=node)
+
+    def _check_free(self, connection: Connection, form: ApplicationForm, id_: str) -> None:
+        taken = Conflict("secondlevel.prefix-taken", prefix=form.prefix)
+        query = select(_A.c.id).where(
+            _A.c.prefix == form.prefix, _A.c.state.in_(_OPEN), _A.c.id != id_
+        )
+        if connection.execute(query).first():
+            raise taken
+        row = connection.execute(select(_P).where(_P.c.prefix == form.prefix)).first()
+        is_held = row is not None and row.state == prefixes.ACTIVE
+        if form.kind == Kind.APPLY:
+            if is_held:
+                raise taken
+            check_prefix_quota(connection, form.organisation.uscc, self._settings.tenant_prefixes)
+        elif not is_held:
+            raise NotFound("secondlevel.prefix-unknown", prefix=form.prefix)
+        elif row is not None and row.uscc != form.organisation.uscc:
+            raise taken
+
+    def _keep_tenant(self, connection: Connection, form: ApplicationForm, now: int) -> None:
+        uscc = form.organisation.uscc
+        values: dict[str, object] = {
+            "name": form.organisation.name,
+            "profile": msgspec.json.encode(form).decode(),
+            "industry": form.organisation.industry,
+            "state": prefixes.ACTIVE,
+            "changed_at_ms": now,
+        }
+        if connection.execute(select(_E.c.uscc).where(_E.c.uscc == uscc)).first():
+            connection.execute(update(_E).where(_E.c.uscc == uscc).values(values))
+            return
+        values |= {
+            "uscc": uscc,
+            "group_name": DEFAULT_GROUP,
+            "max_prefixes": self._settings.tenant_prefixes,
+            "max_identifiers": self._settings.tenant_identifiers,
+            "daily_requests": self._settings.tenant_daily_requests,
+        }
+        connection.execute(insert(_E).values(values))
+
+    def _expect(
+        self, connection: Connection, id_: str, state: State, action: str
+    ) -> Row[tuple[object, ...]]:
+        row = self._row(connection, id_)
+        if row.state != state.value:
+            raise Conflict("secondlevel.application-state", id=id_, state=row.state, action=action)
+        return row
+
+    def _row(self, connection: Connection, id_: str) -> Row[tuple[object, ...]]:
+        row = connection.execute(select(_A).where(_A.c.id == id_)).first()
+        if row is None:
+            raise NotFound("secondlevel.application-unknown", id=id_)
+        return row
+
+    def _decide(
+        self, connection: Connection, id_: str, reviewer: str, state: State, reasons: str
+    ) -> None:
+        values = {
+            "state": state.value,
+            "reviewer": reviewer,
+            "reasons": reasons,
+            "changed_at_ms": self._now(),
+        }
+        connection.execute(update(_A).where(_A.c.id == id_).values(values))
+
+    def _note(self, connection: Connection, id_: str, actor: str, state: State, note: str) -> None:
+        query = select(func.count()).where(_V.c.application == id_)
+        values = {
+            "application": id_,
+            "sequence": connection.execute(query).scalar_one() + 1,
+            "at_ms": self._now(),
+            "actor": actor,
+            "state": state.value,
+            "note": note,
+        }
+        connection.execute(insert(_V).values(values))
+
+    def _now(self) -> int:
+        return self._clock.time_ns() // 1_000_000
+
+
+def _application(row: Row[tuple[object, ...]]) -> Application:
+    return Application(
+        id=row.id,
+        number=row.number,
+        state=State(row.state),
+        form=msgspec.json.decode(row.form, type=ApplicationForm),
+        reasons=msgspec.json.decode(row.reasons, type=tuple[Reason, ...]),
+        submitted_by=row.submitted_by,
+        reviewer=row.reviewer,
+        submitted_at_ms=row.submitted_at_ms,
+        changed_at_ms=row.changed_at_ms,
+    )

@@ -1,0 +1,89 @@
+"""Error codes of the second-level node, with their texts."""
+
+from mingwu.kernel.catalogue import add
+
+add(
+    "secondlevel.application-bad",
+    en=("The application is incomplete: {faults}", "Correct what is named and submit again."),
+    zh=("申请材料不完整：{faults}", "请改正所列内容后重新提交。"),
+)
+add(
+    "secondlevel.application-unknown",
+    en=("There is no application {id}", "See the review queue."),
+    zh=("申请 {id} 不存在", "请查看审核队列。"),
+)
+add(
+    "secondlevel.application-state",
+    en=("Application {id} is {state}: “{action}” is not possible", "Reload the queue."),
+    zh=("申请 {id} 的状态为 {state}，不能执行 {action}", "请刷新审核队列。"),
+)
+add(
+    "secondlevel.reason-missing",
+    en=("Returning or rejecting needs a reason", "Say what the applicant must correct."),
+    zh=("退回或驳回必须说明原因", "请写明申请方需改正的内容。"),
+)
+add(
+    "secondlevel.prefix-bad",
+    en=("{prefix} cannot be given: {fault}", "Choose a number under {node}."),
+    zh=("前缀 {prefix} 不能分配：{fault}", "请在 {node} 下选择编号。"),
+)
+add(
+    "secondlevel.prefix-taken",
+    en=("{prefix} is taken or applied for already", "Choose another number."),
+    zh=("前缀 {prefix} 已被分配或正在申请", "请选择其他编号。"),
+)
+add(
+    "secondlevel.prefix-unknown",
+    en=("{prefix} is not a prefix of this node", "See the list of prefixes."),
+    zh=("前缀 {prefix} 不属于本节点", "请查看前缀列表。"),
+)
+add(
+    "secondlevel.tenant-unknown",
+    en=("No enterprise {uscc} is known here", "Submit a prefix application first."),
+    zh=("本节点没有企业 {uscc}", "请先提交前缀申请。"),
+)
+add(
+    "secondlevel.daily-limit",
+    en=("{prefix} has used its {limit} requests of today", "Ask the node for a larger quota."),
+    zh=("前缀 {prefix} 已用完今日 {limit} 次请求", "请向节点申请扩大配额。"),
+)
+add(
+    "secondlevel.register-limit",
+    en=("{prefix} may hold {limit} identifiers; {used} are registered", "Ask for a larger quota."),
+    zh=("前缀 {prefix} 最多注册 {limit} 个标识，已注册 {used} 个", "请申请扩大配额。"),
+)
+add(
+    "secondlevel.prefix-limit",
+    en=("{uscc} may hold {limit} prefixes", "Give one back, or ask for a larger quota."),
+    zh=("企业 {uscc} 最多持有 {limit} 个前缀", "请先退出一个前缀，或申请扩大配额。"),
+)
+add(
+    "secondlevel.not-granted",
+    en=("Group “{group}” may not {permission}", "Ask the node's operator for another group."),
+    zh=("权限组“{group}”不允许 {permission}", "请向节点运营者申请其他权限组。"),
+)
+add(
+    "secondlevel.name-bad",
+    en=("{name} cannot be registered: {fault}", "Follow the code rule of the industry."),
+    zh=("标识 {name} 不能注册：{fault}", "请遵循本行业编码规则。"),
+)
+add(
+    "secondlevel.upstream-refused",
+    en=("The top-level node refused {what}: {detail}", "See the outbox; correct and send again."),
+    zh=("国家顶级节点拒绝了 {what}：{detail}", "请查看发件箱，改正后重发。"),
+)
+add(
+    "secondlevel.upstream-down",
+    en=("The top-level node does not answer: {detail}", "Nothing is lost; it is tried again."),
+    zh=("国家顶级节点没有应答：{detail}", "数据不会丢失，系统将自动重试。"),
+)
+add(
+    "secondlevel.escrow-bad",
+    en=("The escrow deposit cannot be used: {fault}", "Make a FULL deposit and send it again."),
+    zh=("托管数据无法使用：{fault}", "请重新生成 FULL 托管数据并发送。"),
+)
+add(
+    "secondlevel.xml-bad",
+    en=("The XML document cannot be read: {fault}", "Send a well-formed document without DTD."),
+    zh=("XML 文档无法读取：{fault}", "请发送格式正确且不含 DTD 的文档。"),
+)

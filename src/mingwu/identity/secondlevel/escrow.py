@@ -1,0 +1,331 @@
+"""Daily escrow: everything needed to resolve in our place, sealed for the disaster node.
+
+A deposit is an XML document (shape modelled on RFC 8909: deposit, watermark, contents, deletes),
+zipped, encrypted with SM4-GCM under a key that SM2 encrypts for the receiver, cut into pieces, and
+described by a manifest that lists the pieces' SM3 digests and is signed with the node's SM2 key.
+FULL holds all prefixes and identifiers, DIFF what changed since the deposit before. Files appear
+whole or not at all; :func:`read_deposit` checks signature, digests and tag before it yields.
+"""
+
+import os
+import secrets
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+from xml.etree import ElementTree as ET  # noqa: S405 - documents with a DTD are refused
+from xml.sax.saxutils import escape, quoteattr
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from sqlalchemy import Connection, Engine, func, insert, select
+
+from mingwu.identity.secondlevel import outbox, schema
+from mingwu.identity.secondlevel.model import beijing_day, iso
+from mingwu.identity.secondlevel.settings import SecondLevelSettings
+from mingwu.kernel.clock import Clock
+from mingwu.kernel.errors import InvalidInput
+from mingwu.store.engine import reading, writing
+from mingwu.trust import sm2
+
+FULL, DIFF = "FULL", "DIFF"
+CHANNEL = "escrow"
+# The one place for names of the profile "modelled on RFC 8909".
+NAMESPACE = "urn:mingwu:escrow:1"
+_KEY_BYTES, _NONCE_BYTES, _TAG_BYTES = 16, 12, 16
+_CHUNK = 1 << 20
+_DELETED = 2
+_MOST_XML_BYTES = 64 * 2**30
+_I, _P, _C, _E, _D = (
+    schema.identifier,
+    schema.prefix,
+    schema.change,
+    schema.enterprise,
+    schema.deposit,
+)
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """One file of a deposit."""
+
+    name: str
+    size: int
+    sm3: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a deposit is; ``key`` is the SM4 key, encrypted with SM2, in hex."""
+
+    id: str
+    number: int
+    prefix: str
+    kind: str
+    watermark: str
+    from_sequence: int
+    to_sequence: int
+    objects: int
+    key: str
+    nonce: str
+    tag: str
+    pieces: tuple[Piece, ...]
+
+
+class EscrowObject(msgspec.Struct, frozen=True, kw_only=True):
+    """One object read back: ``kind`` prefix or identifier; ``deleted`` takes it away."""
+
+    kind: str
+    name: str
+    prefix: str = ""
+    deleted: bool = False
+    content: dict[str, object] = {}
+
+
+class Escrow:
+    """Makes deposits. Synchronous, for use in threads."""
+
+    def __init__(
+        self, engine: Engine, settings: SecondLevelSettings, clock: Clock, scalar: bytes
+    ) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._clock = clock
+        self._scalar = scalar
+        self._directory = Path(settings.escrow_directory)
+
+    def due(self) -> str:
+        """FULL or DIFF when today's deposit is to be made, else empty."""
+        now = self._clock.time_ns() // 1_000_000
+        hour = (now // 3_600_000 + 8) % 24
+        with reading(self._engine) as connection:
+            last = connection.execute(select(_D).order_by(_D.c.number.desc())).first()
+            full = select(func.max(_D.c.made_at_ms)).where(_D.c.kind == FULL)
+            full_at = connection.execute(full).scalar() or 0
+        if last is None:
+            return FULL
+        if hour < self._settings.escrow_hour or beijing_day(last.made_at_ms) == beijing_day(now):
+            return ""
+        day_ms = 86_400_000
+        age_ms = now - full_at + day_ms // 2
+        return FULL if age_ms >= self._settings.escrow_full_days * day_ms else DIFF
+
+    def make(self, kind: str, receiver: bytes) -> Manifest:
+        """Make a deposit sealed for ``receiver`` (SM2 point) and put it into the outbox."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        now = self._clock.time_ns() // 1_000_000
+        with tempfile.TemporaryDirectory(dir=self._directory) as scratch:
+            packed = Path(scratch) / "deposit.zip"
+            with reading(self._engine) as connection:
+                last = connection.execute(select(_D).order_by(_D.c.number.desc())).first()
+                number = (last.number if last else 0) + 1
+                start = last.to_sequence if last and kind == DIFF else 0
+                changed_since = last.made_at_ms if last and kind == DIFF else 0
+                upto = connection.execute(select(func.max(_C.c.sequence))).scalar() or 0
+                id_ = f"{self._settings.prefix}_{kind}_{beijing_day(now)}_{number}"
+                head = _head(id_, kind, last.id if last else "", iso(now))
+                lines = _objects(connection, kind, start, upto, changed_since)
+                objects = _write_zip(packed, head, lines)
+            sealed = _seal(packed, Path(scratch), id_, receiver, self._settings.escrow_piece_bytes)
+            manifest = Manifest(
+                id=id_, number=number, prefix=self._settings.prefix, kind=kind,
+                watermark=iso(now), from_sequence=start, to_sequence=upto, objects=objects,
+                **sealed,
+            )  # fmt: skip
+            for piece in manifest.pieces:
+                (Path(scratch) / piece.name).replace(self._directory / piece.name)
+        body = msgspec.json.encode(manifest)
+        _write_whole(self._directory / f"{id_}.json", body)
+        _write_whole(self._directory / f"{id_}.sig", sm2.sign(self._scalar, body))
+        with writing(self._engine) as connection:
+            connection.execute(
+                insert(_D).values(
+                    id=id_, number=number, kind=kind, made_at_ms=now, from_sequence=start,
+                    to_sequence=upto, objects=objects, state="made",
+                    files=msgspec.json.encode([p.name for p in manifest.pieces]).decode(),
+                )
+            )  # fmt: skip
+            outbox.put(connection, CHANNEL, id_, {"id": id_}, now)
+        return manifest
+
+
+def read_deposit(
+    directory: Path, id_: str, *, scalar: bytes, signer: bytes
+) -> tuple[Manifest, Iterator[EscrowObject]]:
+    """Verify and open a deposit: its manifest and its objects in order.
+
+    ``scalar`` is the receiver's SM2 key, ``signer`` the sender's point. Raises InvalidInput
+    ``secondlevel.escrow-bad`` before anything is yielded; the iterator reads from a decrypted
+    temporary file that it removes at its end.
+    """
+    try:
+        body = (directory / f"{id_}.json").read_bytes()
+        signature = (directory / f"{id_}.sig").read_bytes()
+    except OSError as error:
+        raise _bad(f"missing file: {error}") from error
+    if not sm2.verify(signer, body, signature):
+        raise _bad("the signature of the manifest is wrong")
+    try:
+        manifest = msgspec.json.decode(body, type=Manifest)
+        key = sm2.decrypt(scalar, bytes.fromhex(manifest.key))
+    except (ValueError, msgspec.DecodeError) as error:
+        raise _bad(f"cannot open the envelope: {error}") from error
+    packed = _open_sealed(directory, manifest, key)
+    return manifest, _read_zip(packed)
+
+
+def _objects(
+    connection: Connection, kind: str, start: int, upto: int, changed_since: int
+) -> Iterator[str]:
+    prefixes = select(_P, _E.c.profile).join(_E, _E.c.uscc == _P.c.uscc).order_by(_P.c.prefix)
+    if kind == DIFF:
+        prefixes = prefixes.where(_P.c.changed_at_ms >= changed_since)
+    for row in connection.execute(prefixes):
+        content = {"uscc": row.uscc, "mode": row.mode, "site": row.site, "profile": row.profile}
+        gone = row.state != "active"
+        yield _line("prefix", row.prefix, row.prefix, {} if gone else content, deleted=gone)
+    if kind == FULL:
+        query = select(_I).where(~_I.c.deleted).order_by(_I.c.key)
+        for row in connection.execution_options(yield_per=5000).execute(query):
+            content = {"template": row.template, "values": row.content}
+            yield _line("identifier", row.name, row.prefix, content)
+        return
+    changes = select(_C).where(_C.c.sequence > start, _C.c.sequence <= upto)
+    for row in connection.execute(changes.order_by(_C.c.sequence)):
+        gone = row.operation == _DELETED
+        content = {"template": row.template, "values": row.content}
+        yield _line("identifier", row.name, row.prefix, {} if gone else content, deleted=gone)
+
+
+def _head(id_: str, kind: str, previous: str, watermark: str) -> str:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<deposit xmlns="{NAMESPACE}" type="{kind}" id={quoteattr(id_)} '
+        f"prevId={quoteattr(previous)}>\n<watermark>{watermark}</watermark>\n<contents>\n"
+    )
+
+
+def _line(
+    kind: str, name: str, prefix: str, content: dict[str, object], *, deleted: bool = False
+) -> str:
+    element = "delete" if deleted else "object"
+    text = escape(msgspec.json.encode(content).decode())
+    return (
+        f"<{element} kind={quoteattr(kind)} name={quoteattr(name)} "
+        f"prefix={quoteattr(prefix)}>{text}</{element}>\n"
+    )
+
+
+def _write_zip(path: Path, head: str, lines: Iterator[str]) -> int:
+    count = 0
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("deposit.xml", "w", force_zip64=True) as file,
+    ):
+        file.write(head.encode())
+        for line in lines:
+            file.write(line.encode())
+            count += 1
+        file.write(b"</contents>\n</deposit>\n")
+    return count
+
+
+def _sm3() -> hashes.Hash:
+    return hashes.Hash(hashes.SM3())
+
+
+def _seal(
+    packed: Path, directory: Path, id_: str, receiver: bytes, piece_bytes: int
+) -> dict[str, Any]:
+    """Encrypt into pieces; returns the manifest's key, nonce, tag and pieces."""
+    key, nonce = secrets.token_bytes(_KEY_BYTES), secrets.token_bytes(_NONCE_BYTES)
+    encryptor = Cipher(algorithms.SM4(key), modes.GCM(nonce)).encryptor()
+    pieces: list[Piece] = []
+    with packed.open("rb") as plain:
+        ended = False
+        while not ended:
+            name = f"{id_}.{len(pieces) + 1}.sealed"
+            size, digest = 0, _sm3()
+            with (directory / name).open("wb") as out:
+                while size < piece_bytes:
+                    chunk = plain.read(min(_CHUNK, piece_bytes - size))
+                    if not chunk:
+                        ended = True
+                        break
+                    sealed = encryptor.update(chunk)
+                    out.write(sealed)
+                    digest.update(sealed)
+                    size += len(sealed)
+                out.flush()
+                os.fsync(out.fileno())
+            if size or not pieces:
+                pieces.append(Piece(name, size, digest.finalize().hex()))
+    encryptor.finalize()
+    return {
+        "key": sm2.encrypt(receiver, key).hex(),
+        "nonce": nonce.hex(),
+        "tag": encryptor.tag.hex(),
+        "pieces": tuple(pieces),
+    }
+
+
+def _open_sealed(directory: Path, manifest: Manifest, key: bytes) -> IO[bytes]:
+    mode = modes.GCM(bytes.fromhex(manifest.nonce), bytes.fromhex(manifest.tag))
+    decryptor = Cipher(algorithms.SM4(key), mode).decryptor()
+    plain = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - handed to the reader
+    try:
+        for piece in manifest.pieces:
+            if Path(piece.name).name != piece.name:
+                raise _bad("a piece lies outside the deposit")  # noqa: TRY301
+            digest = _sm3()
+            with (directory / piece.name).open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    digest.update(chunk)
+                    plain.write(decryptor.update(chunk))
+            if digest.finalize().hex() != piece.sm3:
+                raise _bad(f"piece {piece.name} was changed")  # noqa: TRY301
+        plain.write(decryptor.finalize())
+    except (OSError, InvalidTag, InvalidInput) as error:
+        plain.close()
+        if isinstance(error, InvalidInput):
+            raise
+        raise _bad(f"cannot decrypt: {error!r}") from error
+    plain.seek(0)
+    return plain
+
+
+def _read_zip(packed: IO[bytes]) -> Iterator[EscrowObject]:
+    with packed, zipfile.ZipFile(packed) as archive:
+        if archive.getinfo("deposit.xml").file_size > _MOST_XML_BYTES:
+            raise _bad("the document is too large")
+        _refuse_dtd(archive)
+        with archive.open("deposit.xml") as file:
+            for _, element in ET.iterparse(file):  # noqa: S314 - signed, and without DTD
+                tag = element.tag.rpartition("}")[2]
+                if tag in {"object", "delete"}:
+                    yield EscrowObject(
+                        kind=element.get("kind", ""), name=element.get("name", ""),
+                        prefix=element.get("prefix", ""), deleted=tag == "delete",
+                        content=msgspec.json.decode(element.text or "{}"),
+                    )  # fmt: skip
+                    element.clear()
+
+
+def _refuse_dtd(archive: zipfile.ZipFile) -> None:
+    with archive.open("deposit.xml") as file:
+        if b"<!" in file.read(4096):
+            raise _bad("a DTD is not allowed")
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    draft = path.with_name(path.name + ".new")
+    with draft.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _bad(fault: str) -> InvalidInput:
+    return InvalidInput("secondlevel.escrow-bad", fault=fault)

@@ -1,0 +1,339 @@
+"""Identifiers of hosted tenants: registration, change, removal, and queries over templates.
+
+The rows decide; the record store is what resolves. A call commits the rows (unprojected), writes
+the records durably, marks the rows, and only then answers: what was acknowledged survives kill -9,
+and :meth:`Hosted.replay` finishes what was cut. Every change is a row of the change log that sync
+table T9 and differential escrow are made from.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, func, insert, select, update
+
+from mingwu.identity.cards import prefix_admin
+from mingwu.identity.records import Record, RecordStore
+from mingwu.identity.secondlevel import schema
+from mingwu.identity.secondlevel.coderules import RULES, CodeRule, rule_for
+from mingwu.identity.secondlevel.model import HostedItem, ItemOutcome, Mode
+from mingwu.identity.secondlevel.prefixes import ACTIVE
+from mingwu.identity.secondlevel.tenants import require, room
+from mingwu.kernel.clock import Clock
+from mingwu.kernel.errors import InvalidInput, MingwuError, NotFound
+from mingwu.kernel.names import fold, parse
+from mingwu.store.engine import lock, reading, writing
+from mingwu.wire.handle.codes import Rc
+from mingwu.wire.handle.values import HandleValue
+
+_I, _V, _C, _P, _E = (
+    schema.identifier,
+    schema.value,
+    schema.change,
+    schema.prefix,
+    schema.enterprise,
+)
+MOST_ITEMS = 2000
+ADDED, DELETED, MODIFIED = 1, 2, 3
+_TEMPLATE_INDEX = 1001
+_FIRST_INDEX = 2000
+_CHUNK = 500
+_Row = dict[str, object]
+
+
+def hosted_record(name: str, prefix: str, template: str, values: Mapping[str, str]) -> Record:
+    """The record of a hosted identifier: template at 1001, items from 2000 on."""
+    now = int(time.time())
+    made = [HandleValue(_TEMPLATE_INDEX, "TEMPLATE", template.encode(), timestamp=now)]
+    made += [
+        HandleValue(_FIRST_INDEX + at, item, text.encode(), timestamp=now)
+        for at, (item, text) in enumerate(values.items())
+    ]
+    return Record(name, (*made, prefix_admin(prefix)))
+
+
+class Hosted:
+    """Registration and queries for hosted prefixes. Synchronous, for use in threads."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        records: RecordStore,
+        clock: Clock,
+        rules: tuple[CodeRule, ...] = RULES,
+    ) -> None:
+        self._engine = engine
+        self._records = records
+        self._clock = clock
+        self._rules = rules
+
+    def register(self, prefix: str, items: Sequence[HostedItem]) -> list[ItemOutcome]:
+        """Register up to 2,000 names under a hosted prefix; one outcome per item, in order.
+
+        Raises NotFound for a prefix not hosted here, Denied when its tenant may not register.
+        """
+        return self._store(prefix, items, ADDED)
+
+    def change(self, prefix: str, items: Sequence[HostedItem]) -> list[ItemOutcome]:
+        """Replace template and values of registered names."""
+        return self._store(prefix, items, MODIFIED)
+
+    def remove(self, prefix: str, names: Sequence[str]) -> list[ItemOutcome]:
+        """Deregister names."""
+        return self._store(prefix, [HostedItem(name=name) for name in names], DELETED)
+
+    def _store(self, prefix: str, items: Sequence[HostedItem], how: int) -> list[ItemOutcome]:
+        if len(items) > MOST_ITEMS:
+            fault = f"{len(items)} items, at most {MOST_ITEMS}"
+            raise InvalidInput("input.invalid", path="$", fault=fault)
+        now = self._clock.time_ns() // 1_000_000
+        with writing(self._engine) as connection:
+            lock(connection, "secondlevel.identifier")
+            uscc, rule = self._tenant(connection, prefix)
+            require(connection, uscc, "register")
+            keys = [fold(item.name) for item in items]
+            there = _there(connection, keys)
+            used, limit = room(connection, uscc) if how == ADDED else (0, 0)
+            good: list[tuple[str, HostedItem]] = []
+            outcomes, seen = [], set[str]()
+            for key, item in zip(keys, items, strict=True):
+                full = how == ADDED and used + len(good) >= limit
+                outcome = _judge(item, prefix, rule, how, there=key in there, twice=key in seen)
+                if outcome.code == Rc.SUCCESS and full:
+                    told = {"prefix": prefix, "limit": limit, "used": used}
+                    code = int(Rc.IDIS_REGISTER_LIMIT)
+                    outcome = ItemOutcome(item.name, code, "secondlevel.register-limit", told)
+                outcomes.append(outcome)
+                if outcome.code == Rc.SUCCESS:
+                    seen.add(key)
+                    good.append((key, item))
+            _write_rows(connection, prefix, good, how, now)
+        self._project(prefix, good, how)
+        return outcomes
+
+    def _tenant(self, connection: Connection, prefix: str) -> tuple[str, CodeRule]:
+        query = (
+            select(_P.c.uscc, _E.c.industry)
+            .join(_E, _E.c.uscc == _P.c.uscc)
+            .where(_P.c.prefix == prefix, _P.c.state == ACTIVE, _P.c.mode == Mode.HOSTED.value)
+        )
+        row = connection.execute(query).first()
+        if row is None:
+            raise NotFound("secondlevel.prefix-unknown", prefix=prefix)
+        return row.uscc, rule_for(row.industry, self._rules)
+
+    def _project(self, prefix: str, good: Sequence[tuple[str, HostedItem]], how: int) -> None:
+        if not good:
+            return
+        if how == DELETED:
+            self._records.delete_many(item.name for _, item in good)
+        else:
+            self._records.put_many(
+                hosted_record(item.name, prefix, item.template, item.values) for _, item in good
+            )
+        with writing(self._engine) as connection:
+            _mark(connection, [key for key, _ in good])
+
+    def replay(self) -> int:
+        """Finish what a crash cut between rows and records; returns how many names."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(_I).where(~_I.c.projected)).all()
+        for start in range(0, len(rows), MOST_ITEMS):
+            some = rows[start : start + MOST_ITEMS]
+            self._records.delete_many(row.name for row in some if row.deleted)
+            self._records.put_many(
+                hosted_record(row.name, row.prefix, row.template, msgspec.json.decode(row.content))
+                for row in some
+                if not row.deleted
+            )
+            with writing(self._engine) as connection:
+                _mark(connection, [row.key for row in some])
+        return len(rows)
+
+    def log_changes(self, changes: Iterable[tuple[str, str, int, str, Mapping[str, str]]]) -> int:
+        """Take changes of identifiers that another part registers into the change log.
+
+        Each is (name, prefix, 1 add / 2 delete / 3 modify, template, values).
+        """
+        now = self._clock.time_ns() // 1_000_000
+        with writing(self._engine) as connection:
+            lock(connection, "secondlevel.identifier")
+            rows = [
+                _change_row(name, prefix, how, now, template, values)
+                for name, prefix, how, template, values in changes
+            ]
+            _log(connection, rows)
+        return len(rows)
+
+    def query(
+        self,
+        asker: str,
+        template: str,
+        conditions: Mapping[str, str],
+        *,
+        after: str = "",
+        limit: int = 100,
+    ) -> list[dict[str, Any]]:
+        """Identifiers of a template whose items have these values ("text*" matches beginnings).
+
+        ``asker`` is a tenant's credit code and sees its own prefixes, or all of them when its
+        group may ``query-all``; empty means the node's operator. In key order, behind ``after``.
+        """
+        query = select(_I).where(_I.c.template == template, ~_I.c.deleted, _I.c.key > fold(after))
+        for item, wanted in conditions.items():
+            query = query.where(_I.c.key.in_(_having(template, item, wanted)))
+        with reading(self._engine) as connection:
+            if asker:
+                require(connection, asker, "query")
+                if not _may(connection, asker, "query-all"):
+                    mine = select(_P.c.prefix).where(_P.c.uscc == asker)
+                    query = query.where(_I.c.prefix.in_(mine))
+            rows = connection.execute(query.order_by(_I.c.key).limit(min(limit, MOST_ITEMS))).all()
+        return [_shown(row) for row in rows]
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        """One hosted identifier as in :meth:`query`, or None."""
+        query = select(_I).where(_I.c.key == fold(name), ~_I.c.deleted)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).first()
+        return _shown(row) if row is not None else None
+
+    def counts(self) -> dict[str, int]:
+        """Registered identifiers by prefix."""
+        query = select(_I.c.prefix, func.count()).where(~_I.c.deleted).group_by(_I.c.prefix)
+        with reading(self._engine) as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _shown(row: Row[tuple[object, ...]]) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "prefix": row.prefix,
+        "template": row.template,
+        "values": msgspec.json.decode(row.content),
+        "at_ms": row.at_ms,
+    }
+
+
+def _may(connection: Connection, uscc: str, permission: str) -> bool:
+    try:
+        require(connection, uscc, permission)
+    except MingwuError:
+        return False
+    return True
+
+
+def _having(template: str, item: str, wanted: str) -> ColumnElement[object]:
+    query = select(_V.c.key).where(_V.c.template == template, _V.c.item == item)
+    if wanted.endswith("*"):
+        start = wanted[:-1]
+        return query.where(_V.c.value >= start, _V.c.value < start + "\U0010ffff")  # type: ignore[return-value]
+    return query.where(_V.c.value == wanted)  # type: ignore[return-value]
+
+
+def _there(connection: Connection, keys: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for start in range(0, len(keys), _CHUNK):
+        query = select(_I.c.key).where(_I.c.key.in_(keys[start : start + _CHUNK]), ~_I.c.deleted)
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+def _judge(
+    item: HostedItem, prefix: str, rule: CodeRule, how: int, *, there: bool, twice: bool
+) -> ItemOutcome:
+    try:
+        name = parse(item.name)
+    except InvalidInput as error:
+        return ItemOutcome(item.name, int(Rc.INVALID_HANDLE), error.code, error.params)
+    fault = ""
+    if name.prefix != prefix:
+        fault = f"it is not under {prefix}"
+    elif twice:
+        fault = "it stands twice in this call"
+    elif how == ADDED:
+        fault = rule.fault(name.suffix)
+    if fault:
+        told = {"name": item.name, "fault": fault}
+        return ItemOutcome(item.name, int(Rc.INVALID_HANDLE), "secondlevel.name-bad", told)
+    if how == ADDED and there:
+        return ItemOutcome(item.name, int(Rc.HANDLE_EXISTS), "identity.name-exists",
+                           {"name": item.name})  # fmt: skip
+    if how != ADDED and not there:
+        return ItemOutcome(item.name, int(Rc.HANDLE_NOT_FOUND), "name.unknown",
+                           {"name": item.name})  # fmt: skip
+    return ItemOutcome(item.name)
+
+
+def _change_row(
+    name: str, prefix: str, how: int, now: int, template: str, values: Mapping[str, str]
+) -> _Row:
+    return {
+        "name": name,
+        "prefix": prefix,
+        "operation": how,
+        "at_ms": now,
+        "template": template,
+        "content": msgspec.json.encode(values).decode(),
+    }
+
+
+def _write_rows(
+    connection: Connection,
+    prefix: str,
+    good: Sequence[tuple[str, HostedItem]],
+    how: int,
+    now: int,
+) -> None:
+    if not good:
+        return
+    keys = [key for key, _ in good]
+    for start in range(0, len(keys), _CHUNK):
+        some = keys[start : start + _CHUNK]
+        connection.execute(delete(_V).where(_V.c.key.in_(some)))
+        if how != DELETED:
+            connection.execute(delete(_I).where(_I.c.key.in_(some)))
+        else:
+            gone = update(_I).where(_I.c.key.in_(some))
+            connection.execute(gone.values(deleted=True, projected=False, at_ms=now))
+    changes = [
+        _change_row(item.name, prefix, how, now, item.template, item.values) for _, item in good
+    ]
+    if how != DELETED:
+        rows: list[_Row] = [
+            {
+                "key": key,
+                "name": item.name,
+                "prefix": prefix,
+                "template": item.template,
+                "content": changed["content"],
+                "deleted": False,
+                "at_ms": now,
+                "projected": False,
+            }
+            for (key, item), changed in zip(good, changes, strict=True)
+        ]
+        connection.execute(insert(_I), rows)
+        indexed: list[_Row] = [
+            {"template": item.template, "item": name, "value": text, "key": key}
+            for key, item in good
+            for name, text in item.values.items()
+        ]
+        if indexed:
+            connection.execute(insert(_V), indexed)
+    _log(connection, changes)
+
+
+def _log(connection: Connection, rows: Sequence[_Row]) -> None:
+    if not rows:
+        return
+    last = connection.execute(select(func.max(_C.c.sequence))).scalar() or 0
+    numbered = [row | {"sequence": last + at} for at, row in enumerate(rows, 1)]
+    connection.execute(insert(_C), numbered)
+
+
+def _mark(connection: Connection, keys: Sequence[str]) -> None:
+    for start in range(0, len(keys), _CHUNK):
+        some = keys[start : start + _CHUNK]
+        connection.execute(update(_I).where(_I.c.key.in_(some)).values(projected=True))

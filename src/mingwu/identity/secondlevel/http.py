@@ -1,0 +1,260 @@
+"""HTTP handlers of the second-level node, for the API to mount.
+
+``routes(node)`` gives Starlette routes under /api/secondlevel and /iiidap. The door in front puts
+``request.state.principal`` (with ``account`` and ``role``) on the request; handlers need a role of
+at least the one declared here. Faults are raised as MingwuError for the API to render, except under
+/iiidap, which answers in RDAP's form.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from mingwu.identity.secondlevel import iiidap, report
+from mingwu.identity.secondlevel.model import (
+    ApplicationForm,
+    HostedItem,
+    Quota,
+    Reason,
+    State,
+)
+from mingwu.identity.secondlevel.service import SecondLevel
+from mingwu.identity.secondlevel.synctables import TABLES
+from mingwu.kernel.errors import InvalidInput, MingwuError, NotAuthenticated
+from mingwu.trust.roles import Permission, Role, require
+
+T = TypeVar("T")
+Handler = Callable[[Request], Awaitable[Response]]
+ROOT = "/api/secondlevel"
+_BODY_BYTES = 8 << 20
+_MOST = 1000
+
+
+class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a reviewer decided: accept, return or reject, the latter two with reasons."""
+
+    action: str
+    reasons: tuple[Reason, ...] = ()
+
+
+class DataQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Query over a template; ``asker`` is a tenant's credit code, empty for the operator."""
+
+    template: str
+    conditions: Mapping[str, str] = {}
+    asker: str = ""
+    after: str = ""
+    limit: int = 100
+
+
+class TenantChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """New limits, a new permission group, or both."""
+
+    quota: Quota | None = None
+    group: str = ""
+
+
+def _json(content: object, status: int = 200, media: str = "application/json") -> Response:
+    return Response(msgspec.json.encode(content), status, media_type=media)
+
+
+def _lang(request: Request) -> str:
+    asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
+    return "en" if asked.lower().startswith("en") else "zh"
+
+
+async def _body(request: Request, kind: type[T]) -> T:
+    data = b""
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > _BODY_BYTES:
+            raise InvalidInput("input.invalid", path="$", fault="body too large")
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        raise InvalidInput("input.invalid", path="$", fault=str(error)) from error
+
+
+def _number(request: Request, name: str, default: int, most: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidInput("input.invalid", path=name, fault="not a number")
+    return min(int(text), most)
+
+
+def account(request: Request, permission: Permission) -> str:
+    """The caller's account if its role has the permission; NotAuthenticated or Denied."""
+    principal = getattr(request.state, "principal", None)
+    if principal is None:
+        raise NotAuthenticated("trust.no-session")
+    require(Role(principal.role), permission)
+    return str(principal.account)
+
+
+class Handlers:
+    """The handlers of one node."""
+
+    def __init__(self, node: SecondLevel) -> None:
+        self.node = node
+
+    async def submit(self, request: Request) -> Response:
+        who = account(request, Permission.REGISTER)
+        form = await _body(request, ApplicationForm)
+        again = request.path_params.get("id", "")
+        made = await asyncio.to_thread(self.node.applications.submit, form, who, id_=again)
+        return _json(made, 201)
+
+    async def queue(self, request: Request) -> Response:
+        account(request, Permission.REGISTER)
+        asked = request.query_params.get("state", "")
+        try:
+            state = State(asked) if asked else None
+        except ValueError as error:
+            raise InvalidInput("input.invalid", path="state", fault=str(error)) from error
+        rows, total = await asyncio.to_thread(
+            self.node.applications.queue, state=state,
+            offset=_number(request, "offset", 0, 2**31),
+            limit=_number(request, "limit", 100, _MOST),
+        )  # fmt: skip
+        return _json({"rows": rows, "total": total})
+
+    async def application(self, request: Request) -> Response:
+        account(request, Permission.REGISTER)
+        id_ = request.path_params["id"]
+        found = await asyncio.to_thread(self.node.applications.get, id_)
+        steps = await asyncio.to_thread(self.node.applications.steps, id_)
+        return _json({"application": found, "steps": steps})
+
+    async def decide(self, request: Request) -> Response:
+        who = account(request, Permission.SYSTEM)
+        decision = await _body(request, Decision)
+        id_, queue = request.path_params["id"], self.node.applications
+        if decision.action == "accept":
+            given = await asyncio.to_thread(queue.accept, id_, who)
+            await asyncio.to_thread(self.node.tenants.refresh)
+            return _json(given)
+        if decision.action not in {"return", "reject"}:
+            raise InvalidInput("input.invalid", path="$.action", fault="accept, return or reject")
+        final = decision.action == "reject"
+        return _json(
+            await asyncio.to_thread(queue.send_back, id_, who, decision.reasons, final=final)
+        )
+
+    async def prefixes(self, request: Request) -> Response:
+        account(request, Permission.READ)
+        return _json(await asyncio.to_thread(self.node.prefixes.all, active=False))
+
+    async def tenants(self, request: Request) -> Response:
+        account(request, Permission.REGISTER)
+        return _json(await asyncio.to_thread(self.node.tenants.all))
+
+    async def change_tenant(self, request: Request) -> Response:
+        account(request, Permission.SYSTEM)
+        change = await _body(request, TenantChange)
+        uscc = request.path_params["uscc"]
+        if change.quota is not None:
+            await asyncio.to_thread(self.node.tenants.set_quota, uscc, change.quota)
+        if change.group:
+            await asyncio.to_thread(self.node.tenants.set_group, uscc, change.group)
+        return _json(await asyncio.to_thread(self.node.tenants.get, uscc))
+
+    async def register(self, request: Request) -> Response:
+        account(request, Permission.REGISTER)
+        items = await _body(request, tuple[HostedItem, ...])
+        prefix = request.path_params["prefix"]
+        outcomes = await asyncio.to_thread(self.node.hosted.register, prefix, items)
+        lang = _lang(request)
+        return _json([{"name": one.name, "code": one.code, "error": one.error,
+                       "message": one.text(lang)} for one in outcomes])  # fmt: skip
+
+    async def query(self, request: Request) -> Response:
+        account(request, Permission.READ)
+        asked = await _body(request, DataQuery)
+        return _json(
+            await asyncio.to_thread(
+                self.node.hosted.query, asked.asker, asked.template, asked.conditions,
+                after=asked.after, limit=max(1, asked.limit),
+            )
+        )  # fmt: skip
+
+    async def statistics(self, request: Request) -> Response:
+        account(request, Permission.READ)
+        await asyncio.to_thread(self.node.usage.flush)
+        return _json(await asyncio.to_thread(self.node.usage.tenants))
+
+    async def nodes(self, request: Request) -> Response:
+        account(request, Permission.READ)
+        states = await asyncio.to_thread(self.node.monitoring.states)
+        return _json({"nodes": states, "events": await asyncio.to_thread(
+            self.node.monitoring.events)})  # fmt: skip
+
+    async def duties(self, request: Request) -> Response:
+        account(request, Permission.READ)
+        lag = await asyncio.to_thread(self.node.outbox.lag)
+        tables = [
+            {"id": one.id, "zh": one.zh, "en": one.en, "period": one.period.value}
+            for one in TABLES.values()
+        ]
+        return _json({"tables": tables, "outbox": lag})
+
+    async def monthly(self, request: Request) -> Response:
+        account(request, Permission.READ)
+        month = request.query_params.get("month", "")
+        try:
+            made = await asyncio.to_thread(self.node.report, month)
+        except ValueError as error:
+            raise InvalidInput("input.invalid", path="month", fault=str(error)) from error
+        if request.query_params.get("form") == "html":
+            return HTMLResponse(report.printable(made, _lang(request)))
+        return _json(made)
+
+    async def iiidap(self, request: Request) -> Response:
+        """All of /iiidap: open to anybody, contacts only for known callers."""
+        lang = _lang(request)
+        known = getattr(request.state, "principal", None) is not None
+        kind, asked = request.path_params.get("kind", ""), request.path_params.get("asked", "")
+        media = iiidap.NAMES["media"]
+        try:
+            if kind == "help" and not asked:
+                return _json(iiidap.help_(self.node, lang), media=media)
+            answer = {
+                iiidap.NAMES["prefix"]: iiidap.prefix,
+                iiidap.NAMES["entity"]: iiidap.entity,
+                iiidap.NAMES["identifier"]: iiidap.identifier,
+            }.get(kind)
+            if answer is None or not asked:
+                raise InvalidInput("input.invalid", path=str(request.url.path), fault="unknown")  # noqa: TRY301
+            found = await asyncio.to_thread(answer, self.node, asked, lang, known=known)
+        except MingwuError as error:
+            return _json(iiidap.fault(error, lang), error.status, media)
+        return _json(found, media=media)
+
+
+def routes(node: SecondLevel) -> list[Route]:
+    """Routes for the API to mount behind its door."""
+    do = Handlers(node)
+    table: tuple[tuple[str, str, Any], ...] = (
+        ("POST", "/applications", do.submit),
+        ("PUT", "/applications/{id}", do.submit),
+        ("GET", "/applications", do.queue),
+        ("GET", "/applications/{id}", do.application),
+        ("POST", "/applications/{id}/decision", do.decide),
+        ("GET", "/prefixes", do.prefixes),
+        ("POST", "/prefixes/{prefix}/identifiers", do.register),
+        ("GET", "/tenants", do.tenants),
+        ("PATCH", "/tenants/{uscc}", do.change_tenant),
+        ("POST", "/query", do.query),
+        ("GET", "/statistics", do.statistics),
+        ("GET", "/nodes", do.nodes),
+        ("GET", "/duties", do.duties),
+        ("GET", "/report", do.monthly),
+    )
+    made = [Route(ROOT + path, handler, methods=[method]) for method, path, handler in table]
+    made.append(Route("/iiidap/{kind}", do.iiidap, methods=["GET"]))
+    made.append(Route("/iiidap/{kind}/{asked:path}", do.iiidap, methods=["GET"]))
+    return made

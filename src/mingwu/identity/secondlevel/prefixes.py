@@ -1,0 +1,189 @@
+"""Prefixes of tenants, and their image in the record store.
+
+The relational row decides; the record store is its projection. Both are written in one call:
+row first (``projected`` false), then the record, then the mark, so that a crash in between is
+repaired by :meth:`Prefixes.replay` at the next start. A hosted prefix is homed here; one served by
+the enterprise's own node gets a record ``0.NA/<prefix>`` with HS_SITE (or HS_SERV) and is referred.
+"""
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+
+from mingwu.identity.cards import prefix_admin
+from mingwu.identity.lookup import PREFIX_HOME
+from mingwu.identity.records import Record, RecordStore
+from mingwu.identity.secondlevel import schema
+from mingwu.identity.secondlevel.model import Mode, PrefixRow, SiteForm
+from mingwu.identity.server import home_prefixes
+from mingwu.kernel.errors import InvalidInput, NotFound
+from mingwu.store.engine import reading, writing
+from mingwu.wire.handle.site import (
+    Interface,
+    Server,
+    Service,
+    Site,
+    Transport,
+    encode_site,
+    pack_address,
+)
+from mingwu.wire.handle.values import HandleValue
+
+_T = schema.prefix
+_SITE_TTL_S = 300
+ACTIVE, LEFT = "active", "left"
+
+
+def site_at(host: str, port: int, http_port: int = 0, *, desc: str = "") -> Site:
+    """A one-server site; raises InvalidInput ``input.invalid`` for a host that is no address."""
+    both = Service.ADMIN | Service.QUERY
+    try:
+        address = pack_address(host)
+    except ValueError as error:
+        raise InvalidInput("input.invalid", path="$.site.host", fault=str(error)) from error
+    interfaces = [
+        Interface(both, Transport.TCP, port),
+        Interface(Service.QUERY, Transport.UDP, port),
+    ]
+    if http_port:
+        interfaces.append(Interface(both, Transport.HTTP, http_port))
+    return Site(
+        servers=(Server(1, address, b"", tuple(interfaces)),),
+        attributes=(("desc", desc),) if desc else (),
+    )
+
+
+def referral_value(site: Site | None, service: str = "", *, derived: bool = False) -> HandleValue:
+    """HS_SITE or HS_SERV; ``derived`` for all prefixes below too (HS_SITE.PREFIX)."""
+    tail = ".PREFIX" if derived else ""
+    kind, data = ("HS_SITE", encode_site(site)) if site else ("HS_SERV", service.encode())
+    return HandleValue(2 if derived else 1, kind + tail, data, ttl=_SITE_TTL_S)
+
+
+class Prefixes:
+    """Given prefixes. ``site`` is this node's own site, told for hosted prefixes."""
+
+    def __init__(self, engine: Engine, records: RecordStore, site: Site) -> None:
+        self._engine = engine
+        self._records = records
+        self._site = site
+
+    def get(self, prefix: str) -> PrefixRow:
+        """One prefix; raises NotFound ``secondlevel.prefix-unknown``."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(_T).where(_T.c.prefix == prefix)).first()
+        if row is None:
+            raise NotFound("secondlevel.prefix-unknown", prefix=prefix)
+        return prefix_row(row)
+
+    def all(self, *, uscc: str = "", active: bool = True) -> list[PrefixRow]:
+        """Prefixes in their order, of one tenant if given; with ``active`` only those in use."""
+        query = select(_T).order_by(_T.c.prefix)
+        if uscc:
+            query = query.where(_T.c.uscc == uscc)
+        if active:
+            query = query.where(_T.c.state == ACTIVE)
+        with reading(self._engine) as connection:
+            return [prefix_row(row) for row in connection.execute(query)]
+
+    def set_upstream(self, prefix: str, state: str) -> None:
+        """Remember what the top node said about a prefix."""
+        with writing(self._engine) as connection:
+            connection.execute(update(_T).where(_T.c.prefix == prefix).values(upstream=state))
+
+    def replay(self) -> int:
+        """Bring the record store up to date with the rows; returns how many were behind."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(_T).where(~_T.c.projected)).all()
+        self.project([prefix_row(row) for row in rows])
+        return len(rows)
+
+    def rehome(self) -> None:
+        """Write every active prefix again: after this node's address changed."""
+        self.project(self.all())
+
+    def project(self, rows: Sequence[PrefixRow]) -> None:
+        """Write prefixes to the record store and mark them done."""
+        for row in rows:
+            self._project(row)
+        if rows:
+            done = [row.prefix for row in rows]
+            with writing(self._engine) as connection:
+                for start in range(0, len(done), 500):
+                    some = done[start : start + 500]
+                    query = update(_T).where(_T.c.prefix.in_(some))
+                    connection.execute(query.values(projected=True))
+
+    def _project(self, row: PrefixRow) -> None:
+        name = f"{PREFIX_HOME}/{row.prefix}"
+        if row.state != ACTIVE:
+            if self._records.is_homed(row.prefix):
+                self._records.unhome(row.prefix)
+            self._records.delete_many([name])
+        elif row.mode == Mode.HOSTED:
+            home_prefixes(self._records, (row.prefix,), self._site)
+        else:
+            if self._records.is_homed(row.prefix):
+                self._records.unhome(row.prefix)
+            form = row.site or SiteForm()
+            site = None if form.service else site_at(form.host, form.port, form.http_port)
+            value = referral_value(site, form.service)
+            self._records.put(Record(name, (_stamped(value), prefix_admin(row.prefix))))
+
+
+def _stamped(value: HandleValue) -> HandleValue:
+    return HandleValue(value.index, value.type, value.data, value.ttl, timestamp=int(time.time()))
+
+
+def give(
+    connection: Connection, prefix: str, uscc: str, mode: Mode, site: SiteForm | None, now_ms: int
+) -> PrefixRow:
+    """Insert or change the row of a prefix (inside the caller's transaction)."""
+    values = {
+        "uscc": uscc,
+        "mode": mode.value,
+        "site": msgspec.json.encode(site).decode(),
+        "state": ACTIVE,
+        "changed_at_ms": now_ms,
+        "projected": False,
+        "upstream": "pending",
+    }
+    found = connection.execute(select(_T).where(_T.c.prefix == prefix)).first()
+    if found is None:
+        values |= {"prefix": prefix, "since_ms": now_ms}
+        connection.execute(insert(_T).values(values))
+    else:
+        connection.execute(update(_T).where(_T.c.prefix == prefix).values(values))
+    return prefix_row(connection.execute(select(_T).where(_T.c.prefix == prefix)).one())
+
+
+def leave(connection: Connection, prefix: str, now_ms: int) -> PrefixRow:
+    """Take a prefix out of use (inside the caller's transaction)."""
+    connection.execute(
+        update(_T)
+        .where(_T.c.prefix == prefix)
+        .values(state=LEFT, changed_at_ms=now_ms, projected=False, upstream="pending")
+    )
+    return prefix_row(connection.execute(select(_T).where(_T.c.prefix == prefix)).one())
+
+
+def held(connection: Connection, uscc: str) -> int:
+    """How many prefixes a tenant has in use."""
+    query = select(func.count()).where(_T.c.uscc == uscc, _T.c.state == ACTIVE)
+    return connection.execute(query).scalar_one()
+
+
+def prefix_row(row: Row[tuple[object, ...]]) -> PrefixRow:
+    """A table row as a record."""
+    return PrefixRow(
+        prefix=row.prefix,
+        uscc=row.uscc,
+        mode=Mode(row.mode),
+        site=msgspec.json.decode(row.site, type=SiteForm | None),
+        state=row.state,
+        upstream=row.upstream,
+        since_ms=row.since_ms,
+        changed_at_ms=row.changed_at_ms,
+    )

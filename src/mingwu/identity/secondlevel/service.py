@@ -1,0 +1,198 @@
+"""The second-level node as one thing, and the task that fulfils its duties.
+
+``SecondLevel.open`` brings the tables up to date and repairs what a crash left between rows and
+records. ``run_duties`` makes tables and deposits when they are due, probes enterprise nodes and
+delivers the outbox, until told to stop.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+from sqlalchemy import Engine, delete, insert, select
+
+from mingwu.identity.records import RecordStore
+from mingwu.identity.secondlevel import errors as _texts  # noqa: F401 - registers the texts
+from mingwu.identity.secondlevel import migrations, report, schema
+from mingwu.identity.secondlevel.applications import EPP, Applications
+from mingwu.identity.secondlevel.duties import MONITOR, SYNC, Duties
+from mingwu.identity.secondlevel.escrow import CHANNEL as ESCROW
+from mingwu.identity.secondlevel.escrow import Escrow
+from mingwu.identity.secondlevel.hosted import Hosted
+from mingwu.identity.secondlevel.monitoring import Monitoring
+from mingwu.identity.secondlevel.outbox import Entry, Outbox
+from mingwu.identity.secondlevel.prefixes import Prefixes
+from mingwu.identity.secondlevel.settings import SecondLevelSettings
+from mingwu.identity.secondlevel.tenants import Tenants
+from mingwu.identity.secondlevel.upstream import Upstream
+from mingwu.identity.secondlevel.usagecounts import UsageCounts
+from mingwu.kernel.clock import Clock, SystemClock
+from mingwu.kernel.errors import PeerError
+from mingwu.store.engine import open_engine, writing
+from mingwu.store.migrate import migrate
+from mingwu.trust import secrets, sm2
+from mingwu.wire.handle.site import Site
+
+log = logging.getLogger(__name__)
+COMPONENT = "identity.secondlevel"
+_KEY_FILE = "secondlevel-sm2.key"
+_MOST_APPLICATIONS = 100_000
+
+
+class SecondLevel:
+    """All parts of the node over one relational store and one record store."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        records: RecordStore,
+        settings: SecondLevelSettings,
+        site: Site,
+        clock: Clock,
+        scalar: bytes,
+    ) -> None:
+        self._engine = engine
+        self.settings = settings
+        self.clock = clock
+        self.public_key = sm2.public_point(scalar)
+        self.prefixes = Prefixes(engine, records, site)
+        self.tenants = Tenants(engine, clock)
+        self.applications = Applications(engine, settings, clock, self.prefixes)
+        self.hosted = Hosted(engine, records, clock)
+        self.usage = UsageCounts(engine, clock)
+        self.monitoring = Monitoring(engine, settings, clock)
+        self.duties = Duties(engine, settings, clock, site)
+        self.outbox = Outbox(engine, clock, settings.retry_s)
+        self.escrow = Escrow(engine, settings, clock, scalar)
+        self.upstream = Upstream(settings, scalar)
+
+    @classmethod
+    def open(
+        cls,
+        settings: SecondLevelSettings,
+        records: RecordStore,
+        site: Site,
+        clock: Clock | None = None,
+    ) -> Self:
+        """Open the node; ``site`` is where this node's resolver answers.
+
+        Homes the node's own prefix, repairs and migrates. Errors as ``store.migrate``.
+        """
+        engine = open_engine(settings.store)
+        migrate(engine, COMPONENT, migrations)
+        key = secrets.load_or_make(Path(settings.secrets_directory), _KEY_FILE, sm2.generate)
+        node = cls(engine, records, settings, site, clock or SystemClock(), key)
+        node.tenants.ensure_groups()
+        repaired = node.prefixes.replay() + node.hosted.replay()
+        node.prefixes.rehome()
+        if repaired:
+            log.warning("repaired after a crash rows=%d", repaired)
+        return node
+
+    def close(self) -> None:
+        """Write counters and give the connections back."""
+        self.usage.flush()
+        self._engine.dispose()
+
+    def report(self, month: str = "") -> dict[str, Any]:
+        """The monthly report (empty: the running month)."""
+        now = self.clock.time_ns() // 1_000_000
+        month = month or report.this_month(now)
+        start, end = report.month_span(month, now)
+        applications, _ = self.applications.queue(limit=_MOST_APPLICATIONS)
+        return report.monthly(
+            month,
+            self.settings.prefix,
+            latencies=self.monitoring.latencies(month + "-01", month + "-31"),
+            events=self.monitoring.events(since_ms=start, until_ms=end),
+            applications=applications,
+            sla_percent=self.settings.sla_percent,
+            now_ms=now,
+        )
+
+    def put_template(self, handle: str, prefix: str, definition: Mapping[str, Any]) -> None:
+        """Keep a data template for tables T4 and T11 (called by whoever owns templates)."""
+        self._replace(
+            schema.template,
+            handle=handle,
+            prefix=prefix,
+            definition=msgspec.json.encode(definition).decode(),
+        )
+
+    def put_software(self, id_: str, prefix: str, name: str, purpose: str) -> None:
+        """Keep an application that uses identifiers, for tables T5 and T10."""
+        self._replace(schema.software, id=id_, prefix=prefix, name=name, purpose=purpose)
+
+    def _replace(self, table: Any, **values: object) -> None:
+        key = next(iter(table.primary_key.columns))
+        values["changed_at_ms"] = self.clock.time_ns() // 1_000_000
+        with writing(self._engine) as connection:
+            connection.execute(delete(table).where(key == values[key.name]))
+            connection.execute(insert(table).values(values))
+
+    def templates(self) -> list[dict[str, Any]]:
+        """Templates known here."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(schema.template).order_by(schema.template.c.handle))
+            return [dict(row) for row in rows.mappings()]
+
+    async def _send_prefix(self, entry: Entry) -> None:
+        state = "registered"
+        try:
+            await self.upstream.send_prefix(entry)
+        except PeerError:
+            state = "refused"
+            raise
+        finally:
+            await asyncio.to_thread(self.prefixes.set_upstream, entry.subject, state)
+
+    def make_deposit(self) -> str:
+        """Make today's deposit if it is due and a receiver is known; returns its id or nothing."""
+        receiver = bytes.fromhex(self.settings.upstream_public_key)
+        kind = self.escrow.due() if receiver else ""
+        return self.escrow.make(kind, receiver).id if kind else ""
+
+    async def round(self) -> None:
+        """One round of the duties: count, make, deliver."""
+        await asyncio.to_thread(self.usage.flush)
+        await asyncio.to_thread(self.duties.make)
+        await asyncio.to_thread(self.make_deposit)
+        if self.settings.upstream_epp:
+            await self.outbox.deliver(EPP, self._send_prefix)
+        if self.settings.upstream_url:
+            await self.outbox.deliver(SYNC, self.upstream.send_table)
+            await self.outbox.deliver(MONITOR, self.upstream.send_table)
+            await self.outbox.deliver(ESCROW, self.upstream.send_deposit)
+
+    async def probe(self) -> None:
+        """Probe the enterprises' own nodes once."""
+        nodes = await asyncio.to_thread(self.prefixes.all)
+        await self.monitoring.probe_nodes(nodes)
+
+
+async def run_duties(node: SecondLevel, stop: asyncio.Event) -> None:
+    """Fulfil the duties until ``stop``; a failing round is logged and tried again."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_every(node.settings.round_s, node.round, stop))
+        group.create_task(_every(node.settings.probe_interval_s, node.probe, stop))
+
+
+async def _every(interval_s: float, work: Any, stop: asyncio.Event) -> None:
+    failing = False
+    while not stop.is_set():
+        try:
+            await work()
+        except Exception:
+            if not failing:
+                log.exception("duty failed work=%s", work.__name__)
+            failing = True
+        else:
+            failing = False
+        try:
+            async with asyncio.timeout(interval_s):
+                await stop.wait()
+        except TimeoutError:
+            continue

@@ -1,0 +1,60 @@
+"""Settings of the second-level node. Defaults are those of the demonstration (laptop, loopback)."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from mingwu.kernel.settings import Settings
+from mingwu.store.settings import StoreSettings
+
+
+class SecondLevelSettings(Settings, frozen=True, kw_only=True):
+    """One second-level node."""
+
+    # Its own prefix, under which enterprise prefixes are given.
+    prefix: str = "88.101"
+    # Name of the operator in reports, Chinese.
+    operator_zh: str = "演示行业二级节点（模拟）"
+    # Name of the operator in reports, English.
+    operator_en: str = "Demonstration second-level node (simulated)"
+    # Unified social credit code of the operator.
+    operator_uscc: str = "91330000MA2ABCDE51"
+    store: StoreSettings = StoreSettings()
+    # Most prefixes a tenant gets unless another number is set for it.
+    tenant_prefixes: Annotated[int, Meta(ge=1)] = 3
+    # Most identifiers a tenant registers unless another number is set for it.
+    tenant_identifiers: Annotated[int, Meta(ge=0)] = 1_000_000
+    # Most requests of a tenant in a Beijing day unless another number is set for it.
+    tenant_daily_requests: Annotated[int, Meta(ge=0)] = 1_000_000
+    # Seconds between two probes of an enterprise node.
+    probe_interval_s: Annotated[float, Meta(gt=0)] = 30.0
+    # Seconds a probe may take.
+    probe_timeout_s: Annotated[float, Meta(gt=0)] = 2.0
+    # Probes that must fail in a row before a node counts as down.
+    probe_failures: Annotated[int, Meta(ge=1)] = 3
+    # Agreed share of successful probes in a month, percent.
+    sla_percent: Annotated[float, Meta(ge=0, le=100)] = 99.0
+    # Folder of escrow deposits.
+    escrow_directory: str = "var/escrow"
+    # Largest piece of a deposit, bytes (1 GiB at the top node).
+    escrow_piece_bytes: Annotated[int, Meta(ge=1024)] = 2**30
+    # Days between two FULL deposits; DIFF ones in between.
+    escrow_full_days: Annotated[int, Meta(ge=1)] = 7
+    # Hour of Beijing time after which the daily deposit is made.
+    escrow_hour: Annotated[int, Meta(ge=0, le=23)] = 8
+    # Address of the top node's receiver of tables and deposits; empty sends nothing.
+    upstream_url: str = ""
+    # Address of the top node's EPP service (host:port); empty sends nothing.
+    upstream_epp: str = ""
+    # Our number with the top node (its appId).
+    app_id: str = "mingwu-demo"
+    # Folder of the node's SM2 key (made at the first start, 0600).
+    secrets_directory: str = "var/secrets"
+    # The top node's SM2 public key, hex of 65 bytes: deposits are sealed for it.
+    upstream_public_key: str = ""
+    # Seconds a request upstream may take.
+    upstream_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
+    # First pause before a failed delivery is tried again, seconds; doubles up to an hour.
+    retry_s: Annotated[float, Meta(gt=0)] = 5.0
+    # Seconds between two rounds of the duties.
+    round_s: Annotated[float, Meta(gt=0)] = 5.0

@@ -1,0 +1,181 @@
+"""Tenants: quotas (Handle codes 603, 604, 605) and permission groups.
+
+Counting requests is cheap and forgiving: a counter per prefix and Beijing day in memory, taken up
+from the statistics at start; registrations are counted in the transaction that stores them.
+"""
+
+import threading
+
+import msgspec
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+
+from mingwu.identity.secondlevel import schema
+from mingwu.identity.secondlevel.model import ApplicationForm, Quota, Tenant, beijing_day
+from mingwu.identity.secondlevel.prefixes import ACTIVE, held
+from mingwu.kernel.clock import Clock
+from mingwu.kernel.errors import Denied, NotFound, Overloaded
+from mingwu.store.engine import reading, writing
+from mingwu.wire.handle.codes import Rc
+
+_E, _G, _P, _I = schema.enterprise, schema.group, schema.prefix, schema.identifier
+DEFAULT_GROUP = "tenant"
+PERMISSIONS = ("register", "query", "query-all", "export", "manage")
+GROUPS = (
+    ("tenant", "普通租户", "Tenant", ("register", "query", "export")),
+    ("reader", "只读租户", "Read-only tenant", ("query",)),
+    ("regulator", "主管部门", "Authority", ("query", "query-all", "export")),
+    ("suspended", "已暂停", "Suspended", ()),
+)
+
+
+class Tenants:
+    """Enterprises of the node, their limits and groups."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._day = ""
+        self._used: dict[str, int] = {}
+        self._limits: dict[str, tuple[str, int]] = {}
+        self._guard = threading.Lock()
+
+    def ensure_groups(self) -> None:
+        """Add the groups that ship with the node where they are missing."""
+        with writing(self._engine) as connection:
+            known = set(connection.execute(select(_G.c.name)).scalars())
+            for name, zh, en, permissions in GROUPS:
+                if name not in known:
+                    told = " ".join(permissions)
+                    connection.execute(insert(_G).values(name=name, zh=zh, en=en, permissions=told))
+
+    def get(self, uscc: str) -> Tenant:
+        """One tenant; raises NotFound ``secondlevel.tenant-unknown``."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(_E).where(_E.c.uscc == uscc)).first()
+        if row is None:
+            raise NotFound("secondlevel.tenant-unknown", uscc=uscc)
+        return _tenant(row)
+
+    def all(self) -> list[Tenant]:
+        """All tenants by credit code."""
+        with reading(self._engine) as connection:
+            return [_tenant(row) for row in connection.execute(select(_E).order_by(_E.c.uscc))]
+
+    def set_quota(self, uscc: str, quota: Quota) -> Tenant:
+        """Give a tenant other limits."""
+        self._change(uscc, max_prefixes=quota.prefixes, max_identifiers=quota.identifiers,
+                     daily_requests=quota.daily_requests)  # fmt: skip
+        return self.get(uscc)
+
+    def set_group(self, uscc: str, group: str) -> Tenant:
+        """Put a tenant into a permission group; NotFound for a group that does not exist."""
+        with reading(self._engine) as connection:
+            if not connection.execute(select(_G.c.name).where(_G.c.name == group)).first():
+                raise NotFound("secondlevel.not-granted", group=group, permission="be used")
+        self._change(uscc, group_name=group)
+        return self.get(uscc)
+
+    def require(self, uscc: str, permission: str) -> None:
+        """Raise Denied ``secondlevel.not-granted`` unless the tenant's group may."""
+        with reading(self._engine) as connection:
+            require(connection, uscc, permission)
+
+    def admit_request(self, prefix: str) -> int:
+        """Count one request for ``prefix``: Handle code 1, or 603 once the day's quota is used.
+
+        A prefix unknown here is nobody's quota and passes.
+        """
+        with self._guard:
+            self._turn_day()
+            owner, limit = self._limits.get(prefix, ("", 0))
+            if not owner:
+                return int(Rc.SUCCESS)
+            used = self._used.get(owner, 0)
+            if used >= limit:
+                return int(Rc.IDIS_DAILY_LIMIT)
+            self._used[owner] = used + 1
+        return int(Rc.SUCCESS)
+
+    def refresh(self) -> None:
+        """Read limits again (after a change); counters of today stay."""
+        with self._guard:
+            self._limits = self._read_limits()
+
+    def _turn_day(self) -> None:
+        day = beijing_day(self._clock.time_ns() // 1_000_000)
+        if day == self._day:
+            return
+        daily = schema.daily
+        query = (
+            select(_P.c.uscc, func.sum(daily.c.requests))
+            .join(_P, _P.c.prefix == daily.c.prefix)
+            .where(daily.c.day == day)
+            .group_by(_P.c.uscc)
+        )
+        with reading(self._engine) as connection:
+            self._used = {row[0]: int(row[1]) for row in connection.execute(query)}
+        self._limits = self._read_limits()
+        self._day = day
+
+    def _read_limits(self) -> dict[str, tuple[str, int]]:
+        query = (
+            select(_P.c.prefix, _E.c.uscc, _E.c.daily_requests)
+            .join(_E, _E.c.uscc == _P.c.uscc)
+            .where(_P.c.state == ACTIVE)
+        )
+        with reading(self._engine) as connection:
+            return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
+
+    def _change(self, uscc: str, **values: object) -> None:
+        with writing(self._engine) as connection:
+            values["changed_at_ms"] = self._clock.time_ns() // 1_000_000
+            done = connection.execute(update(_E).where(_E.c.uscc == uscc).values(values))
+            if not done.rowcount:
+                raise NotFound("secondlevel.tenant-unknown", uscc=uscc)
+        self.refresh()
+
+
+def check_prefix_quota(connection: Connection, uscc: str, default: int) -> None:
+    """Raise Overloaded ``secondlevel.prefix-limit`` (605) when a tenant holds all it may."""
+    limit = connection.execute(select(_E.c.max_prefixes).where(_E.c.uscc == uscc)).scalar()
+    limit = default if limit is None else limit
+    if held(connection, uscc) >= limit:
+        raise Overloaded("secondlevel.prefix-limit", uscc=uscc, limit=limit)
+
+
+def room(connection: Connection, uscc: str) -> tuple[int, int]:
+    """(identifiers a tenant has, identifiers it may have)."""
+    mine = select(_P.c.prefix).where(_P.c.uscc == uscc)
+    query = select(func.count()).where(_I.c.prefix.in_(mine), ~_I.c.deleted)
+    limit = connection.execute(select(_E.c.max_identifiers).where(_E.c.uscc == uscc)).scalar()
+    return connection.execute(query).scalar_one(), limit or 0
+
+
+def require(connection: Connection, uscc: str, permission: str) -> None:
+    """Raise Denied ``secondlevel.not-granted`` unless the tenant's group has the permission."""
+    query = (
+        select(_G.c.name, _G.c.permissions)
+        .join(_E, _E.c.group_name == _G.c.name)
+        .where(_E.c.uscc == uscc)
+    )
+    row = connection.execute(query).first()
+    if row is None or permission not in row.permissions.split():
+        group = row.name if row else "—"
+        raise Denied("secondlevel.not-granted", group=group, permission=permission)
+
+
+def _tenant(row: Row[tuple[object, ...]]) -> Tenant:
+    return Tenant(
+        uscc=row.uscc,
+        name=row.name,
+        industry=row.industry,
+        state=row.state,
+        group=row.group_name,
+        quota=Quota(
+            prefixes=row.max_prefixes,
+            identifiers=row.max_identifiers,
+            daily_requests=row.daily_requests,
+        ),
+        form=msgspec.json.decode(row.profile, type=ApplicationForm),
+        changed_at_ms=row.changed_at_ms,
+    )
