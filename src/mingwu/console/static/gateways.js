@@ -155,6 +155,7 @@ function deviceRow(one) {
         status.mode === "subscribe" ? "—" : `${plain(status.latency_p50_ms, 1)} / ${plain(status.latency_p99_ms, 1)} ms`, count(status.overruns),
       ];
       texts.forEach((text, i) => { if (cells[i].textContent !== text) cells[i].textContent = text; });
+      cells[0].style.color = status.bad_tags ? "var(--bad)" : "";
       const fault = status.error;
       const key = fault ? `${fault.time_ns} ${fault.over}` : "";
       if (key === said) return;
