@@ -9,9 +9,10 @@ next start). Results come in the order of the request, one per item.
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, insert, select, update
 
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.errors import Fault
@@ -389,10 +390,10 @@ class Registrations:
         if not call.entries:
             return
         if call.inserts:
-            connection.execute(insert(schema.identifier), call.inserts)
+            _insert(connection, schema.identifier, call.inserts)
         if call.updates:
             connection.execute(_UPDATE, call.updates)
-        connection.execute(insert(schema.history), call.entries)
+        _insert(connection, schema.history, call.entries)
         table = schema.unique
         for chunk in _chunks(call.freed):
             connection.execute(delete(table).where(table.c.key.in_(chunk)))
@@ -403,6 +404,20 @@ class Registrations:
                 for place, key in call.uniques.items()
             ]
             connection.execute(insert(table), rows)
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[Entry]) -> None:
+    """Insert whole rows of text and numbers.
+
+    They go to the driver as they are: Core's way through every parameter of every row costs more
+    than the database does.
+    """
+    compiled = insert(table).compile(dialect=connection.dialect)
+    order = getattr(compiled, "positiontup", None)
+    if order:
+        connection.exec_driver_sql(str(compiled), list(map(itemgetter(*order), rows)))
+    else:
+        connection.exec_driver_sql(str(compiled), list(rows))
 
 
 _UPDATED = ("kind", "template", "state", "version", "sequence", "changed_at_ms")

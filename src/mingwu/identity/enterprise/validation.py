@@ -16,9 +16,11 @@ import msgspec
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.model import DataType, Item, Template, Value
 from mingwu.kernel.errors import InvalidInput
-from mingwu.kernel.names import parse
+from mingwu.kernel.names import MAX_CHARS, parse
 
 _NUMBER = re.compile(r"[+-]?\d{1,30}(?:\.(\d{1,12}))?")
+# The usual identifier in one step; whatever does not match is parsed with a reason.
+_PLAIN_NAME = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*/[ -~]+")
 _DATE_PARTS = {
     "YYYY": "%Y", "MM": "%m", "DD": "%d", "HH": "%H", "hh": "%H", "mm": "%M", "ss": "%S",
 }  # fmt: skip
@@ -142,10 +144,11 @@ def _date_fault(pattern: str, form: str, value: str) -> str:
 
 
 def _identifier_fault(lengths: Check, value: str) -> str:
-    try:
-        parse(value)
-    except InvalidInput as error:
-        return str(error)
+    if len(value) > MAX_CHARS or not _PLAIN_NAME.fullmatch(value):
+        try:
+            parse(value)
+        except InvalidInput as error:
+            return str(error)
     return lengths(value)
 
 

@@ -1,0 +1,165 @@
+"""The enterprise node on every database: SQLite always, PostgreSQL where a server and driver are.
+
+The PostgreSQL server is a throw-away one on a Unix socket; no TCP port is opened.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from mingwu.identity.enterprise.grants import Grant, Group, Scope
+from mingwu.identity.enterprise.importing import Importer, Mapping
+from mingwu.identity.enterprise.model import (
+    Actor,
+    Industry,
+    Item,
+    Registration,
+    TemplateDef,
+    TemplateRef,
+)
+from mingwu.identity.enterprise.queries import Search
+from mingwu.identity.enterprise.service import EnterpriseNode
+from mingwu.identity.enterprise.settings import EnterpriseSettings
+from mingwu.identity.records import RecordStore
+from mingwu.store.engine import open_engine, sqlite_url
+from mingwu.store.settings import StoreSettings
+
+PREFIX = "88.888.101"
+REF = TemplateRef(PREFIX, "1")
+BOSS = Actor(name="boss", may_all=True)
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    initdb, pg_ctl = shutil.which("initdb"), shutil.which("pg_ctl")
+    if find_spec("pg8000") is None or initdb is None or pg_ctl is None:
+        pytest.skip("needs PostgreSQL's initdb and pg_ctl and the package pg8000")
+    directory = Path(tempfile.mkdtemp(prefix="mingwu-pg-"))
+    rights = {}
+    if os.getuid() == 0:  # the server refuses to run as root
+        user = pwd.getpwnam("nobody")
+        os.chown(directory, user.pw_uid, user.pw_gid)
+        rights = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+    def control(*argv):
+        subprocess.run(argv, check=True, capture_output=True, timeout=90, cwd=directory, **rights)
+
+    data = directory / "data"
+    try:
+        control(initdb, "-D", data, "-U", "mingwu", "-A", "trust", "-E", "UTF8", "--no-sync")
+        options = f"-c listen_addresses= -k {directory} -c fsync=off"
+        control(pg_ctl, "-D", data, "-w", "-l", directory / "log", "-o", options, "start")
+        try:
+            yield f"postgresql+pg8000://mingwu@/{{}}?unix_sock={directory}/.s.PGSQL.5432"
+        finally:
+            control(pg_ctl, "-D", data, "-w", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "enterprise.db")
+    server = request.getfixturevalue("postgres")
+    name = f"e{abs(hash(request.node.name)):x}"[:40]
+    admin = open_engine(StoreSettings(url=server.format("postgres")))
+    with admin.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    admin.dispose()
+    return server.format(name)
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = RecordStore(tmp_path / "names", map_bytes=2**28, durable=False)
+    yield store
+    store.close()
+
+
+def open_node(url, store):
+    return EnterpriseNode.open(EnterpriseSettings(store=StoreSettings(url=url, pool=3)), store)
+
+
+@pytest.fixture
+def node(url, store):
+    node = open_node(url, store)
+    items = (Item(type="name", required=True, unique=True), Item(type="secret", restricted=True))
+    industry = Industry(category="C", division="36")
+    definition = TemplateDef(prefix=PREFIX, version="1", industry=industry, items=items)
+    node.templates.create(definition, actor="boss", publish=True)
+    yield node
+    node.close()
+
+
+def item(suffix, **values):
+    values = {"name": suffix} | values
+    return Registration(name=f"{PREFIX}/{suffix}", template=REF, values=values)
+
+
+def test_the_whole_life_and_the_lists(node, store):
+    do = node.registrations
+    results = do.register([item(f"N.{n}", secret="s") for n in range(10)], actor=BOSS)
+    assert all(result.ok for result in results)
+    taken = do.register([item("X", name="N.1")], actor=BOSS)
+    assert taken[0].fault.code == "enterprise.value-taken"
+    assert do.change([item("N.1", name="new")], actor=BOSS)[0].version == 2
+    assert do.file([f"{PREFIX}/N.1", f"{PREFIX}/N.2"], actor=BOSS, note="R")[1].ok
+    assert do.deregister([f"{PREFIX}/N.3"], actor=BOSS)[0].ok
+    assert node.register.counts()["state"] == {"registered": 7, "filed": 2, "deregistered": 1}
+    rows, total = node.register.search(Search(text="n.", sort="name", limit=3))
+    assert (len(rows), total) == (3, 10)
+    assert [row.version for row in node.register.history(f"{PREFIX}/n.1")] == [3, 2, 1]
+    assert len(node.register.changes(10)) == 4
+    assert store.get(f"{PREFIX}/N.3") is None
+    assert store.get(f"{PREFIX}/N.1").value(2000).text() == "new"
+
+
+def test_grants_and_imports(node):
+    node.registrations.register([item("G", secret="s")], actor=BOSS)
+    node.grants.put_group(Group(name="g", members=("li",)))
+    node.grants.grant([Grant(grantee="group:g", scope=Scope.TEMPLATE, target="1")], actor="boss")
+    assert node.readable(f"{PREFIX}/G", ("Li",)) == {2001}
+    mapping = Mapping(
+        name="m", prefix=PREFIX, version="1", identifier=PREFIX + "/{a}", values={"name": "{a}"}
+    )
+    importer = Importer(node)
+    importer.put(mapping, actor="boss")
+    report = importer.run(importer.mapping("m"), [{"a": "I1"}, {"a": "I2"}], actor=BOSS)
+    assert report.registered == 2
+
+
+def test_registrars_in_parallel_lose_nothing(node, url, store):
+    """Two nodes over one database and one record store, as two web processes are."""
+    other = open_node(url, store)
+    faults = []
+
+    def work(registrar, mark):
+        for batch in range(8):
+            items = [item(f"{mark}{batch}.{n}") for n in range(25)]
+            results = registrar.registrations.register(items, actor=BOSS)
+            faults.extend(result for result in results if not result.ok)
+            contested = registrar.registrations.register([item(f"C{batch}")], actor=BOSS)
+            won.append(contested[0].ok)
+
+    won = []
+    threads = [threading.Thread(target=work, args=pair) for pair in ((node, "A"), (other, "B"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    other.close()
+    assert faults == []
+    assert sorted(won) == [False] * 8 + [True] * 8
+    names = store.names(PREFIX)
+    assert len(names) == 2 * 8 * 25 + 8
+    assert node.recover() == 0
+    sequences = [row.sequence for row in node.register.changes(0, 10_000)]
+    assert sequences == list(range(1, 409))
