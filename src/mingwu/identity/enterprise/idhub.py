@@ -28,7 +28,8 @@ from mingwu.identity.enterprise.door import (
     raised,
     read_json,
 )
-from mingwu.identity.enterprise.idhubmeta import Meta, meta_content
+from mingwu.identity.enterprise.idhubforms import meta_content, number_of
+from mingwu.identity.enterprise.idhubmeta import Meta
 from mingwu.identity.enterprise.model import (
     Actor,
     ItemResult,
@@ -193,7 +194,7 @@ class Idhub:
                 "index": value.index,
                 "type": value.type,
                 "name": items[value.index].name_zh or value.type,
-                "dataType": Meta.number_of(items[value.index].data_type),
+                "dataType": number_of(items[value.index].data_type),
                 "value": value.value,
             }
             for value in values
