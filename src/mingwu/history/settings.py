@@ -93,7 +93,7 @@ class WriterSettings(Settings, frozen=True):
     # Durable consumer of the telemetry stream.
     consumer: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "history"
     # An insert starts when so many points have gathered; bounds the memory of the writer ...
-    block_rows: Annotated[int, Meta(ge=1, le=500_000)] = 100_000
+    block_rows: Annotated[int, Meta(ge=1, le=500_000)] = 200_000
     # ... or when the oldest of them has waited so long, seconds.
     block_wait_s: Annotated[float, Meta(gt=0, le=60)] = 1.0
     # Bytes asked of the bus at a time; a fetch is bounded by bytes, never by count alone.
