@@ -1,0 +1,1 @@
+"""The resolver's signed usage log and the statistics made from it."""

@@ -1,0 +1,332 @@
+"""The usage log: notes in, signed segments out, nothing lost silently.
+
+``note`` only puts references into a queue; a thread writes them every ``flush_s`` seconds and seals
+the segment when its time is over. When the queue is full, whoever answers writes it down before
+going on, so no note is dropped. If the disk refuses, notes wait in the queue; what finds no room
+there is counted in the seal, because names must resolve even when nobody can count it. A killed
+process loses at most the notes of the last ``flush_s``; its open segment is sealed at the next
+start and marked ``recovered``.
+"""
+
+import hashlib
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Self
+
+import msgspec
+
+from mingwu.identity.usage.causes import Classifier
+from mingwu.identity.usage.packing import Note, Packer
+from mingwu.identity.usage.segment import (
+    FIRST_PREVIOUS,
+    HEAD,
+    MAGIC,
+    SEAL,
+    Broken,
+    Head,
+    Seal,
+    block,
+    files,
+    path_of,
+    read_segment,
+)
+from mingwu.identity.usage.settings import UsageSettings
+from mingwu.identity.usagenote import Via
+from mingwu.kernel.clock import Clock, SystemClock
+from mingwu.trust import keys, secrets
+from mingwu.trust.keys import Algorithm, PrivateKey
+
+log = logging.getLogger(__name__)
+
+_CONSOLE_VIA = 0x100
+_KEY_FILE = "log-key.pem"
+_SALT_FILE = "salt"
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+Registered = Callable[[], Mapping[str, int]]
+
+
+def _nothing_registered() -> Mapping[str, int]:
+    return {}
+
+
+class UsageLog:
+    """One node's log. Open with :meth:`open`, feed with ``note``, end with ``close``."""
+
+    def __init__(
+        self,
+        settings: UsageSettings,
+        key: PrivateKey,
+        salt: bytes,
+        *,
+        node: str = "",
+        registered: Registered = _nothing_registered,
+        clock: Clock | None = None,
+        ticks: Callable[[], int] = perf_counter_ns,
+    ) -> None:
+        self._settings = settings
+        self._directory = Path(settings.directory)
+        self._key = key
+        self._node = node
+        self._registered = registered
+        self._clock = clock or SystemClock()
+        self._ticks = ticks
+        self._notes: deque[Note] = deque()
+        self._put = self._notes.append
+        self._limit = settings.buffer_notes
+        self._packer = Packer(Classifier(settings, salt))
+        self._writing = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._handle = -1
+        self._waiting = b""
+        self._failing = False
+        self._lost = 0
+        self._entries = 0
+
+    @classmethod
+    def open(
+        cls,
+        settings: UsageSettings,
+        *,
+        node: str = "",
+        registered: Registered = _nothing_registered,
+        clock: Clock | None = None,
+    ) -> Self:
+        """Open the log in ``settings.directory`` and start writing.
+
+        Key and salt are made at the first start (0600). ``registered`` gives the number of
+        identifiers per prefix when a segment is sealed.
+        """
+        directory = Path(settings.directory)
+        made = Algorithm(settings.algorithm)
+        pem = secrets.load_or_make(directory, _KEY_FILE, lambda: keys.generate(made).pem())
+        salt = secrets.load_or_create(directory, _SALT_FILE)
+        usage = cls(
+            settings, keys.load_private(pem), salt, node=node, registered=registered, clock=clock
+        )
+        usage.start()
+        return usage
+
+    @property
+    def public_key(self) -> bytes:
+        """PEM of the key that the log is signed with."""
+        return self._key.public().pem()
+
+    def note(self, request: bytes, reply: bytes, source: str, via: int, started_ns: int) -> None:
+        """Take a note of an answered message; see ``identity.usagenote``."""
+        self._put((request, reply[24:28], source, via, started_ns, self._ticks()))
+        if len(self._notes) >= self._limit:
+            self.flush()
+
+    def note_named(
+        self, op: int, rc: int, name: str, source: str, started_ns: int, *, console: bool = False
+    ) -> None:
+        """Take a note of an answer given otherwise; see ``identity.usagenote``."""
+        via = Via.HTTP | _CONSOLE_VIA if console else int(Via.HTTP)
+        self._put((name, op << 16 | rc, source, via, started_ns, self._ticks()))
+        if len(self._notes) >= self._limit:
+            self.flush()
+
+    def start(self) -> None:
+        """Recover what an earlier process left open, begin a segment, start the thread."""
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        number, previous = self._recover()
+        self._begin(number + 1, previous, self._create(number + 1))
+        self._thread = threading.Thread(target=self._run, name="usage-log", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write everything, seal the segment, stop."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+            self._thread = None
+        with self._writing:
+            if self._handle >= 0:
+                self._drain()
+                self._seal()
+                os.close(self._handle)
+                self._handle = -1
+
+    def flush(self) -> None:
+        """Write down all notes taken so far."""
+        with self._writing:
+            if self._handle >= 0:
+                self._drain()
+
+    def seal(self) -> None:
+        """End the segment now and begin the next."""
+        with self._writing:
+            self._drain()
+            self._turn()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._settings.flush_s):
+            with self._writing:
+                self._drain()
+                if self._clock.time_ns() // 1_000_000 >= self._ends_ms:
+                    self._turn()
+
+    def _drain(self) -> None:
+        """Write the queue down; while the disk refuses, keep it, and count what finds no room."""
+        if not self._waiting or self._write(b""):
+            self._write(self._packed())
+        if not self._waiting:
+            return
+        excess = len(self._notes) - self._limit // 2
+        if len(self._notes) >= self._limit:
+            for _ in range(excess):
+                self._notes.popleft()
+            self._lost += excess
+
+    def _packed(self) -> bytes:
+        """Blocks of all notes in the queue."""
+        notes, count = self._notes, len(self._notes)
+        if not count:
+            return b""
+        # Both clocks now: notes carry the monotonic one, which costs half on the hot path.
+        offset_ns = self._clock.time_ns() - self._ticks()
+        batch = [notes.popleft() for _ in range(count)]
+        self._entries += count
+        return self._packer.pack(batch, offset_ns, self._head.start_ms)
+
+    def _write(self, data: bytes) -> bool:
+        """Append to the segment; what the disk refuses waits for the next time (False)."""
+        data = self._waiting + data
+        if not data:
+            return True
+        self._waiting = b""
+        try:
+            done = 0
+            while done < len(data):
+                done += os.write(self._handle, data[done:] if done else data)
+        except OSError as error:
+            # Half a block must not stay: the next attempt writes it whole.
+            os.ftruncate(self._handle, self._size)
+            os.lseek(self._handle, self._size, os.SEEK_SET)
+            self._waiting = data
+            self._complain(error)
+            return False
+        self._size += len(data)
+        self._hash.update(data)
+        if self._failing:
+            log.info("usage log writes again segment=%d lost=%d", self._head.number, self._lost)
+            self._failing = False
+        return True
+
+    def _complain(self, error: OSError) -> None:
+        if not self._failing:
+            log.error("usage log cannot write error=%s", error.strerror)
+            self._failing = True
+
+    def _turn(self) -> None:
+        """Seal, close, begin the next segment, forget old ones; later, if the disk refuses."""
+        number = self._head.number + 1
+        try:
+            handle = self._create(number)
+        except OSError as error:
+            self._complain(error)
+            return
+        digest = self._seal()
+        if not digest:
+            os.close(handle)
+            path_of(self._directory, number).unlink()
+            return
+        os.close(self._handle)
+        self._begin(number, digest, handle)
+        self._forget_old()
+
+    def _create(self, number: int) -> int:
+        path = path_of(self._directory, number)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+    def _begin(self, number: int, previous: str, handle: int) -> None:
+        now_ms = self._clock.time_ns() // 1_000_000
+        length_ms = self._settings.segment_s * 1000
+        self._ends_ms = (now_ms // length_ms + 1) * length_ms
+        self._head = Head(
+            number=number,
+            node=self._node,
+            start_ms=now_ms,
+            previous=previous,
+            key_id=self._key.public().key_id,
+        )
+        self._handle = handle
+        self._size, self._entries, self._lost = 0, 0, 0
+        self._hash = hashlib.sha256()
+        self._packer.reset()
+        self._write(MAGIC + block(HEAD, _encode(self._head)))
+
+    def _seal(self) -> str:
+        """Sign and close the segment; its SHA-256, or an empty text if the disk refuses."""
+        if not self._write(b""):
+            return ""
+        seal = self._signed(
+            self._head.number, self._entries, self._hash.hexdigest(), lost=self._lost
+        )
+        if not self._write(block(SEAL, _encode(seal))):
+            self._waiting = b""  # made again with what comes until then
+            return ""
+        os.fsync(self._handle)
+        return self._hash.hexdigest()
+
+    def _signed(
+        self, number: int, entries: int, sha256: str, *, lost: int = 0, recovered: bool = False
+    ) -> Seal:
+        seal = Seal(
+            number=number,
+            end_ms=self._clock.time_ns() // 1_000_000,
+            entries=entries,
+            sha256=sha256,
+            registered=dict(self._registered()),
+            recovered=recovered,
+            lost=lost,
+            key_id=self._key.public().key_id,
+        )
+        signature = self._key.sign(seal.message())
+        return msgspec.structs.replace(seal, signature=signature.hex())
+
+    def _recover(self) -> tuple[int, str]:
+        """(number, SHA-256) of the last segment, sealed now if it was not."""
+        for path in reversed(files(self._directory)):
+            data = path.read_bytes()
+            try:
+                segment = read_segment(data, torn=True)
+            except Broken:
+                if len(data) > len(MAGIC) and data[: len(MAGIC)] != MAGIC:
+                    raise  # not ours to remove
+                path.unlink()  # killed while beginning it: nothing stood in it yet
+                continue
+            if segment.seal is not None and segment.whole_bytes == len(data):
+                return segment.head.number, segment.digest
+            return segment.head.number, self._seal_left(path, data[: segment.whole_bytes])
+        return 0, FIRST_PREVIOUS
+
+    def _seal_left(self, path: Path, data: bytes) -> str:
+        segment = read_segment(data, torn=True)
+        seal = self._signed(
+            segment.head.number, len(segment.entries), segment.sha256, recovered=True
+        )
+        data += block(SEAL, _encode(seal))
+        draft = path.with_suffix(".new")
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        log.warning("usage log recovered segment=%d entries=%d", seal.number, seal.entries)
+        return hashlib.sha256(data).hexdigest()
+
+    def _forget_old(self) -> None:
+        oldest_s = time.time() - self._settings.keep_days * 86_400
+        for path in files(self._directory):
+            if path.stat().st_mtime >= oldest_s:
+                break
+            path.unlink()
