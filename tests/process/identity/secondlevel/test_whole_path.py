@@ -1,0 +1,224 @@
+"""Root, top, second-level and enterprise node in one place: the whole path, the duties, the drill.
+
+Everything listens on loopback ports of the system's choice; the second-level node's resolver is
+stopped for the takeover drill.
+"""
+
+import asyncio
+import contextlib
+import time
+
+import pytest
+
+from mingwu.identity.client import resolve
+from mingwu.identity.records import Record, RecordStore
+from mingwu.identity.secondlevel.model import (
+    ApplicationForm,
+    HostedItem,
+    Mode,
+    Organisation,
+    Person,
+    SiteForm,
+)
+from mingwu.identity.secondlevel.prefixes import site_at
+from mingwu.identity.secondlevel.service import SecondLevel
+from mingwu.identity.secondlevel.settings import SecondLevelSettings
+from mingwu.identity.secondlevel.uscc import check_digit
+from mingwu.identity.server import ResolverServer
+from mingwu.identity.settings import ResolverSettings
+from mingwu.lab.topnode.run import TopNode, topnode_key
+from mingwu.lab.topnode.settings import KnownNode, TopNodeSettings
+from mingwu.store.engine import sqlite_url
+from mingwu.store.settings import StoreSettings
+from mingwu.trust import secrets, sm2
+from mingwu.wire.handle.codes import Rc
+from mingwu.wire.handle.values import HandleValue
+
+pytestmark = pytest.mark.anyio
+NODE, HOSTED, OWN = "88.101", "88.101.1", "88.101.2"
+
+
+def form(prefix, mode, site=None):
+    first = f"91330000MA{int(prefix.rpartition('.')[2]):07d}"
+    return ApplicationForm(
+        prefix=prefix,
+        organisation=Organisation(uscc=first + check_digit(first), name="企业", industry="C35"),
+        legal_person=Person(name="张三"),
+        contact=Person(name="李四", phone="13800000000"),
+        mode=mode,
+        site=site,
+    )
+
+
+class Country:
+    """All nodes of the test."""
+
+    def __init__(self, tmp_path, stack):
+        self.tmp = tmp_path
+        self.stack = stack
+        self.second = None
+
+    def store(self, name):
+        store = RecordStore(self.tmp / name, map_bytes=2**27, durable=False)
+        self.stack.callback(store.close)
+        return store
+
+    def server(self, store, name, prefix, port=0):
+        settings = ResolverSettings(
+            directory=str(self.tmp / name), port=port, http_port=0, prefixes=(prefix,),
+            durable=False,
+        )  # fmt: skip
+        return ResolverServer(settings, store)
+
+    async def start(self):
+        enterprise = self.store("enterprise")
+        enterprise.put(Record(f"{OWN}/X", (HandleValue(2000, "NAME", b"own", ttl=60),)))
+        self.enterprise = await self.stack.enter_async_context(
+            self.server(enterprise, "enterprise", OWN)
+        )
+        self.second_store = self.store("second")
+        self.second = self.server(self.second_store, "second", NODE)
+        await self.second.start()
+        self.stack.push_async_callback(self.second.close)
+        keys = str(self.tmp / "keys")
+        scalar = secrets.load_or_make(self.tmp / "keys", "secondlevel-sm2.key", sm2.generate)
+        known = KnownNode(
+            prefix=NODE, public_key=sm2.public_point(scalar).hex(), port=self.second.port
+        )
+        top_settings = TopNodeSettings(
+            directory=str(self.tmp / "top"), root_port=0, top_port=0, recursive_port=0,
+            emergency_port=0, epp_port=0, http_port=0, nodes=(known,), map_bytes=2**27,
+            probe_window=4, cache_ttl_s=60, negative_ttl_s=0,
+        )  # fmt: skip
+        self.known = known
+        self.top = await self.stack.enter_async_context(TopNode(top_settings))
+        settings = SecondLevelSettings(
+            prefix=NODE, store=StoreSettings(url=sqlite_url(self.tmp / "second.db")),
+            escrow_directory=str(self.tmp / "escrow"), secrets_directory=keys,
+            upstream_url=f"http://127.0.0.1:{self.top.receiver.port}",
+            upstream_epp=f"127.0.0.1:{self.top.epp.port}",
+            upstream_public_key=sm2.public_point(topnode_key(self.tmp / "top")).hex(),
+            escrow_piece_bytes=1024, retry_s=0.001,
+        )  # fmt: skip
+        self.node = SecondLevel.open(
+            settings, self.second_store, site_at("127.0.0.1", self.second.port)
+        )
+        self.stack.callback(self.node.close)
+        site = SiteForm(host="127.0.0.1", port=self.enterprise.port)
+        for one in (form(HOSTED, Mode.HOSTED), form(OWN, Mode.OWN, site)):
+            self.node.applications.accept(self.node.applications.submit(one, "t").id, "clerk")
+        items = [
+            HostedItem(name=f"{HOSTED}/P{n}", template="T/1", values={"NAME": f"part {n}"})
+            for n in range(40)
+        ]
+        assert all(one.code == 1 for one in self.node.hosted.register(HOSTED, items))
+
+    async def ask(self, name):
+        return await resolve(name, f"127.0.0.1:{self.top.recursive.port}")
+
+
+@pytest.fixture
+async def country(tmp_path):
+    async with contextlib.AsyncExitStack() as stack:
+        made = Country(tmp_path, stack)
+        await made.start()
+        yield made
+
+
+def value(result, kind="NAME"):
+    return next(one.text() for one in result.values if one.type == kind)
+
+
+async def test_the_whole_path_resolves_through_the_recursive_node(country):
+    assert value(await country.ask(f"{HOSTED}/P7")) == "part 7"
+    assert value(await country.ask(f"{OWN}/X")) == "own"
+    direct = await resolve(f"{OWN}/X", f"127.0.0.1:{country.top.root.port}")
+    ports = [int(hop.rpartition(":")[2]) for hop in direct.path]
+    assert ports == [
+        country.top.root.port, country.top.top.port, country.second.port, country.enterprise.port,
+    ]  # fmt: skip
+    assert (await country.ask(f"{HOSTED}/NONE")).rc == Rc.HANDLE_NOT_FOUND
+    assert (await country.ask("88.101.99/X")).rc == Rc.NOT_RESPONSIBLE
+    hits = country.top.recursive.hits
+    await country.ask(f"{HOSTED}/P7".lower())
+    assert country.top.recursive.hits == hits + 1
+
+
+async def test_duties_reach_the_top_node_and_are_acknowledged(country):
+    await country.node.round()
+    rows = country.top.receiver.rows
+    assert country.top.receiver.refused == []
+    assert {"T1", "T2", "T3", "T6", "T7", "T8", "T9"} <= set(rows)
+    assert (rows["T9"], rows["T6"], rows["T7"]) == (40, 2, 2)
+    assert set(country.top.epp.registered) == {HOSTED, OWN}
+    assert [row.upstream for row in country.node.prefixes.all()] == ["registered"] * 2
+    assert all(row["waiting"] == row["refused"] == 0 for row in country.node.outbox.lag())
+    assert len(country.top.receiver.deposits[NODE]) == 1
+    before = dict(rows)
+    await country.node.round()
+    assert dict(country.top.receiver.rows) == before
+
+
+async def test_takeover_at_51_percent_and_hand_back(country):
+    await country.node.round()
+    for _ in range(4):
+        await country.top.probe_nodes()
+    assert not country.top.taken_over
+    port = country.second.port
+    await country.second.close()
+    for failed in (1, 2):
+        await country.top.probe_nodes()
+        assert country.top.failed_percent(NODE) == 25 * failed
+        assert not country.top.taken_over
+    assert (await country.ask(f"{HOSTED}/P9")).rc == Rc.ERROR
+    await country.top.probe_nodes()
+    assert country.top.taken_over == {NODE}
+    began = time.monotonic()
+    assert value(await country.ask(f"{HOSTED}/P9")) == "part 9"
+    assert value(await country.ask(f"{OWN}/X")) == "own"
+    assert time.monotonic() - began < 10
+    again = country.server(country.second_store, "second", NODE, port)
+    await again.start()
+    try:
+        for _ in range(4):
+            await country.top.probe_nodes()
+        assert not country.top.taken_over
+        assert value(await country.ask(f"{HOSTED}/P11")) == "part 11"
+    finally:
+        await again.close()
+
+
+async def test_a_silent_top_node_loses_nothing(country):
+    await country.top.receiver.close()
+    await country.node.round()
+    lag = {row["subject"]: row for row in country.node.outbox.lag() if row["channel"] == "sync"}
+    assert lag["T9"]["waiting"] == 1
+    assert lag["T9"]["acknowledged"] == 0
+    host, port = "127.0.0.1", country.top.receiver.port
+    await country.top.receiver.start(host, port)
+    async with asyncio.timeout(30):
+        while any(row["waiting"] for row in country.node.outbox.lag()):
+            await country.node.round()
+            await asyncio.sleep(0.02)
+    assert country.top.receiver.rows["T9"] == 40
+
+
+async def test_a_stranger_is_refused_everywhere(country):
+    stranger = SecondLevelSettings(
+        prefix=NODE, store=StoreSettings(url=sqlite_url(country.tmp / "other.db")),
+        escrow_directory=str(country.tmp / "escrow2"), secrets_directory=str(country.tmp / "k2"),
+        upstream_url=country.node.settings.upstream_url,
+        upstream_epp=country.node.settings.upstream_epp, retry_s=60.0,
+    )  # fmt: skip
+    other = SecondLevel.open(stranger, country.store("other"), site_at("127.0.0.1", 1))
+    try:
+        made = other.applications.submit(form("88.101.5", Mode.HOSTED), "x")
+        other.applications.accept(made.id, "x")
+        await other.round()
+        refused = {entry.channel for entry in other.outbox.entries(state="refused")}
+        assert {"sync", "epp"} <= refused
+        assert other.prefixes.get("88.101.5").upstream == "refused"
+    finally:
+        other.close()
+    assert country.top.epp.registered == {}
+    assert not country.top.receiver.rows
