@@ -161,7 +161,10 @@ def _change_template(call: Call) -> object:
 
 def _publish_template(call: Call) -> object:
     ref = TemplateRef(handle=call.template().definition.handle)
-    published = call.request.path_params["what"] == "publish"
+    what = call.request.path_params["what"]
+    if what not in {"publish", "withdraw"}:
+        raise InvalidInput("input.invalid", path="what", fault="publish or withdraw")
+    published = what == "publish"
     return call.node.templates.set_published(ref, published=published, actor=call.asker.actor.name)
 
 
@@ -410,6 +413,9 @@ _ROUTES = (
     _Route("GET", "/templates", _templates),
     _Route("POST", "/templates", _create_template, _SETUP, TemplateDef, "template.create"),
     _Route("GET", "/templates/{number:int}", lambda c: c.template()),
+    _Route("GET", "/templates/{number:int}/revisions", lambda c: {
+        "revisions": c.node.templates.revisions(TemplateRef(handle=c.template().definition.handle))
+    }),
     _Route("PUT", "/templates/{number:int}", _change_template, _SETUP, TemplateDef,
            "template.change"),
     _Route("DELETE", "/templates/{number:int}", _delete_template, _SETUP, None, "template.delete"),

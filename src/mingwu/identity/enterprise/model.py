@@ -119,6 +119,16 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.definition.prefix} {self.definition.version}"
 
 
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done to a template, and what it said afterwards."""
+
+    revision: int
+    at_ms: int
+    actor: str
+    action: str
+    definition: TemplateDef
+
+
 class TemplateRef(msgspec.Struct, frozen=True):
     """Names a template: by handle, or by prefix and version."""
 

@@ -42,6 +42,7 @@ from mingwu.trust.roles import Permission
 log = logging.getLogger(__name__)
 
 DONE, NOT_LOGGED_IN, REFUSED, NO_PERMISSION, INTERNAL = 1, -1, -2, -3, -4
+_SERVER_FAULT = 500  # HTTP statuses from here on are ours to mend
 _TEMPLATE_ID, _TEMPLATE = (1000, "TEMPLATE_ID"), (1001, "TEMPLATE")
 _encode = msgspec.json.Encoder().encode
 
@@ -422,6 +423,9 @@ def _failed(error: MingwuError, lang: str) -> Response:
         status = NOT_LOGGED_IN
     elif isinstance(error, Denied) or error.code == "enterprise.no-access":
         status = NO_PERMISSION
+    elif error.status >= _SERVER_FAULT:
+        status = INTERNAL
+        log.warning("request failed code=%s %s", error.code, error)
     else:
         status = REFUSED
     return _reply(status, error.text(lang), None)

@@ -18,6 +18,7 @@ from mingwu.identity.enterprise.model import (
     LAST_INDEX,
     DataType,
     Item,
+    Revision,
     Template,
     TemplateDef,
     TemplateRef,
@@ -189,6 +190,24 @@ class Templates:
             query = query.where(or_(*(c.icontains(word, autoescape=True) for c in columns)))
         with reading(self._engine) as connection:
             return [_template(row) for row in connection.execute(query).mappings()]
+
+    def revisions(self, ref: TemplateRef) -> Sequence[Revision]:
+        """Every revision of a template, latest first."""
+        table = schema.template_revision
+        with reading(self._engine) as connection:
+            number = self._get(connection, ref).number
+            query = select(table).where(table.c.template == number)
+            rows = connection.execute(query.order_by(table.c.revision.desc())).mappings()
+            return [
+                Revision(
+                    revision=row["revision"],
+                    at_ms=row["at_ms"],
+                    actor=row["actor"],
+                    action=row["action"],
+                    definition=_decode(row["definition"]),
+                )
+                for row in rows
+            ]
 
     def counts(self) -> dict[int, int]:
         """How many identifiers stand behind each template, by its number."""

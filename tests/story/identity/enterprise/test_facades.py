@@ -398,6 +398,11 @@ async def test_own_routes(client, world):
     assert (await client.get(f"{base}/counts")).status_code == 401
     reply = await client.get(f"{base}/templates", headers=viewer)
     assert [(one["number"], one["names"]) for one in reply.json()["templates"]] == [(number, 1)]
+    path = f"{base}/templates/{number}"
+    assert (await client.post(f"{path}/withdraw", headers=engineer)).json()["state"] == "withdrawn"
+    assert (await client.post(f"{path}/explode", headers=engineer)).status_code == 400
+    reply = await client.get(f"{path}/revisions", headers=viewer)
+    assert [one["action"] for one in reply.json()["revisions"]] == ["withdraw", "create"]
     assert (await client.get(f"{base}/templates?state=odd", headers=viewer)).status_code == 400
     zh = viewer | {"x-test-lang": "zh"}
     reply = await client.get(f"{base}/names/detail?name=1/2", headers=zh)
