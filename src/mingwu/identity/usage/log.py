@@ -12,7 +12,6 @@ import hashlib
 import logging
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,6 +33,7 @@ from mingwu.identity.usage.segment import (
     block,
     files,
     path_of,
+    read_head,
     read_segment,
 )
 from mingwu.identity.usage.settings import UsageSettings
@@ -325,8 +325,8 @@ class UsageLog:
         return hashlib.sha256(data).hexdigest()
 
     def _forget_old(self) -> None:
-        oldest_s = time.time() - self._settings.keep_days * 86_400
+        oldest_ms = self._head.start_ms - self._settings.keep_days * 86_400_000
         for path in files(self._directory):
-            if path.stat().st_mtime >= oldest_s:
+            if read_head(path).start_ms >= oldest_ms:
                 break
             path.unlink()

@@ -146,7 +146,7 @@ def report(
         total=figures(columns),
         days=_days(columns, day_offset_s),
         top_clients=top_clients(columns),
-        window=_window(columns, registered, until_ms, window_days),
+        window=window(columns, registered, until_ms, window_days),
     )
 
 
@@ -206,9 +206,10 @@ def _days(columns: UsageColumns, offset_s: int) -> tuple[Day, ...]:
     )
 
 
-def _window(
-    columns: UsageColumns, registered: Mapping[str, int], until_ms: int, days: int
+def window(
+    columns: UsageColumns, registered: Mapping[str, int], until_ms: int, days: int = WINDOW_DAYS
 ) -> Window:
+    """Identifiers resolved by others in the ``days`` days before ``until_ms``, per prefix too."""
     inside = columns.at_ms > until_ms - days * _DAY_MS
     rows = columns.where(inside & (columns.op == Op.RESOLVE) & counted(columns))
     known = {prefix: row for row, prefix in enumerate(columns.prefixes)}

@@ -35,6 +35,7 @@ SUFFIX = ".mwu"
 
 _BLOCK = struct.Struct("<BII")
 BLOCK_BYTES = _BLOCK.size
+_HEAD_BYTES = 4096
 ENTRY = np.dtype(
     [
         ("offset_ms", "<u4"),  # since the segment's start
@@ -192,6 +193,17 @@ def read_segment(data: bytes, *, torn: bool = False) -> Segment:
         digest=hashlib.sha256(data).hexdigest(),
         whole_bytes=parts.whole,
     )
+
+
+def read_head(path: Path) -> Head:
+    """The head of a segment without the rest; raises Broken."""
+    with path.open("rb") as file:
+        data = file.read(_HEAD_BYTES)
+    for kind, payload, _ in blocks(data):
+        if kind == HEAD:
+            return msgspec.json.decode(payload, type=Head)
+        break
+    raise Broken("no head")
 
 
 def _entries(data: bytes, clients: int, prefixes: int) -> Entries:

@@ -327,3 +327,15 @@ def test_flood_of_invented_names_stays_bounded(log, feeder, monkeypatch):
     assert len(segment.entries) == 100
     assert len(segment.prefixes) <= 11
     assert len(segment.clients) <= 11
+
+
+def test_old_segments_go_and_the_rest_stays_sound(log, feeder, clock):
+    for _ in range(3):
+        feeder.ask("88.888.101/A")
+        log.flush()
+        clock.ms += 201 * 86_400_000
+        log.seal()
+    log.close()
+    result = recount(log)
+    assert result.sound, result.findings
+    assert (result.report.first_segment, result.report.last_segment) == (3, 4)

@@ -1,0 +1,27 @@
+"""Error codes of the usage log, with their texts."""
+
+from mingwu.kernel.catalogue import add
+
+add(
+    "usage.no-segment",
+    en=("There is no sealed segment {number}", "See the list of segments for those there are."),
+    zh=("没有已封存的日志段 {number}", "请在日志段列表中查看现有的段。"),
+)
+add(
+    "usage.broken",
+    en=(
+        "Segment {file} of the usage log is damaged: {fault}",
+        "Restore the file from a backup or an export, or move it away to go on without it.",
+    ),
+    zh=("使用日志段 {file} 已损坏：{fault}", "请从备份或导出中恢复该文件，或将其移走后继续。"),
+)
+add(
+    "usage.login-required",
+    en=("Please log in to see usage figures", "Log in, or send a bearer token."),
+    zh=("请先登录再查看使用统计", "请登录，或提供令牌。"),
+)
+add(
+    "usage.role-required",
+    en=("This needs the role {role}", "Ask an administrator for it."),
+    zh=("该操作需要角色 {role}", "请向管理员申请。"),
+)

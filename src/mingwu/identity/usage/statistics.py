@@ -1,0 +1,208 @@
+"""The statistics of a running node, from its own log, for pages and interfaces.
+
+Segments that are sealed never change, so their columns are read once and remembered up to a limit
+of rows; the open segment is read anew. Everything here blocks: call it in a thread.
+"""
+
+import threading
+import time
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO
+
+import msgspec
+
+import mingwu.identity.usage.errors  # noqa: F401 — registers the texts
+from mingwu.identity.usage import report as reporting
+from mingwu.identity.usage.columns import UsageColumns, columns_of
+from mingwu.identity.usage.report import (
+    ClientUse,
+    Day,
+    PrefixUse,
+    UsageReport,
+    Window,
+)
+from mingwu.identity.usage.segment import Broken, Segment, files, path_of, read_head, read_segment
+from mingwu.identity.usage.settings import UsageSettings
+from mingwu.kernel.errors import InvalidInput, NotFound
+
+_MOST_ENTRIES = 4_000_000
+_SPOOL_BYTES = 8 * 2**20
+_DAY_S = 86_400
+
+
+class SegmentInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A segment for a list: ``sha256`` is the head to write down elsewhere."""
+
+    number: int
+    start_ms: int
+    end_ms: int
+    entries: int
+    sealed: bool
+    recovered: bool
+    lost: int
+    sha256: str
+
+
+class UsageStatistics:
+    """Reads the log in ``settings.directory``; ``flush`` makes the running log write first."""
+
+    def __init__(
+        self,
+        settings: UsageSettings,
+        *,
+        public_key: bytes,
+        registered: Callable[[], Mapping[str, int]],
+        flush: Callable[[], None] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.public_key = public_key
+        self.day_offset_s = settings.day_offset_s
+        self._directory = Path(settings.directory)
+        self._registered = registered
+        self._flush = flush
+        self._now = now
+        self._known: OrderedDict[int, Segment] = OrderedDict()
+        self._starts: dict[int, int] = {}
+        self._held = 0
+        self._reading = threading.Lock()
+
+    def report(self, start_s: float, end_s: float) -> UsageReport:
+        """The statistics of answers between two moments (epoch seconds), whole report."""
+        segments = self._between(start_s, end_s)
+        return reporting.report(
+            segments, day_offset_s=self.day_offset_s, registered=self._registered()
+        )
+
+    def days(self, first: str, last: str) -> tuple[Day, ...]:
+        """Figures of the days ``first`` to ``last`` (2026-11-23); raises InvalidInput."""
+        start_s, end_s = self._day_start(first), self._day_start(last) + _DAY_S
+        if end_s <= start_s:
+            raise InvalidInput("input.invalid", path="$.last", fault="lies before the first day")
+        found = self.report(start_s, end_s).days
+        return tuple(day for day in found if first <= day.day <= last)
+
+    def month(self, month: str) -> tuple[Day, ...]:
+        """Figures of each day of a month (2026-11); raises InvalidInput."""
+        start_s = self._day_start(month + "-01")
+        days = self.report(start_s, start_s + 31 * _DAY_S).days
+        return tuple(day for day in days if day.day.startswith(month))
+
+    def window(self, days: int = reporting.WINDOW_DAYS) -> Window:
+        """Identifiers resolved by others in the last ``days`` days, over all and per prefix."""
+        until = self._now()
+        return reporting.window(
+            self._columns(until - days * _DAY_S, until),
+            self._registered(),
+            int(until * 1000),
+            days,
+        )
+
+    def prefix(self, prefix: str, days: int = reporting.WINDOW_DAYS) -> PrefixUse:
+        """What was asked of one prefix; raises NotFound ``name.unknown`` for one never seen."""
+        for use in self.window(days).prefixes:
+            if use.prefix.upper() == prefix.upper():
+                return use
+        raise NotFound("name.unknown", name=prefix)
+
+    def clients(self, days: int = reporting.WINDOW_DAYS, limit: int = 20) -> tuple[ClientUse, ...]:
+        """The busiest clients of the last ``days`` days."""
+        until = self._now()
+        return reporting.top_clients(self._columns(until - days * _DAY_S, until), limit)
+
+    def segments(self) -> list[SegmentInfo]:
+        """All segments, the oldest first."""
+        with self._reading:
+            return [_info(self._read(path)) for path in files(self._directory)]
+
+    def segment(self, number: int) -> Path:
+        """The file of a sealed segment; raises NotFound ``usage.no-segment``."""
+        path = path_of(self._directory, number)
+        if not path.exists() or self._read_locked(path).seal is None:
+            raise NotFound("usage.no-segment", number=number)
+        return path
+
+    def export(self) -> IO[bytes]:
+        """A ZIP of all sealed segments and the public key, to be read from its beginning."""
+        spool: IO[bytes] = SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 — the caller closes it
+        with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.writestr("public-key.pem", self.public_key)
+            for path in files(self._directory):
+                if self._read_locked(path).seal is not None:
+                    archive.write(path, path.name)
+        spool.seek(0)
+        return spool
+
+    def _columns(self, start_s: float, end_s: float) -> UsageColumns:
+        columns = columns_of(self._between(start_s, end_s))
+        return columns.where((columns.at_ms >= start_s * 1000) & (columns.at_ms < end_s * 1000))
+
+    def _between(self, start_s: float, end_s: float) -> list[Segment]:
+        if self._flush:
+            self._flush()
+        chosen = []
+        with self._reading:
+            paths = files(self._directory)
+            starts = [self._start_ms(path) for path in paths]
+            # A segment ends where the next begins.
+            for path, start_ms, end_ms in zip(paths, starts, [*starts[1:], None], strict=True):
+                if start_ms < end_s * 1000 and (end_ms is None or end_ms >= start_s * 1000):
+                    chosen.append(self._read(path))
+        return chosen
+
+    def _start_ms(self, path: Path) -> int:
+        number = int(path.stem)
+        if number not in self._starts:
+            try:
+                self._starts[number] = read_head(path).start_ms
+            except Broken as error:
+                raise InvalidInput("usage.broken", file=path.name, fault=str(error)) from error
+        return self._starts[number]
+
+    def _read_locked(self, path: Path) -> Segment:
+        with self._reading:
+            return self._read(path)
+
+    def _read(self, path: Path) -> Segment:
+        number = int(path.stem)
+        known = self._known.get(number)
+        if known is not None:
+            self._known.move_to_end(number)
+            return known
+        try:
+            segment = read_segment(path.read_bytes(), torn=True)
+        except Broken as error:
+            raise InvalidInput("usage.broken", file=path.name, fault=str(error)) from error
+        if segment.seal is not None:
+            self._known[number] = segment
+            self._held += len(segment.entries)
+            while self._held > _MOST_ENTRIES and len(self._known) > 1:
+                _, gone = self._known.popitem(last=False)
+                self._held -= len(gone.entries)
+        return segment
+
+    def _day_start(self, day: str) -> float:
+        try:
+            start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+        except ValueError as error:
+            fault = f"“{day[:20]}” is not a day like 2026-11-23"
+            raise InvalidInput("input.invalid", path="$.day", fault=fault) from error
+        return start.timestamp() - self.day_offset_s
+
+
+def _info(segment: Segment) -> SegmentInfo:
+    seal = segment.seal
+    return SegmentInfo(
+        number=segment.head.number,
+        start_ms=segment.head.start_ms,
+        end_ms=seal.end_ms if seal else 0,
+        entries=len(segment.entries),
+        sealed=seal is not None,
+        recovered=seal.recovered if seal else False,
+        lost=seal.lost if seal else 0,
+        sha256=segment.digest if seal else "",
+    )

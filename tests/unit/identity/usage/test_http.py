@@ -1,0 +1,111 @@
+"""Figures and the log itself over HTTP, and an outsider counting from the export."""
+
+import io
+import zipfile
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from mingwu.identity.usage.http import routes
+from mingwu.identity.usage.reaggregate import reaggregate
+from mingwu.identity.usage.statistics import UsageStatistics
+
+REGISTERED = {"88.888.101": 4, "88.888.102": 10}
+BASE = "/api/identity/usage"
+
+
+@pytest.fixture
+def statistics(log, settings, feeder, clock):
+    feeder.ask("88.888.101/A")
+    feeder.ask("88.888.101/NONE", rc=100)
+    log.seal()
+    feeder.ask("88.888.101/B", "203.0.113.9")
+    return UsageStatistics(
+        settings,
+        public_key=log.public_key,
+        registered=lambda: REGISTERED,
+        flush=log.flush,
+        now=lambda: clock.ms / 1000 + 1,
+    )
+
+
+@pytest.fixture
+def client(statistics):
+    app = Starlette(routes=routes(statistics))
+
+    async def with_door(scope, receive, send):
+        role = dict(scope["headers"]).get(b"x-role")
+        if role:
+            scope.setdefault("state", {})["principal"] = SimpleNamespace(
+                account="a", role=role.decode()
+            )
+        await app(scope, receive, send)
+
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(with_door),
+        base_url="http://node",
+        headers={"x-role": "admin"},
+    )
+
+
+@pytest.mark.anyio
+async def test_figures(client):
+    async with client:
+        window = (await client.get(BASE)).json()
+        assert (window["registered"], window["resolved_by_others"]) == (14, 1)
+        days = (await client.get(f"{BASE}/days?first=2026-11-22&last=2026-11-24")).json()
+        assert [(d["day"], d["figures"]["resolutions"]) for d in days] == [("2026-11-23", 3)]
+        month = (await client.get(f"{BASE}/month?month=2026-11")).json()
+        assert month == days
+        top = (await client.get(f"{BASE}/clients?limit=1")).json()
+        assert [one["network"] for one in top] == ["198.51.100.0/24"]
+        one = (await client.get(f"{BASE}/prefix/88.888.101")).json()
+        assert (one["resolutions"], one["resolved_by_others"], one["share"]) == (3, 1, 0.25)
+
+
+@pytest.mark.anyio
+async def test_outsider_counts_from_the_export(client, tmp_path):
+    async with client:
+        export = await client.get(f"{BASE}/log/export")
+        key = (await client.get(f"{BASE}/key")).content
+        listed = (await client.get(f"{BASE}/log")).json()
+        single = (await client.get(f"{BASE}/log/1")).content
+    with zipfile.ZipFile(io.BytesIO(export.content)) as archive:
+        archive.extractall(tmp_path / "outside")
+    result = reaggregate(list((tmp_path / "outside").glob("*.mwu")), key)
+    assert result.sound, result.findings
+    assert result.report.total.resolutions == 2  # the open segment is not exported
+    assert listed[0]["sha256"] == result.head
+    assert [one["sealed"] for one in listed] == [True, False]
+    assert (tmp_path / "outside" / "00000001.mwu").read_bytes() == single
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("path", "role", "status", "code"),
+    [
+        ("", "", 401, "usage.login-required"),
+        ("/clients", "viewer", 403, "usage.role-required"),
+        ("/log/export", "operator", 403, "usage.role-required"),
+        ("/log/2", "admin", 404, "usage.no-segment"),
+        ("/log/99", "admin", 404, "usage.no-segment"),
+        ("/prefix/9.9", "admin", 404, "name.unknown"),
+        ("/days?first=yesterday", "admin", 400, "input.invalid"),
+        ("/days?first=2026-11-23&last=2026-11-01", "admin", 400, "input.invalid"),
+        ("?days=0", "admin", 400, "input.invalid"),
+        ("/clients?limit=ten", "admin", 400, "input.invalid"),
+    ],
+)
+async def test_refusals(client, path, role, status, code):
+    async with client:
+        reply = await client.get(BASE + path, headers={"x-role": role})
+        assert (reply.status_code, reply.json()["code"]) == (status, code)
+        assert reply.json()["message"]
+
+
+@pytest.mark.anyio
+async def test_anybody_may_have_the_key(client, log):
+    async with client:
+        assert (await client.get(f"{BASE}/key", headers={"x-role": ""})).content == log.public_key
