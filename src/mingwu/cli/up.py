@@ -2,12 +2,12 @@
 
 import argparse
 import asyncio
-import contextlib
 import signal
 import sys
 import time
 from pathlib import Path
 
+from mingwu.bus.diskguard import DiskGuard
 from mingwu.cli.main import language
 from mingwu.node import logs
 from mingwu.node.config import Config, Role, load
@@ -74,12 +74,14 @@ async def _supervise(config: Config, prepared: Prepared, hints: tuple[str, ...])
         loop.add_signal_handler(number, stop.set)
     supervisor = Supervisor(children(config), config.data / "log")
     running = asyncio.create_task(supervisor.run(stop))
-    telling = asyncio.create_task(_tell(supervisor, config, prepared, hints))
+    beside = [asyncio.create_task(_tell(supervisor, config, prepared, hints))]
+    if Role.BUS in config.node.roles:
+        beside.append(asyncio.create_task(DiskGuard(config.bus_server).run(stop)))
     await stop.wait()
     say("stopping")
-    telling.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await telling
+    for task in beside:
+        task.cancel()
+    await asyncio.gather(*beside, return_exceptions=True)
     await running
 
 

@@ -207,6 +207,7 @@ class Site:
 
     async def start(self) -> Sockets:
         """Open all sockets; raises Unavailable ``lab.port-taken`` or ``lab.no-terminal``."""
+        self._first_values()
         host, planned = self.layout.settings.host, self.layout.endpoints()
         ports: dict[str, int] = {}
         for name, modbus in self.modbus.items():
@@ -224,6 +225,17 @@ class Site:
                 raise Unavailable("lab.no-terminal", fault=str(error)) from error
         await asyncio.to_thread(self.mes.open)
         return Sockets(ports, str(self.serial.link) if self.serial else "")
+
+    def _first_values(self) -> None:
+        """Fill the registers before anybody can read them: a machine does not begin at zero."""
+        self.world.advance()
+        for name, image in self.images.items():
+            station = self.world.stations[name]
+            station.refresh()
+            if station.refresh_fast is not None:
+                station.refresh_fast()
+            image.put(station.readings)
+            image.put_fast(station.readings)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Beat until ``stop``."""

@@ -7,6 +7,7 @@ the supervisor, never a condition.
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from mingwu.bus.client import Bus
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+STATUS_S = 1.0
 
 
 async def open_bus(settings: BusSettings, name: str, stop: asyncio.Event) -> Bus | None:
@@ -61,19 +63,29 @@ async def open_history(
 
 
 async def keep_live(
-    live: LastValues, settings: BusSettings, name: str, stop: asyncio.Event
+    live: LastValues,
+    settings: BusSettings,
+    name: str,
+    stop: asyncio.Event,
+    *,
+    say: Callable[[Bus], Awaitable[None]] | None = None,
 ) -> None:
-    """Feed ``live`` from the bus until ``stop``; what reports rarely is asked for once."""
+    """Feed ``live`` from the bus until ``stop``; what reports rarely is asked for once.
+
+    ``say`` publishes the role's status document, once a second.
+    """
     bus = await open_bus(settings, name, stop)
     if bus is None:
         return
     try:
         await bus.subscribe_batches(live.apply)
-        try:
+        with contextlib.suppress(Unavailable):  # gateways that come later report all they have
             await bus.publish_json(REFRESH_ALL, {})
-        except Unavailable as error:
-            log.info("refresh=not-asked fault=%s", error)
-        await stop.wait()
+        while not stop.is_set():
+            if say is not None:
+                with contextlib.suppress(Unavailable):
+                    await say(bus)
+            await pause(stop, STATUS_S)
     finally:
         await bus.close()
 

@@ -3,10 +3,13 @@
 import asyncio
 import logging
 
+from mingwu.bus.client import Bus
 from mingwu.bus.lastvalue import LastValues
+from mingwu.bus.subjects import status
 from mingwu.identity.cards import sync_cards
 from mingwu.identity.records import RecordStore
 from mingwu.identity.server import open_store, run_resolver
+from mingwu.identity.statistics import Statistics
 from mingwu.kernel.errors import MingwuError
 from mingwu.node.config import Config
 from mingwu.node.live import keep_live, pause
@@ -21,12 +24,17 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     store = open_store(config.resolver)
     live = LastValues()
     name = f"{config.node.name}-resolver"
+    statistics = Statistics()
+
+    async def say(bus: Bus) -> None:
+        await bus.publish_json(status("resolver", config.node.name), statistics.snapshot())
+
     try:
         await _follow_once(registry, store, config)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_follow(registry, store, config, stop))
-            tasks.create_task(keep_live(live, config.bus, name, stop))
-            await run_resolver(config.resolver, store, live, stop)
+            tasks.create_task(keep_live(live, config.bus, name, stop, say=say))
+            await run_resolver(config.resolver, store, live, stop, statistics=statistics)
     finally:
         store.close()
         registry.close()

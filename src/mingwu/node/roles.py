@@ -91,7 +91,7 @@ async def _api(config: Config, _name: str, stop: asyncio.Event) -> None:
     from mingwu.api.serve import run_api
     from mingwu.node.webrole import serving
 
-    async with serving(config, config.api, f"{config.node.name}-api", stop) as services:
+    async with serving(config, config.api, Role.API, stop) as services:
         await run_api(config.api, services, stop)
 
 
@@ -99,7 +99,7 @@ async def _console(config: Config, _name: str, stop: asyncio.Event) -> None:
     from mingwu.console.serve import run_console
     from mingwu.node.webrole import serving
 
-    async with serving(config, config.console, f"{config.node.name}-console", stop) as services:
+    async with serving(config, config.console, Role.CONSOLE, stop) as services:
         await run_console(config.console, services, stop)
 
 

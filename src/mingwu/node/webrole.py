@@ -18,7 +18,7 @@ from mingwu.identity.server import open_store, site_of
 from mingwu.kernel.batch import Columns
 from mingwu.kernel.errors import Unavailable
 from mingwu.node.commands import DeviceWrites
-from mingwu.node.config import Config
+from mingwu.node.config import Config, Role
 from mingwu.node.live import open_bus, open_history, pause
 from mingwu.registry.service import Registry
 from mingwu.trust.service import Trust
@@ -58,7 +58,7 @@ class LateHistory:
 
 @asynccontextmanager
 async def serving(
-    config: Config, settings: ApiSettings, name: str, stop: asyncio.Event
+    config: Config, settings: ApiSettings, role: Role, stop: asyncio.Event
 ) -> AsyncIterator[Services]:
     """The services of one web process; engines that are away answer 503 until they are back."""
     registry = Registry.open(config.registry)
@@ -82,7 +82,7 @@ async def serving(
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_connect_history(config, history, stop))
-            tasks.create_task(_follow(config, name, live, services, history, writes, stop))
+            tasks.create_task(_follow(config, role, live, services, history, writes, stop))
             tasks.create_task(_sweep(trust, stop))
             yield services
             stop.set()
@@ -107,14 +107,14 @@ async def _sweep(trust: Trust, stop: asyncio.Event) -> None:
 
 async def _follow(
     config: Config,
-    name: str,
+    role: Role,
     live: LastValues,
     services: Services,
     history: LateHistory,
     writes: DeviceWrites,
     stop: asyncio.Event,
 ) -> None:
-    bus = await open_bus(config.bus, name, stop)
+    bus = await open_bus(config.bus, f"{config.node.name}-{role.value}", stop)
     if bus is None:
         return
     writes.bus = bus
@@ -123,7 +123,9 @@ async def _follow(
             break
         await pause(stop, 0.5)
     try:
-        await follow_bus(bus, live, services, stop, history=history.client)
+        await follow_bus(
+            bus, live, services, stop, history=history.client, role=role, name=config.node.name
+        )
     finally:
         writes.bus = None
         await bus.close()
