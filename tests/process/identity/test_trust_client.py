@@ -3,11 +3,12 @@
 import pytest
 
 from mingwu.identity.client import resolve
+from mingwu.identity.live import LiveSource
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.server import ResolverServer
 from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.trusted.anchors import read_anchors
-from mingwu.identity.trusted.client import verify_resolution
+from mingwu.identity.trusted.client import resolve_certified, verify_resolution
 from mingwu.identity.trusted.settings import TrustedSettings
 from mingwu.identity.trusted.setup import found, signer_of
 from mingwu.identity.trusted.signing import sign_due
@@ -41,4 +42,40 @@ async def test_verdict_from_outside(tmp_path, algorithm):
             result = await resolve(NAME, where, types=types)
             report = await verify_resolution(result, where, anchors)
             assert report.is_trusted, report
+    store.close()
+
+
+class Table:
+    """One live value."""
+
+    def get(self, number):
+        return (201.5, 1_790_000_000_000_000_000, 0xC0) if number == 7 else None
+
+    def columns(self, numbers):
+        raise NotImplementedError
+
+
+@pytest.mark.anyio
+async def test_live_values_are_signed_with_the_answer_when_asked(tmp_path):
+    store = RecordStore(tmp_path / "names", map_bytes=2**26, durable=False)
+    live = (LiveSource(index=100_000, number=7, tag="temperature", unit="Cel"),)
+    store.put(Record(NAME, (HandleValue(1, "URL", b"https://example.org/1"),), live))
+    directory = str(tmp_path / "names")
+    settings = ResolverSettings(directory=directory, port=0, http_port=0, prefixes=(PREFIX,))
+    async with ResolverServer(settings, store, Table()) as server:
+        mine = TrustedSettings(issuer=f"301:0.NA/{PREFIX}", key_file=str(tmp_path / "key/k.pem"))
+        signer = signer_of(mine)
+        anchors = read_anchors([found(store, PREFIX, keys.generate(Algorithm.RSA), signer.key)])
+        sign_due(store, signer, PREFIX)
+        where = f"127.0.0.1:{server.port}"
+        plain = await verify_resolution(await resolve(NAME, where), where, anchors)
+        assert plain.is_trusted
+        assert (plain.live, plain.live_signed) == ((100_000,), False)
+        result, report = await resolve_certified(NAME, where, anchors)
+        assert result.ok
+        assert report.is_trusted
+        assert (report.live, report.live_signed) == ((100_000,), True)
+        # A site record that nobody vouches for does not make its server's signature good.
+        _, blind = await resolve_certified(NAME, where, ())
+        assert not blind.live_signed
     store.close()

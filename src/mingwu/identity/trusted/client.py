@@ -2,18 +2,33 @@
 
 A question by type or index may have left the signature out, so it is asked for again; the
 certificates of the chain are fetched from the same server, which refers to others where needed.
+
+Live values: :func:`resolve_certified` asks for a reply signed as a whole (op flag CERT). That
+signature counts only if it is of a server key in an HS_SITE value of ``0.NA/<prefix>`` that itself
+is trusted, and if the reply repeats the digest of our request, so an old reply cannot be played
+again. Then the live values are "signed with the answer".
 """
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mingwu.identity.client import Resolution, resolve
+import msgspec
+
+from mingwu.identity.client import Resolution, ask, parse_server, request, resolve
+from mingwu.identity.lookup import PREFIX_HOME, prefix_of
+from mingwu.identity.serverkey import is_certified_by
 from mingwu.identity.trusted.signing import SIGNATURE
 from mingwu.identity.trusted.verdict import TrustReport
 from mingwu.identity.trusted.verifying import Anchor, Values, verify_async
 from mingwu.kernel.errors import PeerError, Unavailable
 from mingwu.kernel.names import fold
+from mingwu.wire.handle.bodies import Record as RecordBody
+from mingwu.wire.handle.bodies import Resolve, read_body
+from mingwu.wire.handle.codes import Op, OpFlag
+from mingwu.wire.handle.errors import ProtocolError
+from mingwu.wire.handle.message import Message, request_digest, split_digest
+from mingwu.wire.handle.site import read_site
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +63,67 @@ async def verify_resolution(
     remote = Remote(server, timeout_s)
     at = time.time() if now is None else now
     return await verify_async(result.handle, values, anchors, remote.fetch, at)
+
+
+async def resolve_certified(
+    name: str,
+    server: str,
+    anchors: Sequence[Anchor],
+    *,
+    now: float | None = None,
+    timeout_s: float = 3.0,
+) -> tuple[Resolution, TrustReport]:
+    """Resolve with a signature over the answer, live values included, and verify all of it.
+
+    The answer is asked of ``server`` itself, without following referrals. Raises Unavailable when
+    it does not answer.
+    """
+    host, port = parse_server(server)
+    at = time.time() if now is None else now
+    flags = OpFlag.PUBLIC_ONLY | OpFlag.CERTIFY | OpFlag.REQUEST_DIGEST
+    message = request(Op.RESOLVE, Resolve(name).encode(), flags=flags)
+    started = time.perf_counter()
+    reply = await ask(host, port, message, transport="tcp", timeout_s=timeout_s)
+    took_ms = (time.perf_counter() - started) * 1000
+    body = read_body(reply)
+    values = body.values if isinstance(body, RecordBody) else ()
+    result = Resolution(name, reply.rc, values, path=(f"{host}:{port}",), elapsed_ms=took_ms)
+    report = await verify_resolution(result, server, anchors, now=at, timeout_s=timeout_s)
+    if not report.live:
+        return result, report
+    keys = await _server_keys(name, server, anchors, at, timeout_s)
+    signed = _answers(reply, message) and any(_is_by(reply, key) for key in keys)
+    return result, msgspec.structs.replace(report, live_signed=signed)
+
+
+async def _server_keys(
+    name: str, server: str, anchors: Sequence[Anchor], now: float, timeout_s: float
+) -> list[bytes]:
+    """Server keys (HS_PUBKEY form) in covered HS_SITE values of the name's prefix record."""
+    home = await resolve(f"{PREFIX_HOME}/{prefix_of(name)}", server, timeout_s=timeout_s)
+    report = await verify_resolution(home, server, anchors, now=now, timeout_s=timeout_s)
+    if not report.is_trusted:
+        return []
+    found: list[bytes] = []
+    for value in home.values:
+        if fold(value.type) == "HS_SITE" and value.index in report.covered:
+            try:
+                found += [one.public_key for one in read_site(value.data).servers]
+            except ProtocolError:
+                continue  # a site in a form we do not read vouches for nothing
+    return [key for key in found if key]
+
+
+def _answers(reply: Message, asked: Message) -> bool:
+    try:
+        digest, _ = split_digest(reply)
+    except ProtocolError:
+        return False
+    return digest == request_digest(asked)
+
+
+def _is_by(reply: Message, key: bytes) -> bool:
+    try:
+        return is_certified_by(reply, key)
+    except ProtocolError:
+        return False
