@@ -24,9 +24,8 @@ from mingwu.registry.service import Registry
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(420)]
 
 NAME = "88.888.101/DEV.DCM2500.01"
-# What the platform promises, and what a machine busy with other tests may add to it.
-RECOVERY_S = 10.0
-ALLOWANCE_S = 10.0
+# What is promised; a machine with more to do than it has cores is given as much again.
+RECOVERY_S = 10.0 if os.getloadavg()[0] < 2 * (os.cpu_count() or 1) else 20.0
 
 
 class Platform:
@@ -129,7 +128,7 @@ async def test_killed_process_is_back_within_ten_seconds(platform: Platform, chi
     async def flows() -> bool:
         return await platform.newest_ns() > killed_ns
 
-    took = await until(flows, RECOVERY_S + ALLOWANCE_S, f"new points after kill -9 of {child}")
+    took = await until(flows, RECOVERY_S, f"new points after kill -9 of {child}")
     print(f"{child}: points flow {took:.1f} s after kill -9")
     assert platform.pid_of(child) != pid
 
