@@ -112,8 +112,7 @@ async def read_json(request: Request, cls: type[T], limit: int) -> T:
     """The body as ``cls``; numbers may come as text, as deployed programs send them."""
     data = await read_body(request, limit)
     try:
-        plain = msgspec.json.decode(data or b"{}")
-        return msgspec.convert(plain, cls, strict=False)
+        return msgspec.json.decode(data or b"{}", type=cls, strict=False)
     except msgspec.ValidationError as error:
         fault, _, where = str(error).partition(" - at `$")
         raise InvalidInput("input.invalid", path=f"body{where.rstrip('`')}", fault=fault) from error

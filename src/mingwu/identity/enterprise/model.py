@@ -17,6 +17,8 @@ from mingwu.identity.enterprise.lifecycle import State
 from mingwu.kernel.names import fold
 from mingwu.kernel.plant import Kind
 
+# Batches make these records by the thousand; they hold no cycles, so the collector need not see
+# them (``gc=False``).
 FIRST_INDEX = 2000
 LAST_INDEX = 99_999
 TEMPLATE_ID_INDEX = 1000
@@ -129,7 +131,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     definition: TemplateDef
 
 
-class TemplateRef(msgspec.Struct, frozen=True):
+class TemplateRef(msgspec.Struct, frozen=True, gc=False):
     """Names a template: by handle, or by prefix and version."""
 
     prefix: str = ""
@@ -157,7 +159,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
         return (fold(self.name),) if self.name else ()
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
+class Registration(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is asked for one name: its template and values by item type.
 
     ``kind`` None takes the template's. ``version`` is the version a change is based on; 0 does
@@ -174,7 +176,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     indexes: Mapping[str, int] = {}
 
 
-class ItemResult(msgspec.Struct, frozen=True):
+class ItemResult(msgspec.Struct, frozen=True, gc=False):
     """How it went for one name of a call; without fault it is durable."""
 
     name: str
@@ -201,7 +203,7 @@ class IdentifierRow(msgspec.Struct, frozen=True, kw_only=True):
     changed_at_ms: int
 
 
-class Value(msgspec.Struct, frozen=True, array_like=True):
+class Value(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One stored value: index and type of its item, and the text."""
 
     index: int
