@@ -161,7 +161,8 @@ async def test_a_heavy_query_delays_neither_inserts_nor_queries(address, table):
     client = await clickhouse_connect.get_async_client(
         **address, **USER, autogenerate_session_id=False
     )
-    heavy = asyncio.create_task(client.command("SELECT sum(sleepEachRow(0.5)) FROM numbers(12)"))
+    asleep = "SELECT sum(sleepEachRow(0.5)) FROM numbers(12) SETTINGS max_block_size = 1"
+    heavy = asyncio.create_task(client.command(asleep))
     await asyncio.sleep(0.1)
     assert await client.command("SELECT 1") == 1
     await client.insert(table, [[1, "x"]], column_names=["a", "b"])
