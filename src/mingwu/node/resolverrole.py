@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from mingwu.bus.client import Bus
 from mingwu.bus.lastvalue import LastValues
 from mingwu.bus.subjects import status
+from mingwu.identity.administration import Change
 from mingwu.identity.cards import sync_cards
 from mingwu.identity.records import RecordStore
 from mingwu.identity.server import open_store, run_resolver
@@ -14,6 +16,9 @@ from mingwu.kernel.errors import MingwuError
 from mingwu.node.config import Config
 from mingwu.node.live import keep_live, pause
 from mingwu.registry.service import Registry
+from mingwu.trust.journal import OK
+from mingwu.trust.service import Trust
+from mingwu.wire.handle.codes import Rc
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +26,7 @@ log = logging.getLogger(__name__)
 async def run(config: Config, stop: asyncio.Event) -> None:
     """Answer names until ``stop``, whatever else is up or down."""
     registry = Registry.open(config.registry)
+    trust = Trust.open(config.trust)
     store = open_store(config.resolver)
     live = LastValues()
     name = f"{config.node.name}-resolver"
@@ -34,10 +40,26 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_follow(registry, store, config, stop))
             tasks.create_task(keep_live(live, config.bus, name, stop, say=say))
-            await run_resolver(config.resolver, store, live, stop, statistics=statistics)
+            await run_resolver(
+                config.resolver, store, live, stop, journal=_journal(trust), statistics=statistics
+            )
     finally:
         store.close()
+        trust.close()
         registry.close()
+
+
+def _journal(trust: Trust) -> Callable[[Change], None]:
+    """Changes asked for over the protocol stand in the node's journal, refused ones too."""
+
+    def note(change: Change) -> None:
+        outcome = OK if change.rc == Rc.SUCCESS else f"handle.{change.rc}"
+        action = f"handle.{change.operation}"
+        trust.journal.append(
+            change.who or "anonymous", action, change.handle, outcome=outcome, address=change.source
+        )
+
+    return note
 
 
 async def _follow(
