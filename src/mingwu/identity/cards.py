@@ -14,8 +14,9 @@ index         type                  data
 100000 + n    MW.LIVE.<tag>         live value of tag number n (``identity.live``)
 ============  ====================  =====================================================
 
-Indexes 200-299 are left to HS_VLIST, 300-499 to keys, certificates and signatures, 1000-99999 to
-data templates (the national systems number their items from 2000 and keep 1001 for themselves).
+Indexes 200-299 are left to HS_VLIST, 300-499 to keys, certificates and signatures, 500-699 to
+aliases and links (kept when a card changes), 1000-99999 to data templates (the national systems
+number their items from 2000 and keep 1001 for themselves).
 """
 
 import hashlib

@@ -19,6 +19,7 @@ import msgspec
 import orjson
 
 from mingwu.identity import errors as _texts  # noqa: F401 - registers the texts
+from mingwu.identity.codes.recognition import recognise
 from mingwu.identity.live import LiveSource
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
 from mingwu.kernel.names import fold
@@ -39,6 +40,10 @@ _COUNT = struct.Struct(">I")
 RECORD = b"r"
 PREFIX = b"p"
 CARD = b"c"
+ALIAS = b"a"
+ALIAS_TYPE = "ALIAS."
+# Values at these indexes (aliases, relations, links) outlive a thing card's renewal.
+LINK_INDEXES = range(500, 700)
 # LMDB keys end at 511 bytes; longer names keep their head (for listing) and get a hash.
 _PLAIN_KEY_BYTES = 440
 
@@ -70,6 +75,33 @@ def folded_key(folded: bytes, space: bytes = RECORD) -> bytes:
     if len(folded) > _PLAIN_KEY_BYTES:
         folded = folded[:_PLAIN_KEY_BYTES] + b"\0" + hashlib.sha256(folded).digest()
     return space + folded
+
+
+def alias_key(code_key: str, name: str = "") -> bytes:
+    """The store's key of an alias (``Code.key``): its row for ``name``, or the head of all rows."""
+    mark = hashlib.blake2b(code_key.encode(errors="surrogatepass"), digest_size=16).digest()
+    return ALIAS + mark + (hashlib.blake2b(key_of(name), digest_size=16).digest() if name else b"")
+
+
+def alias_codes(record: Record) -> list[str]:
+    """``Code.key`` of each public alias value (type ``ALIAS.<system>``) that is a sound code."""
+    read = [
+        recognise(value.text())
+        for value in record.values
+        if value.type.startswith(ALIAS_TYPE) and value.is_public
+    ]
+    return [code.key for code in read if code is not None and code.ok]
+
+
+def _rows(record: Record) -> list[tuple[bytes, bytes]]:
+    """The record's row and those of its aliases.
+
+    An alias row is a hint that readers check against the record, so a row left behind when a
+    record is replaced does no harm.
+    """
+    row = (key_of(record.name), encode_record(record))  # first: it refuses what cannot be stored
+    name = record.name.encode()
+    return [*((alias_key(code, record.name), name) for code in alias_codes(record)), row]
 
 
 def encode_record(record: Record) -> bytes:
@@ -274,11 +306,14 @@ class RecordStore:
 
     def put_many(self, records: Iterable[Record]) -> int:
         """Store records, replacing those of the same names; returns how many. One transaction."""
-        rows = [(key_of(record.name), encode_record(record)) for record in records]
+        count = 0
+        rows: list[tuple[bytes, bytes]] = []
+        for count, record in enumerate(records, start=1):  # noqa: B007 - counts what was given
+            rows += _rows(record)
         rows.sort(key=_first)  # neighbours together: close to append speed in the tree
         with self._writing:
             self.projection.write(rows)
-        return len(rows)
+        return count
 
     def put(self, record: Record) -> None:
         """Store one record, replacing an earlier one."""
@@ -286,11 +321,11 @@ class RecordStore:
 
     def create(self, record: Record, *, overwrite: bool = False) -> None:
         """Store a new record; raises Conflict ``identity.name-exists``."""
-        row = (key_of(record.name), encode_record(record))
+        rows = _rows(record)
         with self._writing:
-            if not overwrite and self.projection.get(row[0]) is not None:
+            if not overwrite and self.projection.get(rows[-1][0]) is not None:
                 raise Conflict("identity.name-exists", name=record.name)
-            self.projection.write([row])
+            self.projection.write(rows)
 
     def change(self, name: str, edit: Callable[[Record], Record]) -> Record:
         """Read, edit and store one record as one step; raises NotFound ``name.unknown``."""
@@ -298,9 +333,17 @@ class RecordStore:
             data = self.projection.get(key_of(name))
             if data is None:
                 raise NotFound("name.unknown", name=name)
-            record = edit(StoredRecord(data).record())
-            self.projection.write([(key_of(name), encode_record(record))])
+            before = StoredRecord(data).record()
+            record = edit(before)
+            gone = [alias_key(code, before.name) for code in alias_codes(before)]
+            self.projection.write(_rows(record), gone)
             return record
+
+    def named(self, code_key: str) -> list[str]:
+        """Names whose records carry this alias (``Code.key``), in no particular order."""
+        found = [data.decode() for _, data in self.projection.scan(alias_key(code_key))]
+        records = [self.get(name) for name in found]
+        return [one.name for one in records if one is not None and code_key in alias_codes(one)]
 
     def delete_many(self, names: Iterable[str]) -> int:
         """Forget names; returns how many were there."""
@@ -351,9 +394,21 @@ class RecordStore:
     ) -> None:
         """Store records with their fingerprints and drop those of ``gone`` (keys of ``cards``)."""
         rows: list[tuple[bytes, bytes]] = []
-        for record, fingerprint in records:
-            rows.append((key_of(record.name), encode_record(record)))
+        for made, fingerprint in records:
+            record = self._with_links(made)
+            rows += _rows(record)
             rows.append((key_of(record.name, CARD), fingerprint))
         dropped = [space + key for key in gone for space in (RECORD, CARD)]
         with self._writing:
             self.projection.write(sorted(rows, key=_first), dropped)
+
+    def _with_links(self, made: Record) -> Record:
+        """A record made anew, with the aliases and relations that people gave the old one."""
+        old = self.get(made.name)
+        taken = {value.index for value in made.values}
+        kept = [
+            value
+            for value in (old.values if old is not None else ())
+            if value.index in LINK_INDEXES and value.index not in taken
+        ]
+        return Record(made.name, (*made.values, *kept), made.live) if kept else made

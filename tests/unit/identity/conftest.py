@@ -1,5 +1,7 @@
 """A store with a few believable names, and resolvers over it without any socket."""
 
+import anyio
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -124,3 +126,32 @@ def gate(store, live, clock, rsa_key, changes):
     resolver = Resolver(store, site_of(ResolverSettings(), 2641, 8000), live=live)
     administration = Administration(store, journal=changes.append)
     return Gate(resolver, administration, challenge_timeout_s=60, clock=clock)
+
+
+class AsgiClient:
+    """Asks an ASGI application in memory, one request after the other, from plain tests."""
+
+    def __init__(self, app):
+        self._transport = httpx.ASGITransport(app)
+
+    def request(self, method, path, **more):
+        async def ask():
+            async with httpx.AsyncClient(
+                transport=self._transport, base_url="http://node"
+            ) as client:
+                client.headers.clear()
+                return await client.request(method, path, **more)
+
+        return anyio.run(ask)
+
+    def get(self, path, **more):
+        return self.request("GET", path, **more)
+
+    def post(self, path, **more):
+        return self.request("POST", path, **more)
+
+
+@pytest.fixture
+def asgi():
+    """Makes a client of an application."""
+    return AsgiClient

@@ -1,0 +1,1 @@
+"""Code systems: which system a code belongs to, its canonical form, its parts, its faults."""

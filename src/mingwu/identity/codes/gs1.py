@@ -1,0 +1,93 @@
+"""GS1 keys in every form a reader or a person gives: digits, element strings, Digital Link URIs.
+
+Canonical is the Digital Link path of the entity without a leading slash, e.g.
+``01/09506000134352/21/12``: primary key and qualifiers; attributes such as dates are not part of
+what is identified. Data keep their case, as GS1 wants it.
+"""
+
+from functools import lru_cache
+
+from mingwu.identity.codes.code import Code, Fault, fault_of
+from mingwu.kernel.errors import InvalidInput
+from mingwu.wire.gs1 import elements, link
+from mingwu.wire.gs1.ai import AIS
+from mingwu.wire.gs1.checks import check_digit
+
+SYSTEM = "gs1"
+KINDS = {
+    "00": "sscc", "01": "gtin", "253": "gdti", "255": "gcn", "401": "ginc", "402": "gsin",
+    "410": "gln", "411": "gln", "412": "gln", "413": "gln", "414": "gln", "415": "gln",
+    "416": "gln", "417": "gln", "8003": "grai", "8004": "giai", "8006": "itip", "8010": "cpid",
+    "8013": "gmn", "8017": "gsrn", "8018": "gsrn",
+}  # fmt: skip
+_GTIN_LENGTHS = frozenset({8, 12, 13, 14})
+_SSCC_DIGITS = 18
+
+
+def recognise(text: str) -> Code | None:
+    """Read a GS1 code; None for other shapes."""
+    if text.isascii() and text.isdigit():
+        return _digits(text)
+    if text.startswith(("(", "]")) or elements.SEPARATOR in text:
+        return _composed(text)
+    if text[:4].lower() == "http":
+        return _address(text)
+    first, slash, _ = text.partition("/")
+    if slash and first in KINDS and link.looks_like_path(text.rstrip("/").split("/")):
+        return _path(text)
+    return None
+
+
+def _digits(text: str) -> Code | None:
+    count = len(text)
+    parts: tuple[tuple[str, str], ...]
+    if count in _GTIN_LENGTHS:
+        value = text.zfill(14)
+        parts = (("01", value), ("written", f"GTIN-{count}"))
+        kind, ai = "gtin", "01"
+    elif count == _SSCC_DIGITS:
+        value, parts, kind, ai = text, (("00", text),), "sscc", "00"
+    else:
+        return _composed(text) if count > _SSCC_DIGITS else None
+    expected = check_digit(text[:-1])
+    if expected == text[-1]:
+        return Code(SYSTEM, kind, f"{ai}/{value}", parts)
+    params: dict[str, object] = {
+        "ai": ai, "title": AIS[ai].title, "value": text, "expected": expected,
+    }  # fmt: skip
+    return Code(SYSTEM, kind, f"{ai}/{value}", parts, Fault("gs1.check-digit", params))
+
+
+@lru_cache(4096)
+def _composed(text: str) -> Code | None:
+    surely = text.startswith(("(", "]")) or elements.SEPARATOR in text
+    try:
+        found = link.from_elements(elements.parse(text))
+    except InvalidInput as error:
+        # long digits that make no element string are some other system's number
+        return Code(SYSTEM, "element-string", text, (), fault_of(error)) if surely else None
+    return of_link(found)
+
+
+@lru_cache(4096)
+def _address(text: str) -> Code | None:
+    try:
+        return of_link(link.parse_uri(text))
+    except InvalidInput as error:
+        path = text.partition("://")[2].partition("?")[0]
+        if not link.looks_like_path(path.removesuffix("/").split("/")[1:]):
+            return None  # an address like any other
+        return Code(SYSTEM, "digital-link", text, (), fault_of(error))
+
+
+@lru_cache(4096)
+def _path(text: str) -> Code:
+    try:
+        return of_link(link.DigitalLink(link.parse_path("/" + text.rstrip("/"))[1]))
+    except InvalidInput as error:
+        return Code(SYSTEM, "digital-link", text, (), fault_of(error))
+
+
+def of_link(found: link.DigitalLink) -> Code:
+    """The code that a Digital Link names."""
+    return Code(SYSTEM, KINDS[found.entity[0][0]], found.path, (*found.entity, *found.attributes))

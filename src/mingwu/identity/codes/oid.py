@@ -1,0 +1,75 @@
+"""Object identifiers: dot notation, ``urn:oid:`` and OID-IRI (ITU-T X.660, RFC 3061).
+
+Rules: the first arc is 0, 1 or 2; under 0 and 1 the second is at most 39; numbers have no leading
+zero. OID-IRI labels: a number, or letters, digits, "-", ".", "_", "~" and other scripts' letters
+(case matters). Canonical is the dot notation when every label is a number or one of the few
+standard labels below; else the IRI itself, because only the registration tree knows the numbers.
+"""
+
+import re
+
+from mingwu.identity.codes import errors as _texts  # noqa: F401 - registers the texts
+from mingwu.identity.codes.code import Code, Fault
+
+SYSTEM = "oid"
+_DOTTED = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
+_SHAPE = re.compile(r"[0-9]+(?:\.[0-9]+)+")
+_LABEL = re.compile(r"[^\W_](?:[\w.~-]*[^\W_])?|0|[1-9][0-9]*")
+_NUMBER = re.compile("0|[1-9][0-9]*")
+_MOST_SECOND = 39
+_MOST_CHARS = 2000
+# Labels of the tree's top (X.660 Annex A); deeper ones are not ours to know.
+_TOP = {
+    "ITU-T": "0", "CCITT": "0", "ISO": "1", "Joint-ISO-ITU-T": "2", "Joint-ISO-CCITT": "2",
+}  # fmt: skip
+_SECOND = {
+    ("0", "Recommendation"): "0",
+    ("1", "Standard"): "0",
+    ("1", "Registration-Authority"): "1",
+    ("1", "Member-Body"): "2",
+    ("1", "Identified-Organization"): "3",
+    ("2", "Country"): "16",
+    ("2", "UUID"): "25",
+    ("2", "Tag-Based"): "27",
+}
+
+
+def recognise(text: str) -> Code | None:
+    """Read an object identifier; None for other shapes."""
+    lower = text[:8].lower()
+    bare = text[8:] if lower == "urn:oid:" else text[4:] if lower[:4] == "oid:" else text
+    if bare.startswith("/"):
+        return _iri(bare, surely=bare is not text)
+    if not _SHAPE.fullmatch(bare):
+        return _broken("dotted", bare, "no numbers with dots between") if bare is not text else None
+    if not _DOTTED.fullmatch(bare):
+        return _broken("dotted", bare, "first arc 0, 1 or 2; no leading zeros")
+    return _dotted("dotted", bare)
+
+
+def _dotted(kind: str, bare: str) -> Code:
+    first, _, rest = bare.partition(".")
+    second = rest.partition(".")[0]
+    if first != "2" and (len(second) > 2 or int(second) > _MOST_SECOND):  # noqa: PLR2004
+        return _broken(kind, bare, f"second arc at most {_MOST_SECOND}")
+    return Code(SYSTEM, kind, bare, (("arcs", bare),))
+
+
+def _iri(text: str, *, surely: bool) -> Code | None:
+    labels = text[1:].split("/")
+    first = _TOP.get(labels[0], labels[0])
+    if first not in {"0", "1", "2"}:
+        return _broken("iri", text, "unknown top label") if surely else None
+    if len(text) > _MOST_CHARS or not all(map(_LABEL.fullmatch, labels)):
+        return _broken("iri", text, "a label is empty or has characters that labels may not have")
+    numbers = [first, *labels[1:]]
+    if len(numbers) > 1:
+        numbers[1] = _SECOND.get((first, numbers[1]), numbers[1])
+    if len(numbers) > 1 and all(map(_NUMBER.fullmatch, numbers)):
+        return _dotted("iri", ".".join(numbers))
+    return Code(SYSTEM, "iri", "/" + "/".join(numbers), (("iri", text),))
+
+
+def _broken(kind: str, text: str, detail: str) -> Code:
+    fault = Fault("codes.oid", {"text": text[:60], "detail": detail})
+    return Code(SYSTEM, kind, text, (), fault)

@@ -1,0 +1,1 @@
+"""A GS1-conformant resolver over the record store."""

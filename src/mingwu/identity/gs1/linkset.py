@@ -1,0 +1,84 @@
+"""Linksets (RFC 9264, GS1 Resolver 1.2 §2.10): JSON, JSON-LD and a page for people.
+
+Rules kept: an anchor per level; every target has href and title; a level has exactly one
+defaultLink, with nothing but href and title; hreflang is an array.
+"""
+
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+import orjson
+
+from mingwu.identity.gs1.links import DEFAULT, DEFAULT_MULTI, VOCABULARY, Level, Link
+
+LINKSET = "application/linkset+json"
+JSON = "application/json"
+JSON_LD = "application/ld+json"
+HTML = "text/html"
+
+
+def linkset(levels: Iterable[Level], root: str) -> dict[str, Any]:
+    """The linkset document of some levels; ``root`` is the resolver's address."""
+    return {"linkset": [_entry(level, root) for level in levels]}
+
+
+def only(level: Level, links: Iterable[Link], root: str) -> dict[str, Any]:
+    """The linkset of a choice: some links of one level."""
+    entry: dict[str, Any] = {"anchor": f"{root}/{level.path}"}
+    for link in links:
+        entry.setdefault(link.rel, []).append(_target(link))
+    return {"linkset": [entry]}
+
+
+def json_ld(document: dict[str, Any], context_url: str) -> dict[str, Any]:
+    """The same with its JSON-LD context."""
+    return {"@context": [context_url], **document}
+
+
+def page(document: dict[str, Any], context_url: str, title: str) -> bytes:
+    """An HTML page with the links, the linkset embedded as JSON-LD; values are inert."""
+    # "<" cannot end the script element when it is written as an escape
+    data = orjson.dumps(json_ld(document, context_url)).replace(b"<", b"\\u003c").decode()
+    parts: list[str] = []
+    for entry in document["linkset"]:
+        parts.append(f"<h2>{escape(entry['anchor'])}</h2><ul>")
+        for rel, targets in entry.items():
+            if not isinstance(targets, list):
+                continue
+            name = escape(rel.removeprefix(VOCABULARY))
+            parts += [
+                f'<li>{name}: <a rel="noreferrer" href="{escape(target["href"])}">'
+                f"{escape(target['title'])}</a></li>"
+                for target in targets
+            ]
+        parts.append("</ul>")
+    head = f'<meta charset="utf-8"><title>{escape(title)}</title>'
+    script = f'<script type="{JSON_LD}">{data}</script>'
+    shown = "".join(parts)
+    body = f"<h1>{escape(title)}</h1>{shown}"
+    return f"<!doctype html><html><head>{head}{script}</head><body>{body}</body></html>".encode()
+
+
+def _entry(level: Level, root: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "anchor": f"{root}/{level.path}",
+        "itemDescription": level.description,
+        DEFAULT: [{"href": level.default.href, "title": level.default.title}],
+    }
+    if level.defaults:
+        entry[DEFAULT_MULTI] = [_target(link) for link in level.defaults]
+    for link in level.links:
+        entry.setdefault(link.rel, []).append(_target(link))
+    return entry
+
+
+def _target(link: Link) -> dict[str, Any]:
+    target: dict[str, Any] = {"href": link.href, "title": link.title}
+    if link.type:
+        target["type"] = link.type
+    if link.hreflang:
+        target["hreflang"] = list(link.hreflang)
+    if link.context:
+        target["context"] = list(link.context)
+    return target
