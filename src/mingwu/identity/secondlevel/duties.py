@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, func, select
 
 from mingwu.identity.secondlevel import outbox, schema
 from mingwu.identity.secondlevel.model import (
@@ -65,7 +65,7 @@ class Duties:
         self._settings = settings
         self._clock = clock
         self._site = site
-        self._by_change: dict[str, Callable[[Connection, int], Rows]] = {
+        self._by_change: dict[str, Callable[[Connection, int, int], Rows]] = {
             "T4": self._templates_own,
             "T6": self._subjects,
             "T7": self._routes,
@@ -114,9 +114,9 @@ class Duties:
             return 0
         if period == Period.DAILY and beijing_day(now) == beijing_day(since):
             return 0
-        return self._put(
-            connection, table, mark, str(now), self._by_change[table](connection, since), now
-        )
+        upto = now - 1  # a change of this very millisecond may still be on its way
+        rows = self._by_change[table](connection, since, upto)
+        return self._put(connection, table, mark, str(upto), rows, now)
 
     def _make_days(self, connection: Connection, table: str, mark: str, now: int) -> int:
         """Tables of whole days: yesterday, and the days missed since the mark."""
@@ -149,12 +149,12 @@ class Duties:
         rows = []
         for row in connection.execute(query.order_by(table.c.number)):
             for event, at in (("abnormal", row.began_ms), ("recovered", row.ended_ms)):
-                if since < at <= now:
+                if since < at < now:
                     rows.append(
                         MonitoringEvent(id=row.number, node=row.node, kind=row.kind, event=event,
                                         at=iso(at), cause=row.cause, text=row.text_zh)
                     )  # fmt: skip
-        return self._put(connection, "M2", mark, str(now), rows, now)
+        return self._put(connection, "M2", mark, str(now - 1), rows, now)
 
     def _put(
         self, connection: Connection, table: str, mark: str, following: str, rows: Rows, now: int
@@ -190,18 +190,18 @@ class Duties:
             **_address(server.host),
         )  # fmt: skip
 
-    def _subjects(self, connection: Connection, since: int) -> Rows:
+    def _subjects(self, connection: Connection, since: int, upto: int) -> Rows:
         query = select(_P.c.prefix, _P.c.state, _P.c.changed_at_ms, _E.c.uscc, _E.c.profile).join(
             _E, _E.c.uscc == _P.c.uscc
         )
-        query = query.where((_P.c.changed_at_ms > since) | (_E.c.changed_at_ms > since))
+        query = query.where(_within(_P, since, upto) | _within(_E, since, upto))
         return [
             subject_row(row.prefix, row.profile, row.state, row.changed_at_ms)
             for row in connection.execute(query.order_by(_P.c.prefix))
         ]
 
-    def _routes(self, connection: Connection, since: int) -> Rows:
-        query = select(_P).where(_P.c.changed_at_ms > since).order_by(_P.c.prefix)
+    def _routes(self, connection: Connection, since: int, upto: int) -> Rows:
+        query = select(_P).where(_within(_P, since, upto)).order_by(_P.c.prefix)
         own = self._own_route()
         rows = []
         for row in connection.execute(query):
@@ -220,21 +220,21 @@ class Duties:
                 )  # fmt: skip
         return rows
 
-    def _templates(self, connection: Connection, since: int, *, own: bool) -> Rows:
+    def _templates(self, connection: Connection, since: int, upto: int, *, own: bool) -> Rows:
         table = schema.template
         is_own = table.c.prefix == self._settings.prefix
-        query = select(table).where(table.c.changed_at_ms > since, is_own if own else ~is_own)
+        query = select(table).where(_within(table, since, upto), is_own if own else ~is_own)
         return [
             Metadata(handle=row.handle, prefix=row.prefix, definition=row.definition,
                      changed_at=iso(row.changed_at_ms))
             for row in connection.execute(query.order_by(table.c.handle))
         ]  # fmt: skip
 
-    def _templates_own(self, connection: Connection, since: int) -> Rows:
-        return self._templates(connection, since, own=True)
+    def _templates_own(self, connection: Connection, since: int, upto: int) -> Rows:
+        return self._templates(connection, since, upto, own=True)
 
-    def _templates_tenants(self, connection: Connection, since: int) -> Rows:
-        return self._templates(connection, since, own=False)
+    def _templates_tenants(self, connection: Connection, since: int, upto: int) -> Rows:
+        return self._templates(connection, since, upto, own=False)
 
     def _software(self, connection: Connection, month: str, *, own: bool) -> Rows:
         table = schema.software
@@ -323,6 +323,11 @@ def subject_row(prefix: str, profile: str, state: str, changed_at_ms: int) -> Su
         contact=form.contact.name, contact_phone=form.contact.phone,
         contact_email=form.contact.email, state=state, changed_at=iso(changed_at_ms),
     )  # fmt: skip
+
+
+def _within(table: Table, since: int, upto: int) -> ColumnElement[bool]:
+    changed = table.c.changed_at_ms
+    return (changed > since) & (changed <= upto)
 
 
 def _address(host: str) -> dict[str, Any]:

@@ -4,7 +4,8 @@ A deposit is an XML document (shape modelled on RFC 8909: deposit, watermark, co
 zipped, encrypted with SM4-GCM under a key that SM2 encrypts for the receiver, cut into pieces, and
 described by a manifest that lists the pieces' SM3 digests and is signed with the node's SM2 key.
 FULL holds all prefixes and identifiers, DIFF what changed since the deposit before. Files appear
-whole or not at all; :func:`read_deposit` checks signature, digests and tag before it yields.
+whole or not at all; :func:`read_manifest` and
+:func:`read_objects` check signature, digests and tag before anything is believed.
 """
 
 import os
@@ -150,14 +151,10 @@ class Escrow:
         return manifest
 
 
-def read_deposit(
-    directory: Path, id_: str, *, scalar: bytes, signer: bytes
-) -> tuple[Manifest, Iterator[EscrowObject]]:
-    """Verify and open a deposit: its manifest and its objects in order.
+def read_manifest(directory: Path, id_: str, signer: bytes) -> Manifest:
+    """A deposit's manifest, if ``signer`` (SM2 point) signed it.
 
-    ``scalar`` is the receiver's SM2 key, ``signer`` the sender's point. Raises InvalidInput
-    ``secondlevel.escrow-bad`` before anything is yielded; the iterator reads from a decrypted
-    temporary file that it removes at its end.
+    Raises InvalidInput ``secondlevel.escrow-bad``.
     """
     try:
         body = (directory / f"{id_}.json").read_bytes()
@@ -167,12 +164,22 @@ def read_deposit(
     if not sm2.verify(signer, body, signature):
         raise _bad("the signature of the manifest is wrong")
     try:
-        manifest = msgspec.json.decode(body, type=Manifest)
+        return msgspec.json.decode(body, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise _bad(f"manifest: {error}") from error
+
+
+def read_objects(directory: Path, manifest: Manifest, scalar: bytes) -> Iterator[EscrowObject]:
+    """The objects of a deposit in order; ``scalar`` is the receiver's SM2 key.
+
+    All of it is decrypted (to a temporary file) and verified before the first is yielded; raises
+    InvalidInput ``secondlevel.escrow-bad``.
+    """
+    try:
         key = sm2.decrypt(scalar, bytes.fromhex(manifest.key))
-    except (ValueError, msgspec.DecodeError) as error:
+    except ValueError as error:
         raise _bad(f"cannot open the envelope: {error}") from error
-    packed = _open_sealed(directory, manifest, key)
-    return manifest, _read_zip(packed)
+    yield from _read_zip(_open_sealed(directory, manifest, key))
 
 
 def _objects(

@@ -128,8 +128,8 @@ class SecondLevel:
 
     def _replace(self, table: Any, **values: object) -> None:
         key = next(iter(table.primary_key.columns))
-        values["changed_at_ms"] = self.clock.time_ns() // 1_000_000
         with writing(self._engine) as connection:
+            values["changed_at_ms"] = self.clock.time_ns() // 1_000_000
             connection.execute(delete(table).where(key == values[key.name]))
             connection.execute(insert(table).values(values))
 

@@ -80,15 +80,12 @@ class UsageCounts:
         """
         since = self._clock.time_ns() // 1_000_000 - MONTH_MS
         with reading(self._engine) as connection:
-            owners = dict(
-                connection.execute(
-                    select(_P.c.prefix, _P.c.uscc).where(_P.c.state == ACTIVE)
-                ).tuples()
-            )
-            names = dict(connection.execute(select(_E.c.uscc, _E.c.name)).tuples())
-            held = _by_prefix(
-                connection, select(_I.c.prefix, func.count()).where(~_I.c.deleted), _I
-            )
+            in_use = select(_P.c.prefix, _P.c.uscc).where(_P.c.state == ACTIVE)
+            owners = {row.prefix: row.uscc for row in connection.execute(in_use)}
+            tenants = connection.execute(select(_E.c.uscc, _E.c.name))
+            names = {row.uscc: row.name for row in tenants}
+            kept = select(_I.c.prefix, func.count()).where(~_I.c.deleted)
+            held = _by_prefix(connection, kept, _I)
             asked = _by_prefix(connection, select(_D.c.prefix, func.sum(_D.c.requests)), _D)
             recent = select(_R.c.prefix, func.count())
             foreign = _by_prefix(connection, recent.where(_R.c.foreign_at_ms >= since), _R)

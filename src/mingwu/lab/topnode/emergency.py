@@ -14,7 +14,7 @@ import msgspec
 from mingwu.identity.cards import prefix_admin
 from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import Record, RecordStore
-from mingwu.identity.secondlevel.escrow import FULL, EscrowObject, read_deposit
+from mingwu.identity.secondlevel.escrow import FULL, EscrowObject, read_manifest, read_objects
 from mingwu.identity.secondlevel.hosted import hosted_record
 from mingwu.identity.secondlevel.model import Mode, SiteForm
 from mingwu.identity.secondlevel.prefixes import referral_value, site_at
@@ -54,11 +54,11 @@ def restore(
     total = 0
     expected = 0
     for id_ in chain(folder, deposits):
-        manifest, objects = read_deposit(folder, id_, scalar=scalar, signer=signer)
+        manifest = read_manifest(folder, id_, signer)
         if expected and manifest.number != expected:
             raise InvalidInput("secondlevel.escrow-bad", fault=f"deposit {expected} is missing")
         expected = manifest.number + 1
-        count = _apply(records, objects, site)
+        count = _apply(records, read_objects(folder, manifest, scalar), site)
         if count != manifest.objects:
             raise InvalidInput("secondlevel.escrow-bad", fault=f"{id_}: {count} objects")
         total += count

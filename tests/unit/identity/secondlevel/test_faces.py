@@ -1,0 +1,182 @@
+"""EPP frames, the IIIDAP answers, the monthly report and the HTTP handlers."""
+
+import json
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+
+from mingwu.identity.secondlevel import epp, report
+from mingwu.identity.secondlevel.epp import Command, Response, Result
+from mingwu.identity.secondlevel.http import routes
+from mingwu.identity.secondlevel.model import HostedItem, Mode
+from mingwu.identity.secondlevel.monitoring import NETWORK, Probe
+from mingwu.kernel.errors import InvalidInput, MingwuError
+
+HOUR = 3_600_000
+TEXT = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]), max_size=20)
+
+
+@given(st.sampled_from(["create", "update", "delete", "info"]), TEXT, TEXT)
+def test_commands_round_trip(verb, name, text):
+    command = Command(verb=verb, id="7", prefix="88.101.1", fields={name: text})
+    assert epp.read_command(epp.write_command(command)) == command
+
+
+def test_login_greeting_and_responses_round_trip():
+    login = Command(verb="login", id="1", fields={"app": "a", "signature": "00ff"})
+    assert epp.read_command(epp.write_command(login)) == login
+    assert epp.read_greeting(epp.greeting("sv", "n")) == ("sv", "n")
+    reply = Response(code=Result.OK, text="ok", id="9", fields={"uscc": "x"})
+    assert epp.read_response(epp.write_response(reply)) == reply
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"<a/>",
+        b"<epp",
+        b'<!DOCTYPE x [<!ENTITY a "b">]><epp xmlns="urn:ietf:params:xml:ns:epp-1.0"/>',
+        b'<epp xmlns="urn:ietf:params:xml:ns:epp-1.0"><command><poll/></command></epp>',
+        b'<epp xmlns="urn:ietf:params:xml:ns:epp-1.0"><command><create/></command></epp>',
+        b"\xff\xfe\x00",
+    ],
+)
+def test_bad_documents_are_refused(document):
+    with pytest.raises(InvalidInput):
+        epp.read_command(document)
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_never_another_exception(document):
+    for read in (epp.read_command, epp.read_response, epp.read_greeting):
+        with pytest.raises(InvalidInput):
+            read(document)
+
+
+@pytest.mark.parametrize("head", [bytes(4), b"\0\0\0\4", b"\xff\xff\xff\xff"])
+def test_impossible_frames(head):
+    with pytest.raises(InvalidInput):
+        epp.frame_size(head)
+
+
+def test_report_of_a_month_in_four_groups(node, clock, accepted):
+    accepted(1)
+    good, bad = (Probe("88.101.2", ok=True, latency_us=2000),
+                 Probe("88.101.2", ok=False, cause=NETWORK, detail="<b>x</b>"))  # fmt: skip
+    node.monitoring.note([good] * 7)
+    node.monitoring.note([bad] * 3)
+    clock.ms += 2 * HOUR
+    node.monitoring.note([good])
+    node.monitoring.report_event("88.101", "maintenance", 4, zh="升级", en="upgrade")
+    clock.ms += 1
+    made = node.report()
+    assert made["month"] == "2026-09"
+    assert made["due"] == "2026-10-14"
+    times = {row["node"]: row["down_hours"] for row in made["operating_time"]}
+    assert times == {"88.101": 0.0, "88.101.2": 2.0}
+    sla = made["sla"]
+    assert (sla["probes"], sla["met"], sla["resolve_rtt_ms"]) == (11, False, 2.0)
+    assert sla["register_rtt_ms"] is None
+    assert sla["activated"] == 1
+    assert [row["zh"] for row in made["maintenance"]] == ["升级"]
+    assert made["emergencies"][0]["cause"] == NETWORK
+    for lang, word in (("zh", "无数据"), ("en", "no data")):
+        page = report.printable(made, lang)
+        assert word in page
+        assert "<b>x</b>" not in page
+    empty = node.report("2026-08")
+    assert empty["sla"]["percent"] is None
+
+
+def faulted(request, error):
+    return JSONResponse(error.as_dict("en"), error.status)
+
+
+@pytest.fixture
+def client(node):
+    app = Starlette(routes=routes(node), exception_handlers={MingwuError: faulted})
+
+    async def door(scope, receive, send):
+        role = dict(scope["headers"]).get(b"x-role", b"").decode()
+        if role:
+            scope.setdefault("state", {})["principal"] = SimpleNamespace(account="u", role=role)
+        await app(scope, receive, send)
+
+    transport = httpx.ASGITransport(door)
+    return httpx.AsyncClient(transport=transport, base_url="http://node")
+
+
+def plain(form):
+    import msgspec
+
+    return json.loads(msgspec.json.encode(form))
+
+
+@pytest.mark.anyio
+async def test_the_queue_over_http(client, make_form):
+    root, engineer, admin = "/api/secondlevel", {"x-role": "engineer"}, {"x-role": "admin"}
+    async with client:
+        assert (await client.post(root + "/applications", json={})).status_code == 401
+        reply = await client.post(root + "/applications", json={}, headers=engineer)
+        assert reply.status_code == 400
+        form = plain(make_form())
+        made = await client.post(root + "/applications", json=form, headers=engineer)
+        assert made.status_code == 201
+        where = f"{root}/applications/{made.json()['id']}"
+        decision = {"action": "accept"}
+        denied = await client.post(where + "/decision", json=decision, headers=engineer)
+        assert denied.status_code == 403
+        done = await client.post(where + "/decision", json=decision, headers=admin)
+        assert done.json()["prefix"] == "88.101.1"
+        listed = await client.get(root + "/applications?state=accepted", headers=engineer)
+        assert listed.json()["total"] == 1
+        assert len((await client.get(where, headers=engineer)).json()["steps"]) == 2
+        items = [{"name": "88.101.1/PRT.0001", "template": "T", "values": {"A": "b"}}]
+        kept = await client.post(
+            root + "/prefixes/88.101.1/identifiers", json=items, headers=engineer
+        )
+        assert kept.json()[0]["code"] == 1
+        asked = {"template": "T", "conditions": {"A": "b"}}
+        found = await client.post(root + "/query", json=asked, headers=engineer)
+        assert found.json()[0]["name"] == "88.101.1/PRT.0001"
+        for path in ("prefixes", "tenants", "statistics", "nodes", "duties", "report"):
+            reply = await client.get(f"{root}/{path}", headers=engineer)
+            assert reply.status_code == 200, path
+        page = await client.get(root + "/report?form=html&lang=zh", headers=engineer)
+        assert "运行时间" in page.text
+        bad = await client.get(root + "/report?month=soon", headers=engineer)
+        assert bad.status_code == 400
+        uscc = form["organisation"]["uscc"]
+        change = {"group": "reader", "quota": {"prefixes": 1, "identifiers": 2,
+                                               "daily_requests": 3}}  # fmt: skip
+        reply = await client.patch(f"{root}/tenants/{uscc}", json=change, headers=admin)
+        assert reply.json()["quota"]["identifiers"] == 2
+
+
+@pytest.mark.anyio
+async def test_iiidap_answers_in_the_shapes_of_rdap(client, node, accepted):
+    owner = accepted(1, citizen="11010519491231002X").uscc
+    accepted(2, mode=Mode.OWN)
+    node.hosted.register("88.101.1", [HostedItem(name="88.101.1/PRT.0001", template="T")])
+    async with client:
+        for path in ("help", "prefix/88.101.1", f"entity/{owner}", "identifier/88.101.1/prt.0001"):
+            reply = await client.get("/iiidap/" + path)
+            assert reply.status_code == 200, path
+            assert reply.headers["content-type"] == "application/rdap+json"
+            assert "rdap_level_0" in reply.json()["rdapConformance"]
+            assert "13800000000" not in reply.text
+            assert "11010519491231002X" not in reply.text
+        known = await client.get("/iiidap/prefix/88.101.1", headers={"x-role": "viewer"})
+        assert "13800000000" in known.text
+        other = await client.get("/iiidap/identifier/88.101.2/X")
+        assert other.json()["status"] == ["referred"]
+        for path in ("prefix/88.101.9", "identifier/88.101.1/NONE", "entity/x"):
+            reply = await client.get("/iiidap/" + path)
+            assert (reply.status_code, reply.json()["errorCode"]) == (404, 404)
+        assert (await client.get("/iiidap/domain/x")).status_code == 400

@@ -1,0 +1,141 @@
+"""Hosted identifiers: registration item by item, quotas, groups, queries, repair, statistics."""
+
+import pytest
+
+from mingwu.identity.secondlevel.model import HostedItem, Mode, Quota
+from mingwu.kernel.errors import Denied, InvalidInput, NotFound
+from mingwu.wire.handle.codes import Rc
+
+PREFIX = "88.101.1"
+
+
+def item(n, template="T/1", **values):
+    return HostedItem(name=f"{PREFIX}/PRT.{n:04d}", template=template, values=values)
+
+
+def codes(outcomes):
+    return [one.code for one in outcomes]
+
+
+def test_each_item_has_its_outcome(node, records, accepted):
+    accepted(1)
+    node.hosted.register(PREFIX, [item(1)])
+    outcomes = node.hosted.register(
+        PREFIX,
+        [
+            item(1),
+            item(2, NAME="a"),
+            item(2),
+            HostedItem(name="88.101.2/PRT.0001"),
+            HostedItem(name=f"{PREFIX}/lower case"),
+            HostedItem(name="no-slash"),
+        ],
+    )
+    bad = Rc.INVALID_HANDLE
+    assert codes(outcomes) == [Rc.HANDLE_EXISTS, Rc.SUCCESS, bad, bad, bad, bad]
+    assert "EDU.2026-000123" in outcomes[4].text("zh")
+    assert records.get(f"{PREFIX}/prt.0002").value(2000).text() == "a"
+
+
+def test_change_and_remove(node, records, accepted):
+    accepted(1)
+    node.hosted.register(PREFIX, [item(1, NAME="a")])
+    assert codes(node.hosted.change(PREFIX, [item(1, NAME="b"), item(9)])) == [1, 100]
+    assert records.get(item(1).name).value(2000).text() == "b"
+    assert codes(node.hosted.remove(PREFIX, [item(1).name])) == [1]
+    assert records.get(item(1).name) is None
+    assert node.hosted.query("", "T/1", {}) == []
+    assert codes(node.hosted.register(PREFIX, [item(1)])) == [1]
+
+
+def test_register_quota_604(node, accepted):
+    owner = accepted(1).uscc
+    node.tenants.set_quota(owner, Quota(prefixes=3, identifiers=3, daily_requests=9))
+    outcomes = node.hosted.register(PREFIX, [item(n) for n in range(5)])
+    assert codes(outcomes) == [1, 1, 1, 604, 604]
+    node.hosted.remove(PREFIX, [item(0).name])
+    assert codes(node.hosted.register(PREFIX, [item(7)])) == [1]
+
+
+def test_daily_quota_603_ends_with_the_beijing_day(node, clock, accepted):
+    owner = accepted(1).uscc
+    node.tenants.set_quota(owner, Quota(prefixes=3, identifiers=3, daily_requests=2))
+    assert [node.tenants.admit_request(PREFIX) for _ in range(3)] == [1, 1, 603]
+    assert node.tenants.admit_request("88.101.99") == 1
+    clock.ms += 3 * 3_600_000  # past midnight in Beijing
+    assert node.tenants.admit_request(PREFIX) == 1
+
+
+def test_quota_counts_what_was_asked_before_a_restart(node, clock, accepted):
+    owner = accepted(1).uscc
+    node.tenants.set_quota(owner, Quota(prefixes=3, identifiers=3, daily_requests=2))
+    for _ in range(2):
+        node.usage.count(f"{PREFIX}/X", "192.0.2.1", ok=True)
+    node.usage.flush()
+    fresh = type(node.tenants)(node._engine, clock)
+    assert fresh.admit_request(PREFIX) == 603
+
+
+def test_permission_groups(node, accepted):
+    owner, other = accepted(1).uscc, accepted(2).uscc
+    node.hosted.register(PREFIX, [item(1, NAME="a")])
+    node.tenants.set_group(owner, "reader")
+    with pytest.raises(Denied):
+        node.hosted.register(PREFIX, [item(2)])
+    assert node.hosted.query(other, "T/1", {}) == []
+    node.tenants.set_group(other, "regulator")
+    assert len(node.hosted.query(other, "T/1", {})) == 1
+    node.tenants.set_group(owner, "suspended")
+    with pytest.raises(Denied):
+        node.hosted.query(owner, "T/1", {})
+    with pytest.raises(NotFound):
+        node.tenants.set_group(owner, "nobody")
+
+
+def test_query_over_a_template(node, accepted):
+    accepted(1)
+    node.hosted.register(
+        PREFIX, [item(n, "T/1" if n < 8 else "T/2", NAME=f"n{n % 2}", LOT="L7") for n in range(10)]
+    )
+    found = node.hosted.query("", "T/1", {"NAME": "n1", "LOT": "L*"}, limit=3)
+    assert [row["name"][-1] for row in found] == ["1", "3", "5"]
+    rest = node.hosted.query("", "T/1", {"NAME": "n1"}, after=found[-1]["name"])
+    assert [row["name"][-1] for row in rest] == ["7"]
+    assert node.hosted.query("", "T/1", {"NAME": "n"}) == []
+    assert node.hosted.query("", "T/1", {"NAME' OR 1=1 --": "n1"}) == []
+
+
+def test_only_hosted_prefixes_and_limited_calls(node, accepted):
+    accepted(1, mode=Mode.OWN)
+    with pytest.raises(NotFound):
+        node.hosted.register(PREFIX, [item(1)])
+    with pytest.raises(InvalidInput):
+        node.hosted.register(PREFIX, [item(n) for n in range(2001)])
+
+
+def test_rows_without_records_are_repaired(node, records, accepted):
+    accepted(1)
+    node.hosted.register(PREFIX, [item(1, NAME="a"), item(2)])
+    node.hosted.remove(PREFIX, [item(2).name])
+    records.delete_many([item(1).name])
+    records.put(records.get("0.NA/" + PREFIX).__class__(item(2).name, ()))
+    with node._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE secondlevel_identifier SET projected = 0")
+    assert node.hosted.replay() == 2
+    assert records.get(item(1).name).value(2000).text() == "a"
+    assert records.get(item(2).name) is None
+
+
+def test_a_tenant_that_registers_but_is_never_asked_shows(node, accepted):
+    accepted(1)
+    accepted(2)
+    node.hosted.register(PREFIX, [item(n) for n in range(50)])
+    node.hosted.register("88.101.2", [HostedItem(name="88.101.2/PRT.0001")])
+    node.usage.count("88.101.2/PRT.0001", "192.0.2.1", ok=True)
+    node.usage.count(item(1).name, "192.0.2.1", ok=True, foreign=False)
+    node.usage.count(item(99).name, "192.0.2.1", ok=False)
+    assert node.usage.flush() == 3
+    one, two = sorted(node.usage.tenants(), key=lambda row: row["prefixes"])
+    assert (one["identifiers"], one["requests"], one["foreign_share"]) == (50, 2, 0.0)
+    assert one["resolved_30d"] == 1
+    assert two["foreign_share"] == 1.0
