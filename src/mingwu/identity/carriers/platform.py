@@ -1,0 +1,338 @@
+"""The carriers of a node as one thing: provisioning, commands, lists, discovery, access.
+
+Synchronous (call it through ``asyncio.to_thread``). ``CarrierPlatform.open`` is the way in; its
+:attr:`access` answers carriers, the rest serves people and programs.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from sqlalchemy import Engine, func, insert, or_, select, update
+
+from mingwu.identity.carriers import errors as _texts  # noqa: F401 — registers the texts
+from mingwu.identity.carriers import migrations, schema
+from mingwu.identity.carriers.access import RENAMED_FROM, AccessPlatform, OnSamples, record_values
+from mingwu.identity.carriers.certificates import Anchors
+from mingwu.identity.carriers.certificates import read as read_certificate
+from mingwu.identity.carriers.events import LOCK, note
+from mingwu.identity.carriers.frames import Report, SigningKey, digest_of
+from mingwu.identity.carriers.frames import read as read_frame
+from mingwu.identity.carriers.model import (
+    Blocked,
+    Discovery,
+    Event,
+    Evidence,
+    NewUnit,
+    OrderRow,
+    State,
+    Unit,
+)
+from mingwu.identity.carriers.registrar import Registrar
+from mingwu.identity.carriers.rows import (
+    event_of,
+    evidence_of,
+    next_number,
+    order_of,
+    text,
+    unit_of,
+)
+from mingwu.identity.carriers.settings import CarrierSettings
+from mingwu.kernel.clock import Clock, SystemClock
+from mingwu.kernel.errors import Conflict, Denied, NotFound
+from mingwu.kernel.names import parse
+from mingwu.store.engine import lock, open_engine, reading, writing
+from mingwu.store.migrate import migrate
+
+COMPONENT = "identity.carriers"
+_U = schema.unit
+PARAMETERS = "parameters"
+
+
+class CarrierPlatform:
+    """See the module."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: CarrierSettings,
+        registrar: Registrar,
+        access: AccessPlatform,
+        clock: Clock,
+    ) -> None:
+        self.engine, self.settings, self.access = engine, settings, access
+        self._registrar, self._clock = registrar, clock
+
+    @classmethod
+    def open(
+        cls,
+        settings: CarrierSettings,
+        registrar: Registrar,
+        *,
+        key: SigningKey,
+        certificate: bytes,
+        anchors: tuple[bytes, ...],
+        clock: Clock | None = None,
+        on_samples: OnSamples | None = None,
+    ) -> Self:
+        """Open the store; ``anchors`` are DER certificates of the carriers' authorities.
+
+        ``on_samples`` gets each carrier's new samples after they are durable, in the thread that
+        answers the carrier.
+        """
+        clock = clock or SystemClock()
+        engine = open_engine(settings.store)
+        migrate(engine, COMPONENT, migrations)
+        access = AccessPlatform(
+            engine, settings, registrar, key=key, certificate=certificate,
+            anchors=Anchors(anchors), clock=clock, on_samples=on_samples,
+        )  # fmt: skip
+        return cls(engine, settings, registrar, access, clock)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    # -- provisioning and commands ------------------------------------------------------------
+
+    def provision(self, new: NewUnit) -> Unit:
+        """Write down serial number and certificate before the first power-on.
+
+        Raises Conflict ``carriers.exists``, InvalidInput ``carriers.bad-certificate`` or
+        ``name.malformed``.
+        """
+        certificate = read_certificate(new.certificate)
+        parse(f"{new.prefix}/{new.suffix}")
+        if certificate.serial != new.serial:
+            raise Denied("carriers.cloned", serial=new.serial)
+        row: dict[str, Any] = {
+            column.name: 0 if column.type.python_type is int else "" for column in _U.c
+        }
+        known = {
+            "serial": new.serial, "key_id": certificate.key.key_id, "prefix": new.prefix,
+            "suffix": new.suffix, "form": new.form, "bearer": new.bearer, "owner": new.owner,
+            "holder": new.holder, "state": State.PROVISIONED.value, "content": "{}",
+            "attributes": text(new.attributes), "fence": text(new.fence), "is_outside": False,
+            "simulated": new.simulated, "expires_ms": certificate.end_s * 1000,
+            "provisioned_ms": self._now_ms(),
+        }  # fmt: skip
+        with writing(self.engine) as connection:
+            lock(connection, LOCK)
+            if connection.execute(select(_U.c.serial).where(_U.c.serial == new.serial)).first():
+                raise Conflict("carriers.exists", serial=new.serial)
+            connection.execute(insert(_U).values(row | known))
+        return self.unit(new.serial)
+
+    def set_parameters(
+        self, name: str, parameters: Mapping[str, float | str], *, actor: str
+    ) -> OrderRow:
+        """Send a parameter set down with the next receipt; its version is the next one.
+
+        A set that was not acknowledged yet is replaced (state ``replaced``).
+        """
+        unit = self._commandable(name)
+        table = schema.order
+        with writing(self.engine) as connection:
+            lock(connection, LOCK)
+            mine = table.c.serial == unit.serial
+            newest = connection.execute(select(func.max(table.c.version)).where(mine)).scalar()
+            open_ = table.c.state.in_(("waiting", "sent"))
+            connection.execute(update(table).where(mine, open_).values(state="replaced"))
+            row = {
+                "number": next_number(connection, table), "serial": unit.serial,
+                "kind": PARAMETERS, "version": int(newest or 0) + 1,
+                "content": text(dict(parameters)), "state": "waiting", "note": "",
+                "actor": actor, "created_ms": self._now_ms(), "sent_ms": 0, "acknowledged_ms": 0,
+            }  # fmt: skip
+            connection.execute(insert(table).values(row))
+        return self.orders(unit.serial)[0]
+
+    def rename(self, name: str, suffix: str, *, actor: str) -> Unit:
+        """Give a carrier another identifier: registered at once, written back at its next report.
+
+        The old name is deregistered. Raises Conflict ``carriers.not-registered``.
+        """
+        unit = self._commandable(name)
+        if not unit.identifier:
+            raise Conflict("carriers.not-registered", serial=unit.serial)
+        fresh = str(parse(f"{unit.prefix}/{suffix}"))
+        self._registrar.register(fresh, unit.serial, record_values(unit))
+        now_ms = self._now_ms()
+        attributes = {**unit.attributes, RENAMED_FROM: unit.identifier}
+        with writing(self.engine) as connection:
+            lock(connection, LOCK)
+            changes = {
+                "suffix": suffix, "identifier": fresh, "registered_ms": now_ms, "written_ms": 0,
+                "state": State.REGISTERED.value, "attributes": text(attributes),
+            }  # fmt: skip
+            connection.execute(update(_U).where(_U.c.serial == unit.serial).values(changes))
+            note(
+                connection, "carriers.registered", unit.serial, now_ms,
+                identifier=fresh, before=unit.identifier, actor=actor,
+            )  # fmt: skip
+        self._registrar.deregister(unit.identifier)
+        return self.unit(unit.serial)
+
+    def suspend(self, name: str, *, actor: str) -> Unit:
+        """Refuse a carrier's reports until it is resumed."""
+        return self._block(self._commandable(name), Blocked.SUSPENDED, actor)
+
+    def resume(self, name: str, *, actor: str) -> Unit:
+        """Let a suspended or quarantined carrier report again."""
+        return self._block(self._commandable(name), Blocked.NO, actor)
+
+    def revoke(self, name: str, *, actor: str) -> Unit:
+        """End a carrier for good; its identifier no longer resolves."""
+        unit = self._block(self._commandable(name), Blocked.REVOKED, actor)
+        if unit.identifier:
+            self._registrar.deregister(unit.identifier)
+        return unit
+
+    def _block(self, unit: Unit, blocked: Blocked, actor: str) -> Unit:
+        code = f"carriers.{blocked.value}" if blocked else "carriers.resumed"
+        with writing(self.engine) as connection:
+            lock(connection, LOCK)
+            where = _U.c.serial == unit.serial
+            connection.execute(update(_U).where(where).values(blocked=blocked.value))
+            note(connection, code, unit.serial, self._now_ms(), actor=actor)
+        if unit.identifier and blocked is not Blocked.REVOKED:
+            self._registrar.note_state(unit.identifier, blocked.value or unit.state.value)
+        return self.unit(unit.serial)
+
+    def _commandable(self, name: str) -> Unit:
+        unit = self.unit(name)
+        if unit.blocked is Blocked.REVOKED:
+            raise Denied("carriers.revoked", serial=unit.serial)
+        return unit
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def unit(self, name: str) -> Unit:
+        """A carrier by serial number or identifier; raises NotFound ``carriers.unknown``."""
+        with reading(self.engine) as connection:
+            where = or_(_U.c.serial == name, (_U.c.identifier == name) & (_U.c.identifier != ""))
+            row = connection.execute(select(_U).where(where)).first()
+        if row is None:
+            raise NotFound("carriers.unknown", name=name[:255])
+        return unit_of(row)
+
+    def units(self, *, offset: int = 0, limit: int = 100) -> tuple[list[Unit], int]:
+        """A page of carriers by serial number, and how many there are."""
+        with reading(self.engine) as connection:
+            page = select(_U).order_by(_U.c.serial).offset(offset).limit(limit)
+            rows = [unit_of(row) for row in connection.execute(page)]
+            total = connection.execute(select(func.count()).select_from(_U)).scalar_one()
+        return rows, total
+
+    def events(self, *, name: str = "", before: int = 0, limit: int = 100) -> list[Event]:
+        """Events, newest first; of one carrier with ``name``; below number ``before``."""
+        table = schema.event
+        wanted = select(table).order_by(table.c.number.desc()).limit(limit)
+        if name:
+            wanted = wanted.where(table.c.serial == self.unit(name).serial)
+        if before:
+            wanted = wanted.where(table.c.number < before)
+        with reading(self.engine) as connection:
+            return [event_of(row) for row in connection.execute(wanted)]
+
+    def orders(self, name: str) -> list[OrderRow]:
+        """Orders of a carrier, newest first."""
+        table = schema.order
+        wanted = select(table).where(table.c.serial == self.unit(name).serial)
+        with reading(self.engine) as connection:
+            rows = connection.execute(wanted.order_by(table.c.number.desc()).limit(100))
+            return [order_of(row) for row in rows]
+
+    def evidence(self, number: int) -> Evidence:
+        """The signed report behind an event; raises NotFound ``carriers.no-event``."""
+        event, report = schema.event, schema.report
+        wanted = (
+            select(report)
+            .join(event, event.c.evidence == report.c.digest)
+            .where(event.c.number == number)
+        )
+        with reading(self.engine) as connection:
+            row = connection.execute(wanted).first()
+        if row is None:
+            raise NotFound("carriers.no-event", number=number)
+        return evidence_of(row)
+
+    def counts(self) -> dict[str, int]:
+        """Carriers by fact: provisioned, registered, reported, queried, blocked, fresh."""
+        fresh_ms = self._now_ms() - int(self.settings.fresh_s * 1000)
+        facts = {
+            "provisioned": _U.c.provisioned_ms > 0,
+            "registered": _U.c.registered_ms > 0,
+            "reported": _U.c.reported_ms > 0,
+            "queried": _U.c.queried_ms > 0,
+            "blocked": _U.c.blocked != "",
+            "fresh": _U.c.reported_ms >= fresh_ms,
+        }
+        with reading(self.engine) as connection:
+            return {
+                fact: connection.execute(
+                    select(func.count()).select_from(_U).where(where)
+                ).scalar_one()
+                for fact, where in facts.items()
+            }
+
+    # -- discovery ----------------------------------------------------------------------------
+
+    def discover(self, name: str, *, counted: bool = True) -> Discovery:
+        """Live readings of a carrier in a trusted state, else the reason.
+
+        Trusted: registered and written back, the last report verified and fresh, the certificate
+        valid, not blocked. ``counted``: the query counts (not the operator's own looking).
+        """
+        unit = self.unit(name)
+        now_ms = self._now_ms()
+        if counted:
+            with writing(self.engine) as connection:
+                changes = {"queried_ms": now_ms, "queries": _U.c.queries + 1}
+                connection.execute(update(_U).where(_U.c.serial == unit.serial).values(changes))
+        reason, detail = self._distrust(unit, now_ms)
+        return Discovery(
+            identifier=unit.identifier,
+            serial=unit.serial,
+            is_trusted=not reason,
+            reason=reason,
+            detail={"serial": unit.serial, **detail} if reason else {},
+            readings={} if reason else unit.content,
+            sampled_ms=unit.sampled_ms,
+            registered_ms=unit.registered_ms,
+            reported_ms=unit.reported_ms,
+            queried_ms=now_ms if counted else unit.queried_ms,
+            simulated=unit.simulated,
+        )
+
+    def _distrust(self, unit: Unit, now_ms: int) -> tuple[str, dict[str, int]]:
+        """Why a carrier is not believed now; an empty code when it is."""
+        if unit.blocked is not Blocked.NO:
+            return f"carriers.{unit.blocked.value}", {}
+        if unit.state is not State.ACTIVE:
+            return "carriers.not-registered", {}
+        if not unit.is_reported:
+            return "carriers.never-reported", {}
+        if now_ms > unit.expires_ms:
+            return "carriers.certificate-expired", {}
+        age_ms = now_ms - min(unit.reported_ms, unit.sampled_ms)
+        if age_ms > self.settings.fresh_s * 1000:
+            return "carriers.not-fresh", {"age_s": round(age_ms / 1000)}
+        return "", {}
+
+    def _now_ms(self) -> int:
+        return self._clock.time_ns() // 1_000_000
+
+
+def is_sound(evidence: Evidence, anchors: Anchors) -> bool:
+    """Whether a signed report is what its carrier signed; needs no store and no network."""
+    frame = read_frame(evidence.frame)
+    certificate = read_certificate(evidence.certificate)
+    body = frame.body
+    return (
+        isinstance(body, Report)
+        and body.serial == evidence.serial == certificate.serial
+        and digest_of(frame.signed).hex() == evidence.digest
+        and certificate.is_valid_at(evidence.at_ms / 1000)
+        and anchors.issued(certificate)
+        and frame.is_signed_by(certificate.key)
+    )

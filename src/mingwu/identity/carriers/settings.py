@@ -1,0 +1,29 @@
+"""Settings of the secure access platform for carriers. Defaults serve one plant on one machine."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from mingwu.kernel.settings import Settings
+from mingwu.store.settings import StoreSettings
+
+
+class CarrierSettings(Settings, frozen=True, kw_only=True):
+    """What the platform accepts from carriers, and for how long it believes it."""
+
+    # Where carriers, events and signed reports lie; commits wait for the disk.
+    store: StoreSettings = StoreSettings(durable=True)
+    # Seconds a challenge waits for its answer.
+    challenge_s: Annotated[float, Meta(gt=0)] = 30.0
+    # Most seconds a carrier's clock may differ from ours.
+    window_s: Annotated[float, Meta(gt=0)] = 120.0
+    # Seconds after which the last report is too old for a discovery query.
+    fresh_s: Annotated[float, Meta(gt=0)] = 300.0
+    # Most bytes of one message.
+    frame_bytes: Annotated[int, Meta(ge=1024)] = 64 * 1024
+    # Most challenges that wait for their answers at once.
+    open_sessions: Annotated[int, Meta(ge=1)] = 20_000
+    # Signed reports kept per carrier; those that prove an event stay for ever.
+    keep_reports: Annotated[int, Meta(ge=1)] = 1000
+    # Events of one carrier and cause within so many seconds are counted in one row.
+    collapse_s: Annotated[float, Meta(ge=0)] = 60.0
