@@ -29,6 +29,7 @@ from mingwu.identity.secondlevel.synctables import (
     Metadata,
     MonitoringDay,
     MonitoringEvent,
+    MonthlySla,
     NodeDay,
     Period,
     Routing,
@@ -37,7 +38,7 @@ from mingwu.identity.secondlevel.synctables import (
     Subject,
 )
 from mingwu.kernel.clock import Clock
-from mingwu.store.engine import writing
+from mingwu.store.engine import reading, writing
 from mingwu.wire.handle.site import Site, Transport
 
 _P, _E, _I, _C, _D = (
@@ -47,7 +48,7 @@ _P, _E, _I, _C, _D = (
     schema.change,
     schema.daily,
 )
-SYNC, MONITOR = "sync", "monitor"
+SYNC, MONITOR, SLA = "sync", "monitor", "A3"
 ROWS_PER_MESSAGE = 1000
 _HOUR_MS = 3_600_000
 _ADDED = 1
@@ -83,10 +84,29 @@ class Duties:
         made: dict[str, int] = {}
         with writing(self._engine) as connection:
             for table in TABLES:
+                if table == SLA:
+                    continue  # see make_report
                 rows = self._make(connection, table, now)
                 if rows:
                     made[table] = rows
         return made
+
+    def make_report(self, report: Callable[[str], Mapping[str, Any]]) -> str:
+        """Table A3 for the month before this one, once; returns the month or nothing.
+
+        ``report`` gives a month's report. A node's first month is begun, not reported.
+        """
+        now = self._clock.time_ns() // 1_000_000
+        first = date.fromisoformat(beijing_day(now)[:7] + "-01")
+        month = (first - timedelta(days=1)).isoformat()[:7]
+        with reading(self._engine) as connection:
+            mark = outbox.marked(connection, SLA)
+        if mark == month:
+            return ""
+        rows = [sla_row(report(month))] if mark else []
+        with writing(self._engine) as connection:
+            self._put(connection, SLA, mark, month, rows, now)
+        return month if rows else ""
 
     def _make(self, connection: Connection, table: str, now: int) -> int:
         mark = outbox.marked(connection, table)
@@ -310,6 +330,19 @@ class Duties:
                 )
             )  # fmt: skip
         return rows
+
+
+def sla_row(report: Mapping[str, Any]) -> MonthlySla:
+    """The row of a month's report."""
+    sla = report["sla"]
+    mine = [row for row in report["operating_time"] if row["node"] == report["node"]]
+    return MonthlySla(
+        month=report["month"], node=report["node"], sla_percent=sla["percent"],
+        register_rtt_ms=sla["register_rtt_ms"], resolve_rtt_ms=sla["resolve_rtt_ms"],
+        activation_delay_h=sla["activation_delay_h"],
+        up_hours=mine[0]["up_hours"] if mine else 0.0,
+        maintenance=len(report["maintenance"]), incidents=len(report["emergencies"]),
+    )  # fmt: skip
 
 
 def subject_row(prefix: str, profile: str, state: str, changed_at_ms: int) -> Subject:

@@ -7,6 +7,7 @@ at least the one declared here. Faults are raised as MingwuError for the API to 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from mingwu.identity.secondlevel.model import (
     Reason,
     State,
 )
+from mingwu.identity.secondlevel.monitoring import REGISTER
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.synctables import TABLES
 from mingwu.kernel.errors import InvalidInput, MingwuError, NotAuthenticated
@@ -167,7 +169,11 @@ class Handlers:
         account(request, Permission.REGISTER)
         items = await _body(request, tuple[HostedItem, ...])
         prefix = request.path_params["prefix"]
+        began = time.perf_counter_ns()
         outcomes = await asyncio.to_thread(self.node.hosted.register, prefix, items)
+        took_us = (time.perf_counter_ns() - began) // 1000
+        own = self.node.settings.prefix
+        await asyncio.to_thread(self.node.monitoring.count, own, REGISTER, took_us)
         lang = _lang(request)
         return _json([{"name": one.name, "code": one.code, "error": one.error,
                        "message": one.text(lang)} for one in outcomes])  # fmt: skip

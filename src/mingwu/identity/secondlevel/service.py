@@ -14,6 +14,8 @@ from typing import Any, Self
 import msgspec
 from sqlalchemy import Engine, delete, insert, select
 
+from mingwu.identity.client import site_address
+from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import RecordStore
 from mingwu.identity.secondlevel import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.identity.secondlevel import migrations, report, schema
@@ -22,7 +24,7 @@ from mingwu.identity.secondlevel.duties import MONITOR, SYNC, Duties
 from mingwu.identity.secondlevel.escrow import CHANNEL as ESCROW
 from mingwu.identity.secondlevel.escrow import Escrow
 from mingwu.identity.secondlevel.hosted import Hosted
-from mingwu.identity.secondlevel.monitoring import Monitoring
+from mingwu.identity.secondlevel.monitoring import Monitoring, probe
 from mingwu.identity.secondlevel.outbox import Entry, Outbox
 from mingwu.identity.secondlevel.prefixes import Prefixes
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
@@ -55,6 +57,7 @@ class SecondLevel:
         scalar: bytes,
     ) -> None:
         self._engine = engine
+        self._site = site
         self.settings = settings
         self.clock = clock
         self.public_key = sm2.public_point(scalar)
@@ -159,6 +162,7 @@ class SecondLevel:
         """One round of the duties: count, make, deliver."""
         await asyncio.to_thread(self.usage.flush)
         await asyncio.to_thread(self.duties.make)
+        await asyncio.to_thread(self.duties.make_report, self.report)
         await asyncio.to_thread(self.make_deposit)
         if self.settings.upstream_epp:
             await self.outbox.deliver(EPP, self._send_prefix)
@@ -168,9 +172,16 @@ class SecondLevel:
             await self.outbox.deliver(ESCROW, self.upstream.send_deposit)
 
     async def probe(self) -> None:
-        """Probe the enterprises' own nodes once."""
+        """Probe the enterprises' own nodes and this one once."""
         nodes = await asyncio.to_thread(self.prefixes.all)
         await self.monitoring.probe_nodes(nodes)
+        here = site_address(self._site, self.settings.prefix)
+        if here is not None:
+            one = await probe(
+                self.settings.prefix, *here, name=f"{PREFIX_HOME}/{self.settings.prefix}",
+                timeout_s=self.settings.probe_timeout_s,
+            )  # fmt: skip
+            await asyncio.to_thread(self.monitoring.note, [one])
 
 
 async def run_duties(node: SecondLevel, stop: asyncio.Event) -> None:

@@ -1,6 +1,6 @@
-"""What a second-level node reports: sync tables T1-T11, monitoring tables M1-M2, their periods.
+"""What a second-level node reports: sync tables T1-T11, monitoring M1-M2, SLA report A3.
 
-Modelled on annexes 1 and 2 of the interconnection guide of the national top-level node: the tables,
+Modelled on annexes 1 to 3 of the interconnection guide of the national top-level node: the tables,
 periods and the fields named there are the guide's; the full field lists (45 fields of T1, 42 of T6)
 were not available, so subject data carry what an application form holds. One declaration serves
 the sender and whoever validates: a row that does not convert is refused with its place.
@@ -171,6 +171,20 @@ class MonitoringEvent(_Row, frozen=True, kw_only=True):
     text: str = ""
 
 
+class MonthlySla(_Row, frozen=True, kw_only=True):
+    """A3: the month in figures (annex 3); null where nothing was measured."""
+
+    month: Month
+    node: Code
+    sla_percent: float | None
+    register_rtt_ms: float | None
+    resolve_rtt_ms: float | None
+    activation_delay_h: float | None
+    up_hours: float
+    maintenance: Count
+    incidents: Count
+
+
 class SyncTable(msgspec.Struct, frozen=True):
     """One table: its number, names, period and the shape of its rows."""
 
@@ -197,5 +211,6 @@ TABLES = {
         SyncTable("T11", "企业元数据", "Enterprise metadata", Period.REAL_TIME, Metadata),
         SyncTable("M1", "日监测数据", "Daily monitoring", Period.DAILY, MonitoringDay),
         SyncTable("M2", "事件监测数据", "Monitoring events", Period.REAL_TIME, MonitoringEvent),
+        SyncTable("A3", "SLA 月报", "Monthly SLA report", Period.MONTHLY, MonthlySla),
     )
 }

@@ -41,7 +41,7 @@ async def test_sixty_enterprises_and_one_that_registers_much(tmp_path):
                 assert (await resolve(name, f"127.0.0.1:{resolver.port}")).ok
                 await node.probe()
                 states = {row["state"] for row in node.monitoring.states()}
-                assert (len(node.monitoring.states()), states) == (12, {"up"})
+                assert (len(node.monitoring.states()), states) == (13, {"up"})
             rows = {row["prefixes"][0]: row for row in node.usage.tenants()}
             much = rows[made.registers_much]
             assert (much["identifiers"], much["requests"]) == (500, 1)
