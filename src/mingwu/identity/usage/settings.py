@@ -8,7 +8,7 @@ from mingwu.kernel.settings import Settings
 
 
 class OwnerSettings(Settings, frozen=True, kw_only=True):
-    """Whose prefix it is: questions from ``networks`` (CIDR) are its owner's own."""
+    """Whose ``prefix`` it is: questions from ``networks`` (CIDR) are its owner's own."""
 
     prefix: str
     networks: tuple[str, ...]

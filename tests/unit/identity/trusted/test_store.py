@@ -1,5 +1,6 @@
 """Signing what is stored, the flag of trusted resolution, founding an anchor."""
 
+import asyncio
 from dataclasses import replace
 
 import httpx
@@ -10,6 +11,7 @@ from mingwu.identity.live import LiveSource
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.trusted.anchors import StoreVerifier, read_anchors
 from mingwu.identity.trusted.http import routes
+from mingwu.identity.trusted.keeping import keep_signed
 from mingwu.identity.trusted.settings import TrustedSettings
 from mingwu.identity.trusted.setup import found, signer_of
 from mingwu.identity.trusted.signing import sign_due
@@ -101,3 +103,20 @@ async def test_verdict_over_http(store, signer, anchors):
         assert body["live"] == [100_000]
         missing = await client.get(f"/api/identity/trust/{PREFIX}/NONE")
         assert (missing.status_code, missing.json()["code"]) == (404, "name.unknown")
+
+
+@pytest.mark.anyio
+async def test_what_is_written_later_gets_signed(store, signer, anchors):
+    stop = asyncio.Event()
+    keeping = asyncio.create_task(
+        keep_signed(store, signer, lambda: (PREFIX,), stop, period_s=0.01)
+    )
+    try:
+        store.put(Record(f"{PREFIX}/LATE", (HandleValue(1, "URL", b"https://example.org/9"),)))
+        verifier = StoreVerifier(store, anchors)
+        async with asyncio.timeout(30):
+            while not verifier.report(store.get(f"{PREFIX}/LATE")).is_trusted:
+                await asyncio.sleep(0.01)
+    finally:
+        stop.set()
+        await keeping

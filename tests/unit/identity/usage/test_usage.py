@@ -15,6 +15,7 @@ from mingwu.identity.usage.reaggregate import head_of, reaggregate
 from mingwu.identity.usage.report import report
 from mingwu.identity.usage.segment import Broken, files, read_segment
 from mingwu.identity.usage.settings import UsageSettings
+from mingwu.identity.usage.wording import format_reaggregation
 from mingwu.kernel.errors import ConfigError
 
 CLIENTS = ("198.51.100.7", "198.51.101.7", "203.0.113.9", "192.0.2.3", "127.0.0.1", "2001:db8::1")
@@ -339,3 +340,23 @@ def test_old_segments_go_and_the_rest_stays_sound(log, feeder, clock):
     result = recount(log)
     assert result.sound, result.findings
     assert (result.report.first_segment, result.report.last_segment) == (3, 4)
+
+
+def test_outcome_in_words(log, feeder):
+    feeder.ask("88.888.101/A")
+    log.close()
+    result = recount(log)
+    english, chinese = (format_reaggregation(result, lang) for lang in ("en", "zh"))
+    assert "resolved by others in 30 days: 1 (7.1%)" in english
+    assert "计入的解析次数：1" in chinese
+    path = segments(log)[0]
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "not sound" in format_reaggregation(recount(log))
+
+
+def test_an_empty_log_has_empty_figures(log):
+    log.close()
+    result = recount(log).report
+    assert (result.entries, result.total.resolutions, result.days) == (0, 0, ())
+    assert result.top_clients == ()
+    assert report([]).window.share is None
