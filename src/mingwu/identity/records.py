@@ -304,12 +304,15 @@ class RecordStore:
         data = self.projection.get(key_of(name))
         return StoredRecord(data).record() if data is not None else None
 
-    def put_many(self, records: Iterable[Record]) -> int:
-        """Store records, replacing those of the same names; returns how many. One transaction."""
+    def put_many(self, records: Iterable[Record], *, keep_links: bool = False) -> int:
+        """Store records, replacing those of the same names; returns how many. One transaction.
+
+        With ``keep_links`` the values at LINK_INDEXES of the records replaced are carried over.
+        """
         count = 0
         rows: list[tuple[bytes, bytes]] = []
         for count, record in enumerate(records, start=1):  # noqa: B007 - counts what was given
-            rows += _rows(record)
+            rows += _rows(self._with_links(record) if keep_links else record)
         rows.sort(key=_first)  # neighbours together: close to append speed in the tree
         with self._writing:
             self.projection.write(rows)

@@ -4,7 +4,8 @@ From a name the walk follows HS_ALIAS ("same-as"), ALIAS.* ("alias") and REL.<ki
 code of another system all names that carry it; from a serialised GS1 key its class, from did:cn
 the prefix it denotes. It goes breadth first, at most ``depth`` steps and ``most`` nodes, visits
 nothing twice, and marks an edge that leads back to where the walk came from (a cycle of aliases).
-A name this node does not answer for is asked of its own server where a source can do that.
+A name this node does not answer for is asked of its own server where a source can do that, at
+most ``foreign`` times, so that one question does not become a flood.
 """
 
 from collections import deque
@@ -24,6 +25,7 @@ from mingwu.wire.handle.values import HandleValue
 RELATION_TYPE = "REL."
 DEPTH = 8
 MOST_NODES = 200
+MOST_FOREIGN = 16
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,9 +85,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the walk asks: ``look`` about a name, ``names_of`` who carries a code."""
+    """Where the walk asks: ``look`` about a name (the flag: may other nodes be asked),
+    ``names_of`` who carries a code.
+    """
 
-    look: Callable[[str], Awaitable[Seen]]
+    look: Callable[[str, bool], Awaitable[Seen]]
     names_of: Callable[[Code], Awaitable[list[str]]]
 
 
@@ -94,6 +98,7 @@ class _Walk:
     source: Source
     depth: int
     most: int
+    foreign: int
     nodes: dict[str, Node] = field(default_factory=dict)
     came: dict[str, str] = field(default_factory=dict)
     edges: dict[tuple[str, str], Edge] = field(default_factory=dict)
@@ -115,7 +120,9 @@ class _Walk:
     async def _visit(self, code: Code, depth: int) -> None:
         if code.system in RESOLVED_AS_HANDLES:
             name = dict(code.parts).get("name", code.canonical)
-            seen = await self.source.look(name)
+            seen = await self.source.look(name, self.foreign > 0)
+            if seen.site:
+                self.foreign -= 1
             self.nodes[code.key] = _node(code, name, seen, depth)
             leads = _leads(seen)
         else:
@@ -159,10 +166,17 @@ def read(text: str) -> Code:
     return code
 
 
-async def chain(text: str, source: Source, *, depth: int = DEPTH, most: int = MOST_NODES) -> Chain:
+async def chain(
+    text: str,
+    source: Source,
+    *,
+    depth: int = DEPTH,
+    most: int = MOST_NODES,
+    foreign: int = MOST_FOREIGN,
+) -> Chain:
     """Follow ``text`` and give the graph; never raises for what it finds on the way."""
     start = read(text)
-    walk = _Walk(source, depth, most)
+    walk = _Walk(source, depth, most, foreign)
     await walk.run(start)
     nodes = list(walk.nodes.values())
     found = [node for node in nodes if node.state in {"found", "code"}]

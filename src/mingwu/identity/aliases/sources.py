@@ -37,15 +37,17 @@ def local_source(
 ) -> Source:
     """A source over ``store``; with ``server`` ("host[:port]") it also asks for foreign names."""
 
-    async def look(name: str) -> Seen:
+    async def look(name: str, may_ask: bool) -> Seen:
         record = store.get(name)
         more = tuple(relations(name)) if relations is not None else ()
         owner = owner_of(store, name)
         if record is not None:
             public = tuple(value for value in record.values if value.is_public)
             return Seen("found", public, "", owner, more)
-        if not server or store.is_homed(prefix_of(name)):
+        if store.is_homed(prefix_of(name)):
             return Seen("unknown", (), "", owner, more)
+        if not server or not may_ask:
+            return Seen("elsewhere", (), "", owner, more)
         try:
             answer = await resolve(name, server, timeout_s=timeout_s)
         except (MingwuError, ProtocolError):

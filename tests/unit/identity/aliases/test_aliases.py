@@ -93,6 +93,14 @@ def test_aliases_outlive_a_changed_card(store, book):
     assert store.get("88.888.101/D").value(3).text() == "two"
 
 
+def test_links_are_kept_when_a_writer_asks_for_it(store, book):
+    book.add(MOULD, "1.2.3.4")
+    new = Record(MOULD, (value(1, "URL", "https://example.org"),))
+    store.put_many([new], keep_links=True)
+    assert book.names("1.2.3.4") == [MOULD]
+    assert store.get(MOULD).value(3) is None
+
+
 def test_a_chain_crosses_owners_places_and_systems(store, book):
     book.add(MOULD, GTIN)
     book.add(MOULD, "1.2.156.7")
@@ -134,8 +142,26 @@ def test_limits_cut_the_walk(store):
     assert (len(wide.nodes), wide.cut) == (4, True)
 
 
+def test_other_nodes_are_asked_a_limited_number_of_times():
+    asked = []
+
+    async def look(name, may_ask):
+        if not may_ask:
+            return Seen("elsewhere")
+        asked.append(name)
+        values = tuple(value(n, "REL.next", f"88.999.1/{len(asked)}-{n}") for n in range(1, 5))
+        return Seen("found", values, "192.0.2.1:2641")
+
+    async def names_of(code):
+        return []
+
+    found = anyio.run(lambda: chain("88.999.1/0", Source(look, names_of), foreign=5))
+    assert len(asked) == 5
+    assert {node.state for node in found.nodes} == {"found", "elsewhere"}
+
+
 def test_names_of_other_nodes_are_asked_there_or_told_unreachable(store):
-    async def look(name):
+    async def look(name, may_ask):
         if name == "88.999.1/far":
             return Seen("found", (value(6, "LOCATION", "far"),), "192.0.2.1:2641")
         return Seen("unreachable")
@@ -146,6 +172,7 @@ def test_names_of_other_nodes_are_asked_there_or_told_unreachable(store):
     found = anyio.run(lambda: chain("88.999.1/far", Source(look, names_of)))
     assert (found.nodes[0].state, found.nodes[0].site) == ("found", "192.0.2.1:2641")
     assert follow(store, "88.888.101/none").nodes[0].state == "unknown"
+    assert follow(store, "88.999.1/far").nodes[0].state == "elsewhere"
     assert follow(store, "no code").nodes[0].system == "unknown"
     assert follow(store, "9506000134353").nodes[0].state == "invalid"
 
