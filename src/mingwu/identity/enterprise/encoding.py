@@ -6,15 +6,16 @@ index         type            data
 100           HS_ADMIN        the prefix's administrator (new names only)
 1000          TEMPLATE_ID     handle of the data template
 1001          TEMPLATE        its version
-1010          MW.STATE        registered, filed or changed
-1011          MW.KIND         machine, product, part …
+1011          MW.KIND         machine, product, part …, where it is not the template's
 2000 …        item types      the template's items; restricted ones are not public
 ============  ==============  ================================================================
 
-Indexes 1000–99999 of a record belong to this package; whatever else stands in it (a thing's card,
-keys, live values) is kept. New names are the mass case: all that names of one template, kind and
-state have in common is encoded once, so a record costs a few joins; the result is byte for byte
-that of ``records.encode_record`` for the same values.
+The state is the register's and not told here, so filing a name writes no record. Two records of
+some 1,300 bytes share a page of the store and larger ones do not, hence no value that can be had
+otherwise. Indexes 1000–99999 of a record belong to this package; whatever else stands in it (a
+thing's card, keys, live values) is kept. New names are the mass case: all that names of one
+template and kind have in common is encoded once, so a record costs a few joins; the result is byte
+for byte that of ``records.encode_record`` for the same values.
 """
 
 import struct
@@ -27,7 +28,6 @@ from mingwu.identity.cards import prefix_admin
 from mingwu.identity.enterprise.model import (
     KIND_INDEX,
     LAST_INDEX,
-    STATE_INDEX,
     TEMPLATE_ID_INDEX,
     TEMPLATE_INDEX,
     Template,
@@ -46,17 +46,17 @@ _MARK = "\ue000mark\ue001"  # private-use characters: no type holds them, types 
 
 
 def own_values(
-    template: Template, kind: str, state: str, values: Iterable[Value], stamp: int
+    template: Template, kind: str, values: Iterable[Value], stamp: int
 ) -> list[HandleValue]:
     """The values of this package for one identifier, by index; ``stamp`` in seconds."""
     definition = template.definition
     restricted = {item.index for item in definition.items if item.restricted}
-    heads = (
+    heads = [
         (TEMPLATE_ID_INDEX, "TEMPLATE_ID", definition.handle),
         (TEMPLATE_INDEX, "TEMPLATE", definition.version),
-        (STATE_INDEX, "MW.STATE", state),
-        (KIND_INDEX, "MW.KIND", kind),
-    )
+    ]
+    if kind != definition.kind.value:
+        heads.append((KIND_INDEX, "MW.KIND", kind))
     found = [HandleValue(i, t, text.encode(), timestamp=stamp) for i, t, text in heads]
     for value in values:
         permissions = RESTRICTED_PERMISSIONS if value.index in restricted else DEFAULT_PERMISSIONS
@@ -92,15 +92,15 @@ class _Piece:
 
 
 class FreshEncoder:
-    """Stored bytes of new names of one prefix, template, kind, state and second."""
+    """Stored bytes of new names of one prefix, template, kind and second."""
 
-    def __init__(self, prefix: str, template: Template, kind: str, state: str, stamp: int) -> None:
-        fixed = [prefix_admin(prefix), *own_values(template, kind, state, (), stamp)]
+    def __init__(self, prefix: str, template: Template, kind: str, stamp: int) -> None:
+        fixed = [prefix_admin(prefix), *own_values(template, kind, (), stamp)]
         self._fixed = b"".join(map(encode_value, fixed))
         self._fixed_json = b",".join(orjson.dumps(value_to_json(value)) for value in fixed)
         self._fixed_count = len(fixed)
         rows = [Value(item.index, item.type, _MARK) for item in template.definition.items]
-        values = own_values(template, kind, state, rows, stamp)[len(fixed) - 1 :]
+        values = own_values(template, kind, rows, stamp)[len(fixed) - 1 :]
         self._pieces = {value.index: _piece(value) for value in values}
 
     def encode(self, name: str, values: Iterable[Value]) -> bytes:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.encoding import FreshEncoder, foreign_values, merged, own_values
-from mingwu.identity.enterprise.lifecycle import RESOLVABLE, State
+from mingwu.identity.enterprise.lifecycle import RESOLVABLE, Action, State
 from mingwu.identity.enterprise.templates import Templates
 from mingwu.identity.enterprise.validation import read_content
 from mingwu.identity.records import CARD, Record, RecordStore, StoredRecord, encode_record, key_of
@@ -56,10 +56,10 @@ class Projector:
             lock(connection, _LOCK)
             mark = self._sound_mark(connection)
             if fresh and fresh[0]["sequence"] == mark + 1:
-                self._write(connection, fresh)
+                self._put(connection, fresh, mark)
                 return len(fresh)
             while entries := self._behind(connection, mark):
-                self._write(connection, entries)
+                self._put(connection, entries, mark)
                 mark = entries[-1]["sequence"]
                 done += len(entries)
         if done > len(fresh):
@@ -130,13 +130,14 @@ class Projector:
             connection.execute(update(pending).where(here).values(after_key=last))
         return max(len(entries), 1)
 
-    def _write(self, connection: Connection, entries: Sequence[Entry]) -> None:
-        self._put(connection, entries, entries[-1]["sequence"])
-
     def _put(
-        self, connection: Connection, entries: Sequence[Entry], mark: int | None = None
+        self, connection: Connection, entries: Sequence[Entry], reached: int | None = None
     ) -> None:
-        """Store the records of entries (the last one of a name counts) and the mark, at once."""
+        """Store the records of entries (the last one of a name counts).
+
+        With ``reached`` (the mark so far) the entries are the next ones of the history, and their
+        end becomes the mark in the same transaction.
+        """
         latest = {key_of(entry["name"]): entry for entry in entries}
         keys = sorted(latest)
         rows: list[tuple[bytes, bytes]] = []
@@ -146,12 +147,14 @@ class Projector:
             entry = latest[key]
             if State(entry["state"]) not in RESOLVABLE:
                 self._withdraw(key, data, rows, gone)
+            elif data is not None and _only_filed(entry, reached):
+                continue
             elif data is None:
                 rows.append((key, self._fresh(connection, entry)))
             else:
                 rows.append((key, self._again(connection, entry, StoredRecord(data).record())))
-        if mark is not None:
-            rows.append((MARK, mark.to_bytes(_MARK_BYTES)))
+        if reached is not None:
+            rows.append((MARK, entries[-1]["sequence"].to_bytes(_MARK_BYTES)))
         if rows or gone:
             self._store.projection.write(rows, gone)
         self._encoders.clear()
@@ -173,11 +176,11 @@ class Projector:
         name = entry["name"]
         stamp = entry["at_ms"] // 1000
         prefix = name.partition("/")[0]
-        group = (prefix, entry["template"], entry["kind"], entry["state"], stamp)
+        group = (prefix, entry["template"], entry["kind"], stamp)
         encoder = self._encoders.get(group)
         if encoder is None:
             template = self._templates.checker_of(connection, entry["template"]).template
-            encoder = FreshEncoder(prefix, template, entry["kind"], entry["state"], stamp)
+            encoder = FreshEncoder(prefix, template, entry["kind"], stamp)
             self._encoders[group] = encoder
         return encoder.encode(name, read_content(entry["content"]))
 
@@ -186,8 +189,15 @@ class Projector:
         own = own_values(
             template,
             entry["kind"],
-            entry["state"],
             read_content(entry["content"]),
             entry["at_ms"] // 1000,
         )
         return encode_record(merged(existing, entry["name"], own))
+
+
+def _only_filed(entry: Entry, reached: int | None) -> bool:
+    """Whether an entry changes nothing that is answered: a filing of a version projected before."""
+    if reached is None or entry["action"] != Action.FILE:
+        return False
+    previous: int = entry["previous"]
+    return previous <= reached

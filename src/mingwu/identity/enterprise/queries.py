@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Connection, Engine, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.lifecycle import AWAITING_FILING, State
@@ -59,7 +59,8 @@ class Register:
             raise InvalidInput("input.invalid", path="sort", fault=fault)
         table = schema.identifier
         where = _terms(search)
-        column = table.c[search.sort]
+        # The sequence of the latest change rises with its time, and has an index.
+        column = table.c["sequence" if search.sort == "changed_at_ms" else search.sort]
         order = column.desc() if search.descending else column
         query = select(table).where(*where).order_by(order, table.c.key)
         query = query.offset(search.offset).limit(search.limit)
@@ -151,9 +152,9 @@ class Register:
 def _terms(search: Search) -> list[ColumnElement[bool]]:
     table = schema.identifier
     terms: list[ColumnElement[bool]] = []
-    for word in search.text.split():
-        columns = (table.c.name, table.c.owner)
-        terms.append(or_(*(column.icontains(word, autoescape=True) for column in columns)))
+    # Keys are folded names: no case folding per row.
+    words = search.text.split()
+    terms += [table.c.key.contains(fold(word), autoescape=True) for word in words]
     equal = (
         (table.c.prefix, search.prefix),
         (table.c.kind, search.kind and search.kind.value),

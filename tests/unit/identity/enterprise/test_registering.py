@@ -31,13 +31,29 @@ def test_a_registered_name_resolves_with_its_template(node, store, boss, part):
     assert values(record) == {
         "TEMPLATE_ID": f"{PREFIX}/META_PART-1",
         "TEMPLATE": "PART-1",
-        "MW.STATE": "registered",
-        "MW.KIND": "product",
         "name": "零件P.1",
         "mass": "1.25",
         "grade": "A",
     }
     assert record.value(100).type == "HS_ADMIN"
+
+
+def test_a_kind_of_its_own_is_told(node, store, boss, part):
+    item = replace(part("K"), kind=Kind.DATA)
+    node.registrations.register([item, part("L")], actor=boss)
+    assert values(store.get(item.name))["MW.KIND"] == "data"
+    assert "MW.KIND" not in values(store.get(f"{PREFIX}/L"))
+
+
+def test_filing_writes_no_record(node, store, boss, part):
+    node.registrations.register([part("F")], actor=boss)
+    before = store.projection.get(key_of(f"{PREFIX}/F"))
+    node.registrations.file([f"{PREFIX}/F"], actor=boss)
+    assert store.projection.get(key_of(f"{PREFIX}/F")) == before
+    assert node.projector.mark == 2
+    store.projection.write(clear=True)
+    node.recover()
+    assert store.get(f"{PREFIX}/F"), "a replay makes it nevertheless"
 
 
 def test_new_records_are_the_bytes_of_the_general_encoder(node, store, boss, part):
@@ -130,7 +146,6 @@ def test_the_whole_life(node, store, boss, part):
     assert result.state is State.CHANGED
     found = values(store.get(name))
     assert found["grade"] == "B"
-    assert found["MW.STATE"] == "changed"
     assert "mass" not in found
     assert [row.name for row in node.register.awaiting_filing()] == [name]
     assert codes(do.deregister([name], actor=boss)) == [None]
@@ -220,6 +235,16 @@ def test_recovery_after_a_crash_between_the_two_commits(node, store, boss, part,
     assert store.get(f"{PREFIX}/R0") is None
     assert again.recover() == 0
     again.close()
+
+
+def test_a_change_and_its_filing_are_both_caught_up(node, store, boss, part, monkeypatch):
+    node.registrations.register([part("T", mass="1")], actor=boss)
+    with monkeypatch.context() as killed:
+        killed.setattr(node.projector, "catch_up", lambda _: 0)
+        node.registrations.change([part("T", mass="2")], actor=boss)
+        node.registrations.file([f"{PREFIX}/T"], actor=boss)
+    assert node.recover() == 2
+    assert values(store.get(f"{PREFIX}/T"))["mass"] == "2"
 
 
 def test_an_empty_store_is_filled_from_the_register(node, store, boss, part):

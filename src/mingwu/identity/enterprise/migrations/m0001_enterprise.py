@@ -52,6 +52,7 @@ STATEMENTS = (
         changed_at_ms BIGINT NOT NULL
     )""",
     "CREATE INDEX enterprise_identifier_by_state ON enterprise_identifier (template, state)",
+    "CREATE INDEX enterprise_identifier_by_sequence ON enterprise_identifier (sequence)",
     """CREATE TABLE enterprise_history (
         sequence BIGINT PRIMARY KEY,
         previous BIGINT NOT NULL,
