@@ -9,6 +9,7 @@ Nothing here does I/O: records on the way are asked of ``fetch``; ``verify_async
 a client that fetches over the network.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ LONGEST_CHAIN = 16
 _MOST_SIGNATURES = 8
 _INDEX_DIGITS = 10
 _PREFIX_HOME = "0.NA/"
-_OLDER_SIGNATURES = "10320/SIG."
+_OLDER_SIGNATURES = {"10320/SIG.DIGEST", "10320/SIG.SIG"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,10 @@ class _Signed:
 def is_proof(value: HandleValue) -> bool:
     """Whether a value vouches for others or for itself, so that nothing need vouch for it.
 
-    ``10320/sig.*`` are signatures of an older form that root records still carry; unread here.
+    ``10320/sig.…`` are signatures of an older form that root records still carry; unread here.
     """
     kind = fold(value.type)
-    return kind in {SIGNATURE, CERTIFICATE} or kind.startswith(_OLDER_SIGNATURES)
+    return kind in {SIGNATURE, CERTIFICATE} or kind in _OLDER_SIGNATURES
 
 
 def verify(
@@ -180,7 +181,9 @@ def _compare(stored: Values, claims: Claims) -> tuple[frozenset[int], frozenset[
     """Which shown values are as signed, and which signed ones are not shown."""
     assert claims.digests  # noqa: S101 — checked by the caller
     shown = {value.index: value for value in stored}
-    changed: list[int] = []
+    # Of two values at one index, the good one must not vouch for the other.
+    counts = Counter(value.index for value in stored)
+    changed = {index for index, count in counts.items() if count > 1}
     covered: set[int] = set()
     absent: set[int] = set()
     for item in claims.digests.digests:
@@ -194,7 +197,7 @@ def _compare(stored: Values, claims: Claims) -> tuple[frozenset[int], frozenset[
         if digest == item.digest:
             covered.add(item.index)
         else:
-            changed.append(item.index)
+            changed.add(item.index)
     if changed:
         fault = _Refused(Verdict.TAMPERED, Reason.CHANGED, ", ".join(map(str, sorted(changed))))
         fault.changed = tuple(sorted(changed))

@@ -25,3 +25,11 @@ add(
     en=("This needs the role {role}", "Ask an administrator for it."),
     zh=("该操作需要角色 {role}", "请向管理员申请。"),
 )
+add(
+    "usage.in-use",
+    en=(
+        "Another process writes the usage log in {path}",
+        "Give each resolver process a directory of its own.",
+    ),
+    zh=("另一进程正在写入 {path} 中的使用日志", "请为每个解析进程配置各自的目录。"),
+)

@@ -8,6 +8,7 @@ process loses at most the notes of the last ``flush_s``; its open segment is sea
 start and marked ``recovered``.
 """
 
+import fcntl
 import hashlib
 import logging
 import os
@@ -20,6 +21,7 @@ from typing import Self
 
 import msgspec
 
+import mingwu.identity.usage.errors  # noqa: F401 — registers the texts
 from mingwu.identity.usage.causes import Classifier
 from mingwu.identity.usage.packing import Note, Packer
 from mingwu.identity.usage.segment import (
@@ -39,6 +41,7 @@ from mingwu.identity.usage.segment import (
 from mingwu.identity.usage.settings import UsageSettings
 from mingwu.identity.usagenote import Via
 from mingwu.kernel.clock import Clock, SystemClock
+from mingwu.kernel.errors import InvalidInput, Unavailable
 from mingwu.trust import keys, secrets
 from mingwu.trust.keys import Algorithm, PrivateKey
 
@@ -47,6 +50,7 @@ log = logging.getLogger(__name__)
 _CONSOLE_VIA = 0x100
 _KEY_FILE = "log-key.pem"
 _SALT_FILE = "salt"
+_LOCK_FILE = "lock"
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 Registered = Callable[[], Mapping[str, int]]
@@ -85,6 +89,7 @@ class UsageLog:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._handle = -1
+        self._lock_handle = -1
         self._waiting = b""
         self._failing = False
         self._lost = 0
@@ -135,8 +140,12 @@ class UsageLog:
             self.flush()
 
     def start(self) -> None:
-        """Recover what an earlier process left open, begin a segment, start the thread."""
+        """Recover what an earlier process left open, begin a segment, start the thread.
+
+        Raises Unavailable ``usage.in-use`` while another process writes this log.
+        """
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock()
         number, previous = self._recover()
         self._begin(number + 1, previous, self._create(number + 1))
         self._thread = threading.Thread(target=self._run, name="usage-log", daemon=True)
@@ -154,6 +163,19 @@ class UsageLog:
                 self._seal()
                 os.close(self._handle)
                 self._handle = -1
+            if self._lock_handle >= 0:
+                os.close(self._lock_handle)
+                self._lock_handle = -1
+
+    def _lock(self) -> None:
+        """One writer per directory: another would take our open segment for one left behind."""
+        handle = os.open(self._directory / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            raise Unavailable("usage.in-use", path=str(self._directory)) from error
+        self._lock_handle = handle
 
     def flush(self) -> None:
         """Write down all notes taken so far."""
@@ -168,11 +190,18 @@ class UsageLog:
             self._turn()
 
     def _run(self) -> None:
+        failed = False
         while not self._stop.wait(self._settings.flush_s):
-            with self._writing:
-                self._drain()
-                if self._clock.time_ns() // 1_000_000 >= self._ends_ms:
-                    self._turn()
+            try:
+                with self._writing:
+                    self._drain()
+                    if self._clock.time_ns() // 1_000_000 >= self._ends_ms:
+                        self._turn()
+                failed = False
+            except Exception:  # noqa: BLE001 — the thread must live on; tried again next time
+                if not failed:
+                    log.exception("usage log failed segment=%d", self._head.number)
+                failed = True
 
     def _drain(self) -> None:
         """Write the queue down; while the disk refuses, keep it, and count what finds no room."""
@@ -234,10 +263,14 @@ class UsageLog:
         except OSError as error:
             self._complain(error)
             return
-        digest = self._seal()
+        digest = ""
+        try:
+            digest = self._seal()
+        finally:
+            if not digest:
+                os.close(handle)
+                path_of(self._directory, number).unlink()
         if not digest:
-            os.close(handle)
-            path_of(self._directory, number).unlink()
             return
         os.close(self._handle)
         self._begin(number, digest, handle)
@@ -299,9 +332,9 @@ class UsageLog:
             data = path.read_bytes()
             try:
                 segment = read_segment(data, torn=True)
-            except Broken:
+            except Broken as error:
                 if len(data) > len(MAGIC) and data[: len(MAGIC)] != MAGIC:
-                    raise  # not ours to remove
+                    raise InvalidInput("usage.broken", file=path.name, fault=str(error)) from error
                 path.unlink()  # killed while beginning it: nothing stood in it yet
                 continue
             if segment.seal is not None and segment.whole_bytes == len(data):

@@ -1,9 +1,11 @@
 """A count as text for people, Chinese or English."""
 
+from collections.abc import Callable
+
 from mingwu.identity.usage.reaggregate import Reaggregation
 from mingwu.identity.usage.report import UsageReport
 
-_LINES = (
+_LINES: tuple[tuple[str, str, Callable[[UsageReport], str]], ...] = (
     ("日志段", "segments", lambda r: f"{r.first_segment} – {r.last_segment}"),
     ("记录总数", "entries", lambda r: f"{r.entries:,}"),
     ("丢失记录", "entries lost", lambda r: f"{r.lost:,}"),

@@ -85,6 +85,14 @@ def test_added_value_is_not_trusted(world, record):
     assert (report.verdict, report.uncovered) == (Verdict.UNTRUSTED, (9,))
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_second_value_at_a_signed_index_is_tampering(world, record, first):
+    signed = shown(world.plant.presign(record))
+    forged = HandleValue(1, "URL", b"https://evil.example")
+    report = verdict(world, (forged, *signed) if first else (*signed, forged))
+    assert (report.verdict, report.changed) == (Verdict.TAMPERED, (1,))
+
+
 def test_part_of_a_record_is_trusted_and_the_rest_named(world, record):
     values = [v for v in shown(world.plant.presign(record)) if v.index != 2]
     report = verdict(world, values)

@@ -1,9 +1,11 @@
 """From notes to figures: causes, sealing, recovery, and counting again from outside."""
 
 import os
+import time
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -16,10 +18,13 @@ from mingwu.identity.usage.report import report
 from mingwu.identity.usage.segment import Broken, files, read_segment
 from mingwu.identity.usage.settings import UsageSettings
 from mingwu.identity.usage.wording import format_reaggregation
-from mingwu.kernel.errors import ConfigError
+from mingwu.kernel.errors import ConfigError, Unavailable
+from mingwu.trust import keys
+from mingwu.trust.keys import Algorithm
 
 CLIENTS = ("198.51.100.7", "198.51.101.7", "203.0.113.9", "192.0.2.3", "127.0.0.1", "2001:db8::1")
 NAMES = ("88.888.101/A", "88.888.101/a", "88.888.101/B", "88.888.102/X", "88.888.101/PROBE")
+KEY = keys.generate(Algorithm.ED25519)
 
 
 def segments(log):
@@ -360,3 +365,33 @@ def test_an_empty_log_has_empty_figures(log):
     assert (result.entries, result.total.resolutions, result.days) == (0, 0, ())
     assert result.top_clients == ()
     assert report([]).window.share is None
+
+
+def test_two_writers_of_one_directory(log, settings, clock):
+    other = UsageLog(settings, log._key, bytes(32), clock=clock)
+    with pytest.raises(Unavailable) as refused:
+        other.start()
+    assert refused.value.code == "usage.in-use"
+    log.close()
+    assert recount(log).segments == 1
+
+
+def test_thread_outlives_what_goes_wrong(settings, clock, caplog):
+    def failing():
+        raise RuntimeError("the registry is away")
+
+    fast = msgspec.structs.replace(settings, flush_s=0.01)
+    log = UsageLog(fast, KEY, bytes(32), clock=clock, ticks=clock.time_ns, registered=failing)
+    log.start()
+    clock.ms += 3_700_000
+    until = time.monotonic() + 30
+    while not caplog.records and time.monotonic() < until:
+        time.sleep(0.005)
+    log.note_named(1, 1, "88.888.101/A", "198.51.100.7", clock.time_ns())
+    log._registered = dict
+    while len(segments(log)) < 2 and time.monotonic() < until:
+        time.sleep(0.005)
+    log.close()
+    result = recount(log)
+    assert result.sound, result.findings
+    assert result.report.entries == 1
