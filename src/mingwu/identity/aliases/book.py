@@ -6,6 +6,7 @@ code back to the names. Invariant kept here: a code is alias of one name at most
 over the Handle protocol can break it, then ``names`` tells all of them.
 """
 
+import threading
 import time
 from dataclasses import replace
 
@@ -22,10 +23,14 @@ RESOLVED_AS_HANDLES = frozenset({"handle", "vaa"})
 
 
 class AliasBook:
-    """Aliases over a record store; calls block for a moment (a read, or one durable write)."""
+    """Aliases over a record store; calls block for a moment (a read, or one durable write).
+
+    A process that gives aliases has one book: its lock keeps two names from getting one code.
+    """
 
     def __init__(self, store: RecordStore) -> None:
         self._store = store
+        self._giving = threading.Lock()
 
     def names(self, text: str) -> list[str]:
         """Names that a code leads to: itself if registered, and those that have it as an alias.
@@ -61,9 +66,6 @@ class AliasBook:
         ``aliases.taken``, Overloaded ``aliases.full``.
         """
         code = require(text)
-        holder = next((other for other in self.names_of(code) if fold(other) != fold(name)), "")
-        if holder:
-            raise Conflict("aliases.taken", alias=code.canonical, holder=holder)
 
         def edit(record: Record) -> Record:
             if code.key in {known.key for known in self._read(record)}:
@@ -80,7 +82,11 @@ class AliasBook:
             )
             return replace(record, values=(*record.values, value))
 
-        self._store.change(name, edit)
+        with self._giving:
+            holder = next((one for one in self.names_of(code) if fold(one) != fold(name)), "")
+            if holder:
+                raise Conflict("aliases.taken", alias=code.canonical, holder=holder)
+            self._store.change(name, edit)
         return code
 
     def remove(self, name: str, text: str) -> None:

@@ -8,8 +8,10 @@ URIs and EPC binary strings (§2.3) are not read. The routes stand at the root o
 a mount, whose path then is the stem.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from starlette.concurrency import run_in_threadpool
@@ -36,7 +38,11 @@ _CORS = {
     "X-Content-Type-Options": "nosniff",
 }
 _WANTS_LINKSET = frozenset({"linkset", "all"})
+_HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 _FORMS = (LINKSET, JSON_LD, JSON)
+_SHOWN = (*_FORMS, HTML)
+# Characters of a query that go on as they came; others can only be somebody's raw bytes.
+_KEPT = "".join(char for char in map(chr, range(33, 127)) if char not in '"<>\\^`{|}')
 
 
 def routes(store: RecordStore, settings: Gs1Settings | None = None) -> list[Route]:
@@ -82,7 +88,7 @@ class _Resolver:
             return _reply(error.status, orjson.dumps(error.as_dict(lang)), JSON)
 
     async def _resolve(self, request: Request) -> Response:
-        query = request.url.query
+        query = _query(request)
         _, entity = parse_path(_raw_path(request))
         _, words = parse_query(query)
         path = path_of(entity)
@@ -92,7 +98,8 @@ class _Resolver:
         named = {name.lower(): value for name, value in words}
         wanted = named.get("linktype", "")
         accept = request.headers.get("accept", "")
-        form = next((name for name, _ in weighted(accept) if name in _FORMS), "")
+        form = next((name for name, _ in weighted(accept) if name in _SHOWN), "")
+        form = "" if form == HTML else form
         if wanted in _WANTS_LINKSET or (not wanted and form):
             return self._linkset(request, linkset(known, self._root(request)), form or accept)
         level, links = _candidates(known, wanted)
@@ -125,13 +132,12 @@ class _Resolver:
             return _reply(status, orjson.dumps(json_ld(document, context)), JSON_LD, headers)
         if form not in _FORMS and any(name == HTML for name, _ in weighted(form)):
             headers["Content-Security-Policy"] = "default-src 'none'"
-            body = page(document, context, request.url.path)
+            body = page(document, context, str(request.scope["path"]))
             return _reply(status, body, HTML + "; charset=utf-8", headers)
         return _reply(status, orjson.dumps(document), form if form == JSON else LINKSET, headers)
 
     def _root(self, request: Request) -> str:
-        root = self._settings.resolver_root or str(request.base_url)
-        return root.rstrip("/")
+        return (self._settings.resolver_root or _own_root(request)).rstrip("/")
 
 
 def _candidates(known: list[Level], wanted: str) -> tuple[Level, list[Link]]:
@@ -154,6 +160,20 @@ def _raw_path(request: Request) -> str:
     raw: Iterable[int] = request.scope.get("raw_path") or request.scope["path"].encode()
     path = bytes(raw).partition(b"?")[0].decode("ascii", errors="replace")
     return path.removeprefix(request.scope.get("root_path", ""))
+
+
+def _own_root(request: Request) -> str:
+    """The address the request was sent to, with the mount's path."""
+    host = request.headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        name, port = request.scope.get("server") or ("localhost", None)
+        host = f"{name}:{port}" if port else str(name)
+    return f"{request.scope['scheme']}://{host}{request.scope.get('root_path', '')}"
+
+
+def _query(request: Request) -> str:
+    """The query as sent, made of URI characters only."""
+    return quote(request.scope.get("query_string", b""), safe=_KEPT)
 
 
 def _passed_on(href: str, query: str) -> str:

@@ -3,8 +3,10 @@
 import json
 import re
 
+import anyio
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from mingwu.identity.aliases.book import AliasBook
 from mingwu.identity.gs1.choosing import weighted
@@ -24,7 +26,7 @@ def value(index, kind, data):
 
 
 @pytest.fixture
-def client(tmp_path, asgi):
+def store(tmp_path):
     store = RecordStore(tmp_path / "names", map_bytes=2**26, durable=False)
     store.put_many([
         Record("88.888.101/CLASS", (
@@ -49,9 +51,13 @@ def client(tmp_path, asgi):
     book.add("88.888.101/ONE", "01/09506000134352/21/1")
     book.add("88.888.101/SLASH", "01/09506000134352/21/a%2Fb")
     book.add("88.888.101/SILENT", "414/9521321000018")
-    app = Starlette(routes=routes(store, Gs1Settings(resolver_root=ROOT)))
-    yield asgi(app)
+    yield store
     store.close()
+
+
+@pytest.fixture
+def client(store, asgi):
+    return asgi(Starlette(routes=routes(store, Gs1Settings(resolver_root=ROOT))))
 
 
 def check_linkset(document):
@@ -174,6 +180,42 @@ def test_errors(client, path, status, code):
 
 def test_an_encoded_slash_is_data(client):
     assert client.get(ITEM + "/21/a%2Fb").headers["location"] == "https://example.org/slash"
+
+
+def test_a_browser_is_sent_on_though_it_could_read_json(client):
+    for accept in ("text/html,application/json;q=0.5", "text/html,application/xhtml+xml,*/*;q=0.8"):
+        assert client.get(ITEM, headers={"Accept": accept}).status_code == 307
+    assert client.get(ITEM, headers={"Accept": "application/json, */*"}).status_code == 200
+
+
+def test_behind_a_mount_its_path_is_the_stem(store, asgi):
+    mounted = asgi(Starlette(routes=[Mount("/names", routes=routes(store))]))
+    document = mounted.get("/names" + ITEM + "/21/a%2Fb?linkType=all").json()
+    check_linkset(document)
+    anchors = [entry["anchor"] for entry in document["linkset"]]
+    assert anchors == [f"http://node/names{ITEM}/21/a%2Fb", f"http://node/names{ITEM}"]
+    assert mounted.get("/names/.well-known/gs1resolver").json()["resolverRoot"].endswith("/names")
+
+
+@pytest.mark.parametrize("query", [b"a=\xff", "a=名".encode(), b'a=<">\\^', b"a=%0d%0aX-Y:1"])
+def test_a_query_cannot_break_out_of_the_header(store, query):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        return {"type": "http.request", "body": b""}
+
+    scope = {
+        "type": "http", "method": "GET", "path": ITEM, "raw_path": ITEM.encode(),
+        "query_string": query, "headers": [], "server": ("node", 80), "scheme": "http",
+    }  # fmt: skip
+    app = Starlette(routes=routes(store, Gs1Settings(resolver_root=ROOT)))
+    anyio.run(app, scope, receive, send)
+    location = dict(sent[0]["headers"])[b"location"].decode()
+    assert re.fullmatch(r"https://example\.org/product\?a=1&[!-~]+#top", location)
+    assert not set(location) & set('<>"\\^')
 
 
 def test_the_description_file(client):
