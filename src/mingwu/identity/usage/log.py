@@ -34,6 +34,7 @@ from mingwu.identity.usage.segment import (
     Seal,
     block,
     files,
+    is_stub,
     path_of,
     read_head,
     read_segment,
@@ -333,11 +334,11 @@ class UsageLog:
             try:
                 segment = read_segment(data, torn=True)
             except Broken as error:
-                if len(data) > len(MAGIC) and data[: len(MAGIC)] != MAGIC:
+                if not is_stub(data):
                     raise InvalidInput("usage.broken", file=path.name, fault=str(error)) from error
                 path.unlink()  # killed while beginning it: nothing stood in it yet
                 continue
-            if segment.seal is not None and segment.whole_bytes == len(data):
+            if segment.seal is not None:
                 return segment.head.number, segment.digest
             return segment.head.number, self._seal_left(path, data[: segment.whole_bytes])
         return 0, FIRST_PREVIOUS

@@ -206,6 +206,14 @@ def read_head(path: Path) -> Head:
     raise Broken("no head")
 
 
+def is_stub(data: bytes) -> bool:
+    """Whether a file ends before its head is whole."""
+    if len(data) < len(MAGIC) + BLOCK_BYTES:
+        return MAGIC.startswith(data[: len(MAGIC)])
+    _, size, _ = _BLOCK.unpack_from(data, len(MAGIC))
+    return data.startswith(MAGIC) and len(data) < len(MAGIC) + BLOCK_BYTES + int(size)
+
+
 def _entries(data: bytes, clients: int, prefixes: int) -> Entries:
     if len(data) % ENTRY.itemsize:
         raise Broken("entries of a wrong length")

@@ -18,7 +18,7 @@ from mingwu.identity.usage.report import report
 from mingwu.identity.usage.segment import Broken, files, read_segment
 from mingwu.identity.usage.settings import UsageSettings
 from mingwu.identity.usage.wording import format_reaggregation
-from mingwu.kernel.errors import ConfigError, Unavailable
+from mingwu.kernel.errors import ConfigError, InvalidInput, Unavailable
 from mingwu.trust import keys
 from mingwu.trust.keys import Algorithm
 
@@ -395,3 +395,33 @@ def test_thread_outlives_what_goes_wrong(settings, clock, caplog):
     result = recount(log)
     assert result.sound, result.findings
     assert result.report.entries == 1
+
+
+def again_after(settings, key, clock):
+    log = UsageLog(settings, key, bytes(32), clock=clock)
+    log.start()
+    log.close()
+    return log
+
+
+@pytest.mark.parametrize("size", [0, 5, 12, 60])
+def test_segment_that_was_only_begun_goes(log, settings, clock, size):
+    log.close()
+    path = segments(log)[0]
+    path.write_bytes(path.read_bytes()[:size])
+    assert recount(again_after(settings, log._key, clock)).sound
+    assert len(segments(log)) == 1
+
+
+@pytest.mark.parametrize("at", [3, 40])
+def test_damaged_segment_is_never_removed(log, feeder, settings, clock, at):
+    feeder.ask("88.888.101/A")
+    log.close()
+    path = segments(log)[0]
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0xFF
+    path.write_bytes(bytes(data))
+    with pytest.raises(InvalidInput) as refused:
+        again_after(settings, log._key, clock)
+    assert refused.value.code == "usage.broken"
+    assert path.read_bytes() == bytes(data)
