@@ -19,6 +19,7 @@ from mingwu.identity.carriers.bearers import Bearer, HttpsBearer
 from mingwu.identity.carriers.certificates import Authority
 from mingwu.identity.carriers.model import NewUnit
 from mingwu.identity.carriers.setup import prepare
+from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import MingwuError
 from mingwu.lab.carriers.moulds import Mould, moulds
 from mingwu.lab.carriers.personalise import Factory, serial_of
@@ -69,7 +70,7 @@ async def run_carriers(
         incidents = _Incidents(settings, carriers, bearer)
         while not stop.is_set():
             for carrier in carriers:
-                await carrier.turn(settings.period_s)
+                await carrier.turn(settings.period_s * settings.speed)
                 if stop.is_set():
                     break
             if started is not None:
@@ -130,19 +131,22 @@ class _Incidents:
             self._cloned = code != "carriers.unreachable"
 
 
-async def try_clone(directory: Path, victim: SimulatedCarrier, bearer: Bearer) -> str:
+async def try_clone(
+    directory: Path, victim: SimulatedCarrier, bearer: Bearer, clock: Clock | None = None
+) -> str:
     """Somebody builds a carrier with the serial number of another; the code of the refusal.
 
     The copy knows all that can be read from outside, but not the key.
     """
-    now = int(time.time())
+    clock = clock or SystemClock()
+    now = clock.time_ns() // 1_000_000_000
     forger = Authority.create(
         generate(Algorithm.P256), "Somebody", start_s=now - _SELF_MADE_S, end_s=now + _SELF_MADE_S
     )
     profile = victim.agent.profile
     factory = Factory(forger, profile.address, profile.prefix, now)
     key, _ = await asyncio.to_thread(factory.open, directory, victim.mould)
-    copy = CarrierAgent(directory, key, bearer)
+    copy = CarrierAgent(directory, key, bearer, clock=clock)
     try:
         await copy.power_on()
     except MingwuError as error:

@@ -24,6 +24,8 @@ class CarrierLabSettings(Settings, frozen=True, kw_only=True):
     moulds: Annotated[int, Meta(ge=1, le=10_000)] = 24
     # Seconds between two reports of a carrier.
     period_s: Annotated[float, Meta(gt=0)] = 10.0
+    # Seconds of the moulds' life that pass in one second.
+    speed: Annotated[float, Meta(gt=0, le=10_000)] = 1.0
     # Seed of all random streams.
     seed: int = 1
     # Seconds after the start when the first mould is carried away while it works; 0 for never.
