@@ -33,3 +33,8 @@ add(
     ),
     zh=("另一进程正在写入 {path} 中的使用日志", "请为每个解析进程配置各自的目录。"),
 )
+add(
+    "usage.no-log",
+    en=("There is no usage log in {path} yet", "Start the resolver once, or check the directory."),
+    zh=("{path} 中尚无使用日志", "请先启动解析服务，或检查目录。"),
+)

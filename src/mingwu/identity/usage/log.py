@@ -28,6 +28,7 @@ from mingwu.identity.usage.segment import (
     FIRST_PREVIOUS,
     HEAD,
     MAGIC,
+    PUBLIC_KEY_FILE,
     SEAL,
     Broken,
     Head,
@@ -147,6 +148,7 @@ class UsageLog:
         """
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock()
+        self._publish_key()
         number, previous = self._recover()
         self._begin(number + 1, previous, self._create(number + 1))
         self._thread = threading.Thread(target=self._run, name="usage-log", daemon=True)
@@ -177,6 +179,13 @@ class UsageLog:
             os.close(handle)
             raise Unavailable("usage.in-use", path=str(self._directory)) from error
         self._lock_handle = handle
+
+    def _publish_key(self) -> None:
+        """The public key beside the segments, for processes that only read."""
+        draft = self._directory / f".{PUBLIC_KEY_FILE}"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(self.public_key)
+        draft.replace(self._directory / PUBLIC_KEY_FILE)
 
     def flush(self) -> None:
         """Write down all notes taken so far."""

@@ -32,6 +32,7 @@ MAGIC = b"MWUSAGE1"
 HEAD, CLIENTS, PREFIXES, ENTRIES, SEAL = range(1, 6)
 FIRST_PREVIOUS = "0" * 64
 SUFFIX = ".mwu"
+PUBLIC_KEY_FILE = "public-key.pem"
 
 _BLOCK = struct.Struct("<BII")
 BLOCK_BYTES = _BLOCK.size

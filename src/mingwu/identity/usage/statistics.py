@@ -26,7 +26,15 @@ from mingwu.identity.usage.report import (
     UsageReport,
     Window,
 )
-from mingwu.identity.usage.segment import Broken, Segment, files, path_of, read_head, read_segment
+from mingwu.identity.usage.segment import (
+    PUBLIC_KEY_FILE,
+    Broken,
+    Segment,
+    files,
+    path_of,
+    read_head,
+    read_segment,
+)
 from mingwu.identity.usage.settings import UsageSettings
 from mingwu.kernel.errors import InvalidInput, NotFound
 
@@ -70,6 +78,19 @@ class UsageStatistics:
         self._starts: dict[int, int] = {}
         self._held = 0
         self._reading = threading.Lock()
+
+    @classmethod
+    def beside(
+        cls, settings: UsageSettings, registered: Callable[[], Mapping[str, int]]
+    ) -> "UsageStatistics":
+        """For a process that reads the log another one writes (a note appears in ``flush_s``).
+
+        Raises NotFound ``usage.no-log`` before the first log was opened there.
+        """
+        path = Path(settings.directory) / PUBLIC_KEY_FILE
+        if not path.exists():
+            raise NotFound("usage.no-log", path=settings.directory)
+        return cls(settings, public_key=path.read_bytes(), registered=registered)
 
     def report(self, start_s: float, end_s: float) -> UsageReport:
         """The statistics of answers between two moments (epoch seconds), whole report."""
@@ -130,7 +151,7 @@ class UsageStatistics:
         """A ZIP of all sealed segments and the public key, to be read from its beginning."""
         spool: IO[bytes] = SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 — the caller closes it
         with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            archive.writestr("public-key.pem", self.public_key)
+            archive.writestr(PUBLIC_KEY_FILE, self.public_key)
             for path in files(self._directory):
                 if self._read_locked(path).seal is not None:
                     archive.write(path, path.name)

@@ -10,7 +10,9 @@ from starlette.applications import Starlette
 
 from mingwu.identity.usage.http import routes
 from mingwu.identity.usage.reaggregate import reaggregate
+from mingwu.identity.usage.settings import UsageSettings
 from mingwu.identity.usage.statistics import UsageStatistics
+from mingwu.kernel.errors import NotFound
 
 REGISTERED = {"88.888.101": 4, "88.888.102": 10}
 BASE = "/api/identity/usage"
@@ -109,3 +111,16 @@ async def test_refusals(client, path, role, status, code):
 async def test_anybody_may_have_the_key(client, log):
     async with client:
         assert (await client.get(f"{BASE}/key", headers={"x-role": ""})).content == log.public_key
+
+
+def test_reading_beside_the_writer(log, feeder, settings, tmp_path):
+    feeder.ask("88.888.101/A")
+    log.flush()
+    beside = UsageStatistics.beside(settings, lambda: REGISTERED)
+    assert beside.public_key == log.public_key
+    assert [day.figures.resolutions for day in beside.days("2026-11-23", "2026-11-23")] == [1]
+    feeder.ask("88.888.101/B")
+    log.flush()
+    assert [day.figures.resolutions for day in beside.month("2026-11")] == [2]
+    with pytest.raises(NotFound):
+        UsageStatistics.beside(UsageSettings(directory=str(tmp_path / "none")), dict)
