@@ -130,7 +130,8 @@ class _Walk:
             self.nodes[code.key] = _node(code, code.canonical, Seen(state), depth)
             leads = _own_leads(code)
         leads += [("named", name) for name in await self.source.names_of(code)]
-        for kind, text in leads:
+        self.cut = self.cut or len(leads) > self.most
+        for kind, text in leads[: self.most]:
             self._lead(code, kind, text, depth)
 
     def _lead(self, code: Code, kind: str, text: str, depth: int) -> None:
@@ -196,6 +197,32 @@ async def chain(
         places=places,
         crosses=min(len(systems), len(prefixes), len(sites)) > 1,
     )
+
+
+def format_chain(found: Chain) -> str:
+    """The graph as indented text, for the command line; each node once, loops marked."""
+    nodes = {node.id: node for node in found.nodes}
+    edges: dict[str, list[Edge]] = {}
+    for edge in found.edges:
+        edges.setdefault(edge.source, []).append(edge)
+    lines: list[str] = []
+    shown: set[str] = set()
+    todo = [(found.start, "", 0)]
+    while todo:
+        key, kind, depth = todo.pop()
+        node = nodes[key]
+        again = key in shown
+        more = [node.place, node.owner, node.site, "" if node.state == "found" else node.state]
+        facts = "  ".join(filter(str.isprintable, filter(None, more)))
+        text = "".join(char if char.isprintable() else "\ufffd" for char in node.text)
+        arrow = f"{kind} → " if kind else ""
+        line = f"{'  ' * depth}{arrow}{text}  [{node.system}]"
+        lines.append(f"{line}  (above)" if again else f"{line}  {facts}".rstrip())
+        if again:
+            continue
+        shown.add(key)
+        todo += [(edge.target, edge.kind, depth + 1) for edge in reversed(edges.get(key, []))]
+    return "\n".join(lines)
 
 
 def _edge(source: Code, target: Code, kind: str, *, loop: bool) -> Edge:

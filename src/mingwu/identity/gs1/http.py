@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -82,17 +81,17 @@ class _Resolver:
         if request.method == "OPTIONS":
             return _reply(204, headers={"Allow": "GET, HEAD, OPTIONS"})
         try:
-            return await self._resolve(request)
+            return self._resolve(request)
         except MingwuError as error:
             lang = "zh" if request.headers.get("accept-language", "").startswith("zh") else "en"
             return _reply(error.status, orjson.dumps(error.as_dict(lang)), JSON)
 
-    async def _resolve(self, request: Request) -> Response:
+    def _resolve(self, request: Request) -> Response:
         query = _query(request)
         _, entity = parse_path(_raw_path(request))
         _, words = parse_query(query)
         path = path_of(entity)
-        known = await run_in_threadpool(levels, self._store, entity)
+        known = levels(self._store, entity)  # some reads of mapped memory: no thread is worth it
         if not known:
             raise NotFound("gs1.nothing-known", path=path)
         named = {name.lower(): value for name, value in words}

@@ -3,7 +3,7 @@ import pytest
 from starlette.applications import Starlette
 
 from mingwu.identity.aliases.book import AliasBook
-from mingwu.identity.aliases.chain import Seen, Source, chain
+from mingwu.identity.aliases.chain import Seen, Source, chain, format_chain
 from mingwu.identity.aliases.http import routes
 from mingwu.identity.aliases.sources import local_source
 from mingwu.identity.cards import sync_cards
@@ -131,6 +131,12 @@ def test_alias_loops_end_and_are_marked(store):
     assert len(found.nodes) == 3
     assert sum(edge.loop for edge in found.edges) == 1
     assert [edge.loop for edge in follow(store, "88.888.101/self").edges] == [True]
+    assert format_chain(found).splitlines() == [
+        "88.888.101/L0  [vaa]  owner 101",
+        "  same-as → 88.888.101/L1  [vaa]  owner 101",
+        "    same-as → 88.888.101/L2  [vaa]  owner 101",
+        "      same-as → 88.888.101/L0  [vaa]  (above)",
+    ]
 
 
 def test_limits_cut_the_walk(store):
@@ -140,6 +146,15 @@ def test_limits_cut_the_walk(store):
     assert (len(deep.nodes), deep.cut) == (6, True)
     wide = follow(store, "88.888.101/N0", depth=20, most=4)
     assert (len(wide.nodes), wide.cut) == (4, True)
+
+
+def test_a_name_with_thousands_of_links_is_cut(store):
+    many = tuple(value(n, "REL.part", f"88.888.101/P{n}") for n in range(1, 2000))
+    store.put(Record("88.888.101/big", many))
+    found = follow(store, "88.888.101/big", most=50)
+    assert len(found.nodes) == 50
+    assert len(found.edges) == 49
+    assert found.cut
 
 
 def test_other_nodes_are_asked_a_limited_number_of_times():
