@@ -50,6 +50,7 @@ _P, _E, _I, _C, _D = (
 )
 SYNC, MONITOR, SLA = "sync", "monitor", "A3"
 ROWS_PER_MESSAGE = 1000
+CHANGES_PER_ROUND = 50_000  # bounds memory and the time that the store is held
 _HOUR_MS = 3_600_000
 _ADDED = 1
 _MOST_SOURCES = 1000
@@ -154,13 +155,15 @@ class Duties:
         today = beijing_day(now)
         if last_day == today:
             return 0
-        upto = connection.execute(select(func.max(_C.c.sequence))).scalar() or 0
+        newest = connection.execute(select(func.max(_C.c.sequence))).scalar() or 0
+        upto = min(newest, int(sequence or 0) + CHANGES_PER_ROUND)
         query = select(_C).where(_C.c.sequence > int(sequence or 0), _C.c.sequence <= upto)
         rows = [
             _identifier_change(dict(row._mapping))  # noqa: SLF001
             for row in connection.execute(query.order_by(_C.c.sequence))
         ]
-        return self._put(connection, "T9", mark, f"{today} {upto}", rows, now)
+        day = today if upto == newest else last_day
+        return self._put(connection, "T9", mark, f"{day} {upto}", rows, now)
 
     def _make_events(self, connection: Connection, mark: str, now: int) -> int:
         table = schema.event

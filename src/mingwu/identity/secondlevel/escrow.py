@@ -22,7 +22,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from mingwu.identity.secondlevel import outbox, schema
 from mingwu.identity.secondlevel.model import beijing_day, iso
@@ -149,6 +149,34 @@ class Escrow:
             )  # fmt: skip
             outbox.put(connection, CHANNEL, id_, {"id": id_}, now)
         return manifest
+
+    def prune(self, keep_days: int) -> int:
+        """Remove files of deposits older than ``keep_days`` that a later FULL makes needless.
+
+        Deposits that the top node has not acknowledged stay. Returns how many went.
+        """
+        before = self._clock.time_ns() // 1_000_000 - keep_days * 86_400_000
+        waiting = select(schema.outbox.c.subject).where(
+            schema.outbox.c.channel == CHANNEL, schema.outbox.c.state != outbox.SENT
+        )
+        with writing(self._engine) as connection:
+            full = select(func.max(_D.c.number)).where(_D.c.kind == FULL)
+            last = connection.execute(full).scalar() or 0
+            old = select(_D).where(
+                _D.c.number < last, _D.c.made_at_ms < before, _D.c.state == "made",
+                _D.c.id.not_in(waiting),
+            )  # fmt: skip
+            rows = connection.execute(old).all()
+            for row in rows:
+                _forget(self._directory, row.id, msgspec.json.decode(row.files))
+            gone = [row.id for row in rows]
+            connection.execute(update(_D).where(_D.c.id.in_(gone)).values(state="pruned"))
+        return len(rows)
+
+
+def _forget(directory: Path, id_: str, pieces: list[str]) -> None:
+    for name in (*pieces, f"{id_}.sig", f"{id_}.json"):
+        (directory / name).unlink(missing_ok=True)
 
 
 def read_manifest(directory: Path, id_: str, signer: bytes) -> Manifest:

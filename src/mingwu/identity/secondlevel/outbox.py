@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
 from mingwu.identity.secondlevel import schema
 from mingwu.kernel.clock import Clock
@@ -117,6 +117,13 @@ class Outbox:
             changed = query.values(state=WAITING, next_at_ms=self._now(), error="")
             if not connection.execute(changed).rowcount:
                 raise NotFound("secondlevel.application-unknown", id=number)
+
+    def prune(self, keep_days: int) -> int:
+        """Drop entries acknowledged more than ``keep_days`` ago; returns how many."""
+        before = self._now() - keep_days * 86_400_000
+        query = delete(_O).where(_O.c.state == SENT, _O.c.acknowledged_ms < before)
+        with writing(self._engine) as connection:
+            return connection.execute(query).rowcount
 
     def lag(self) -> list[dict[str, object]]:
         """Per channel and subject: waiting, refused, acknowledged, age of the oldest (seconds)."""

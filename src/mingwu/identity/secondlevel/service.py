@@ -24,6 +24,7 @@ from mingwu.identity.secondlevel.duties import MONITOR, SYNC, Duties
 from mingwu.identity.secondlevel.escrow import CHANNEL as ESCROW
 from mingwu.identity.secondlevel.escrow import Escrow
 from mingwu.identity.secondlevel.hosted import Hosted
+from mingwu.identity.secondlevel.model import beijing_day
 from mingwu.identity.secondlevel.monitoring import Monitoring, probe
 from mingwu.identity.secondlevel.outbox import Entry, Outbox
 from mingwu.identity.secondlevel.prefixes import Prefixes
@@ -58,6 +59,7 @@ class SecondLevel:
     ) -> None:
         self._engine = engine
         self._site = site
+        self._pruned = ""
         self.settings = settings
         self.clock = clock
         self.public_key = sm2.public_point(scalar)
@@ -152,6 +154,14 @@ class SecondLevel:
         finally:
             await asyncio.to_thread(self.prefixes.set_upstream, entry.subject, state)
 
+    def prune(self) -> None:
+        """Once a day: drop what was delivered and is older than it must be kept."""
+        day = beijing_day(self.clock.time_ns() // 1_000_000)
+        if day != self._pruned:
+            self.outbox.prune(self.settings.keep_days)
+            self.escrow.prune(self.settings.keep_days)
+            self._pruned = day
+
     def make_deposit(self) -> str:
         """Make today's deposit if it is due and a receiver is known; returns its id or nothing."""
         receiver = bytes.fromhex(self.settings.upstream_public_key)
@@ -164,6 +174,7 @@ class SecondLevel:
         await asyncio.to_thread(self.duties.make)
         await asyncio.to_thread(self.duties.make_report, self.report)
         await asyncio.to_thread(self.make_deposit)
+        await asyncio.to_thread(self.prune)
         if self.settings.upstream_epp:
             await self.outbox.deliver(EPP, self._send_prefix)
         if self.settings.upstream_url:

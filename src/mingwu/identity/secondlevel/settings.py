@@ -36,8 +36,8 @@ class SecondLevelSettings(Settings, frozen=True, kw_only=True):
     sla_percent: Annotated[float, Meta(ge=0, le=100)] = 99.0
     # Folder of escrow deposits.
     escrow_directory: str = "var/escrow"
-    # Largest piece of a deposit, bytes (1 GiB at the top node).
-    escrow_piece_bytes: Annotated[int, Meta(ge=1024)] = 2**30
+    # Largest piece of a deposit, bytes (the top node takes up to 1 GiB); one is sent from memory.
+    escrow_piece_bytes: Annotated[int, Meta(ge=1024, le=2**30)] = 2**26
     # Days between two FULL deposits; DIFF ones in between.
     escrow_full_days: Annotated[int, Meta(ge=1)] = 7
     # Hour of Beijing time after which the daily deposit is made.
@@ -46,6 +46,8 @@ class SecondLevelSettings(Settings, frozen=True, kw_only=True):
     upstream_url: str = ""
     # Address of the top node's EPP service (host:port); empty sends nothing.
     upstream_epp: str = ""
+    # PEM file with the certificate authority of that service; given, the session uses TLS.
+    upstream_epp_ca: str = ""
     # Our number with the top node (its appId).
     app_id: str = "mingwu-demo"
     # Folder of the node's SM2 key (made at the first start, 0600).
@@ -54,6 +56,8 @@ class SecondLevelSettings(Settings, frozen=True, kw_only=True):
     upstream_public_key: str = ""
     # Seconds a request upstream may take.
     upstream_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
+    # Days that delivered messages and deposits are kept.
+    keep_days: Annotated[int, Meta(ge=15)] = 60
     # First pause before a failed delivery is tried again, seconds; doubles up to an hour.
     retry_s: Annotated[float, Meta(gt=0)] = 5.0
     # Seconds between two rounds of the duties.

@@ -18,7 +18,7 @@ from mingwu.identity.client import parse_server
 from mingwu.identity.secondlevel import epp
 from mingwu.identity.secondlevel.outbox import Entry
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
-from mingwu.kernel.errors import InvalidInput, PeerError, Unavailable
+from mingwu.kernel.errors import ConfigError, InvalidInput, PeerError, Unavailable
 from mingwu.trust import sm2
 
 HEADERS = {"app": "X-App-Id", "prefix": "X-Shr-Prefix", "signature": "X-Signature"}
@@ -28,15 +28,16 @@ _BUSY = 429
 
 
 class Upstream:
-    """Sends outbox entries. ``scalar`` is the node's SM2 key; ``tls`` secures EPP when given."""
+    """Sends outbox entries. ``scalar`` is the node's SM2 key.
 
-    def __init__(
-        self, settings: SecondLevelSettings, scalar: bytes, tls: ssl.SSLContext | None = None
-    ) -> None:
+    Raises ConfigError ``config.invalid`` when the EPP service's authority cannot be read.
+    """
+
+    def __init__(self, settings: SecondLevelSettings, scalar: bytes) -> None:
         self._settings = settings
         self._scalar = scalar
         self._point = sm2.public_point(scalar)
-        self._tls = tls
+        self._tls = _tls(settings.upstream_epp_ca)
 
     async def send_table(self, entry: Entry) -> None:
         """Deliver one message of a sync or monitoring table."""
@@ -140,6 +141,15 @@ class _Ask:
         self._writer.write(epp.frame(epp.write_command(command)))
         await self._writer.drain()
         return epp.read_response(await read_frame(self._reader))
+
+
+def _tls(authority: str) -> ssl.SSLContext | None:
+    if not authority:
+        return None
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError("config.invalid", path="$.upstream_epp_ca", fault=str(error)) from error
 
 
 async def read_frame(reader: asyncio.StreamReader) -> bytes:

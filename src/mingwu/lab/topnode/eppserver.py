@@ -6,6 +6,7 @@ takes create, update, delete and info for prefixes below that node's own.
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Self
@@ -30,9 +31,9 @@ class EppServer:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
-    async def start(self, host: str, port: int) -> Self:
-        """Listen."""
-        self._server = await asyncio.start_server(self._session, host, port)
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> Self:
+        """Listen, with TLS when a context is given."""
+        self._server = await asyncio.start_server(self._session, host, port, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

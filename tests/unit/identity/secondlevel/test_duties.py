@@ -163,3 +163,12 @@ def test_the_sla_report_of_a_month_is_made_once_and_not_for_the_first(node, cloc
     assert (row["sla_percent"], row["resolve_rtt_ms"], row["register_rtt_ms"]) == (100, 1.5, None)
     assert row["up_hours"] == 720
     msgspec.convert(row, TABLES["A3"].row)
+
+
+def test_many_changes_are_reported_in_bounded_rounds(node, accepted, monkeypatch):
+    monkeypatch.setattr("mingwu.identity.secondlevel.duties.CHANGES_PER_ROUND", 4)
+    accepted(1)
+    node.hosted.register("88.101.1", [HostedItem(name=f"88.101.1/PRT.{n:04d}") for n in range(10)])
+    assert [node.duties.make().get("T9", 0) for _ in range(4)] == [4, 4, 2, 0]
+    names = [row["code"] for body in reversed(bodies(node, "T9")) for row in body["rows"]]
+    assert names == [f"88.101.1/PRT.{n:04d}" for n in range(10)]

@@ -128,3 +128,22 @@ def test_daily_after_eight_and_full_once_a_week(node, clock):
     assert made == [FULL, *[DIFF] * 6, FULL, DIFF]
     clock.ms -= 2 * 3_600_000
     assert node.escrow.due() == "", "not before 08:00"
+
+
+@pytest.mark.anyio
+async def test_old_deposits_go_when_delivered_and_superseded(node, clock, tmp_path):
+    async def send(entry):
+        return None
+
+    first, _ = deposit(node, FULL), deposit(node, DIFF)
+    clock.ms += 70 * DAY
+    last = deposit(node, FULL)
+    assert node.escrow.prune(60) == 0, "not delivered"
+    await node.outbox.deliver("escrow", send)
+    clock.ms += 70 * DAY
+    assert node.escrow.prune(60) == 2
+    left = {path.name for path in (tmp_path / "escrow").iterdir()}
+    assert left == {f"{last.id}.json", f"{last.id}.sig", last.pieces[0].name}
+    assert not (tmp_path / "escrow" / first.pieces[0].name).exists()
+    assert node.outbox.prune(60) == 3
+    assert node.outbox.lag() == []
