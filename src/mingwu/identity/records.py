@@ -44,6 +44,9 @@ ALIAS = b"a"
 ALIAS_TYPE = "ALIAS."
 # Values at these indexes (aliases, relations, links) outlive a thing card's renewal.
 LINK_INDEXES = range(500, 700)
+# So do those of registration by data templates (``identity.enterprise`` writes them).
+TEMPLATE_INDEXES = range(1000, 100_000)
+_FIRST_BEHIND_CARD = 100  # below stand a card's own texts
 # LMDB keys end at 511 bytes; longer names keep their head (for listing) and get a hash.
 _PLAIN_KEY_BYTES = 440
 
@@ -404,19 +407,34 @@ class RecordStore:
         """Store records with their fingerprints and drop those of ``gone`` (keys of ``cards``)."""
         dropped = [space + key for key in gone for space in (RECORD, CARD)]
         with self._writing:
-            rows: list[tuple[bytes, bytes]] = []
+            rows = self._registered_rows(key for key in dropped if key.startswith(RECORD))
             for made, fingerprint in records:
-                rows += _rows(self._with_links(made))
+                rows += _rows(self._with_links(made, registered=True))
                 rows.append((key_of(made.name, CARD), fingerprint))
             self.projection.write(sorted(rows, key=_first), dropped)
 
-    def _with_links(self, made: Record) -> Record:
-        """A record made anew, with the aliases and relations that people gave the old one."""
+    def _registered_rows(self, keys: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+        """What stays of names whose cards go: they may be registered by a template, too."""
+        rows: list[tuple[bytes, bytes]] = []
+        for key in keys:
+            data = self.projection.get(key)
+            old = StoredRecord(data).record() if data is not None else None
+            if old is not None and any(value.index in TEMPLATE_INDEXES for value in old.values):
+                kept = (value for value in old.values if value.index >= _FIRST_BEHIND_CARD)
+                rows += _rows(Record(old.name, tuple(kept)))
+        return rows
+
+    def _with_links(self, made: Record, *, registered: bool = False) -> Record:
+        """A record made anew, with the aliases and relations that people gave the old one.
+
+        ``registered``: with what it was registered with by a data template, too.
+        """
         old = self.get(made.name)
         taken = {value.index for value in made.values}
         kept = [
             value
             for value in (old.values if old is not None else ())
-            if value.index in LINK_INDEXES and value.index not in taken
+            if (value.index in LINK_INDEXES or (registered and value.index in TEMPLATE_INDEXES))
+            and value.index not in taken
         ]
         return Record(made.name, (*made.values, *kept), made.live) if kept else made

@@ -15,9 +15,20 @@ from sqlalchemy import Connection, Engine, delete, func, select, update
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.encoding import FreshEncoder, foreign_values, merged, own_values
 from mingwu.identity.enterprise.lifecycle import RESOLVABLE, Action, State
+from mingwu.identity.enterprise.model import Template
 from mingwu.identity.enterprise.templates import Templates
 from mingwu.identity.enterprise.validation import read_content
-from mingwu.identity.records import CARD, Record, RecordStore, StoredRecord, encode_record, key_of
+from mingwu.identity.records import (
+    ALIAS_TYPE,
+    CARD,
+    Record,
+    RecordStore,
+    StoredRecord,
+    alias_codes,
+    alias_key,
+    encode_record,
+    key_of,
+)
 from mingwu.kernel.names import fold
 from mingwu.store.engine import lock, writing
 
@@ -39,7 +50,9 @@ class Projector:
         self._engine = engine
         self._store = store
         self._templates = templates
+        # Both are emptied and filled within one transaction; its lock makes that safe.
         self._encoders: dict[tuple[object, ...], FreshEncoder] = {}
+        self._seen: dict[int, Template] = {}
 
     @property
     def mark(self) -> int:
@@ -138,6 +151,8 @@ class Projector:
         With ``reached`` (the mark so far) the entries are the next ones of the history, and their
         end becomes the mark in the same transaction.
         """
+        self._encoders.clear()
+        self._seen.clear()
         latest = {key_of(entry["name"]): entry for entry in entries}
         keys = sorted(latest)
         rows: list[tuple[bytes, bytes]] = []
@@ -149,15 +164,36 @@ class Projector:
                 self._withdraw(key, data, rows, gone)
             elif data is not None and _only_filed(entry, reached):
                 continue
-            elif data is None:
-                rows.append((key, self._fresh(connection, entry)))
             else:
-                rows.append((key, self._again(connection, entry, StoredRecord(data).record())))
+                rows += self._rows(connection, entry, key, data)
         if reached is not None:
             rows.append((MARK, entries[-1]["sequence"].to_bytes(_MARK_BYTES)))
         if rows or gone:
             self._store.projection.write(rows, gone)
-        self._encoders.clear()
+
+    def _rows(
+        self, connection: Connection, entry: Entry, key: bytes, data: bytes | None
+    ) -> list[tuple[bytes, bytes]]:
+        """The record of an entry and, where its template has aliases, their entries."""
+        template = self._template(connection, entry["template"])
+        if data is None:
+            encoded = self._fresh(entry, template)
+        else:
+            encoded = encode_record(_again(entry, template, StoredRecord(data).record()))
+        rows = [(key, encoded)]
+        if any(item.type.startswith(ALIAS_TYPE) for item in template.definition.items):
+            record = StoredRecord(encoded).record()
+            name = record.name.encode()
+            rows += [(alias_key(code, record.name), name) for code in alias_codes(record)]
+        return rows
+
+    def _template(self, connection: Connection, number: int) -> Template:
+        """A template as of this transaction, looked up once in it."""
+        found = self._seen.get(number)
+        if found is None:
+            found = self._templates.checker_of(connection, number).template
+            self._seen[number] = found
+        return found
 
     def _withdraw(
         self, key: bytes, data: bytes | None, rows: list[tuple[bytes, bytes]], gone: list[bytes]
@@ -172,27 +208,22 @@ class Projector:
         kept = Record(record.name, tuple(foreign_values(record)), record.live)
         rows.append((key, encode_record(kept)))
 
-    def _fresh(self, connection: Connection, entry: Entry) -> bytes:
+    def _fresh(self, entry: Entry, template: Template) -> bytes:
         name = entry["name"]
         stamp = entry["at_ms"] // 1000
         prefix = name.partition("/")[0]
-        group = (prefix, entry["template"], entry["kind"], stamp)
+        group = (prefix, template.number, template.revision, entry["kind"], stamp)
         encoder = self._encoders.get(group)
         if encoder is None:
-            template = self._templates.checker_of(connection, entry["template"]).template
             encoder = FreshEncoder(prefix, template, entry["kind"], stamp)
             self._encoders[group] = encoder
         return encoder.encode(name, read_content(entry["content"]))
 
-    def _again(self, connection: Connection, entry: Entry, existing: Record) -> bytes:
-        template = self._templates.checker_of(connection, entry["template"]).template
-        own = own_values(
-            template,
-            entry["kind"],
-            read_content(entry["content"]),
-            entry["at_ms"] // 1000,
-        )
-        return encode_record(merged(existing, entry["name"], own))
+
+def _again(entry: Entry, template: Template, existing: Record) -> Record:
+    values = read_content(entry["content"])
+    own = own_values(template, entry["kind"], values, entry["at_ms"] // 1000)
+    return merged(existing, entry["name"], own)
 
 
 def _only_filed(entry: Entry, reached: int | None) -> bool:

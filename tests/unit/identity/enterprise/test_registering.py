@@ -4,8 +4,16 @@ import pytest
 from msgspec.structs import replace
 
 from mingwu.identity.cards import sync_cards
+from mingwu.identity.codes.recognition import recognise
 from mingwu.identity.enterprise.lifecycle import TRANSITIONS, Action, State, after, possible
-from mingwu.identity.enterprise.model import Actor, Registration, TemplateRef
+from mingwu.identity.enterprise.model import (
+    Actor,
+    Industry,
+    Item,
+    Registration,
+    TemplateDef,
+    TemplateRef,
+)
 from mingwu.identity.enterprise.queries import Search
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.records import encode_record, key_of
@@ -43,6 +51,22 @@ def test_a_kind_of_its_own_is_told(node, store, boss, part):
     node.registrations.register([item, part("L")], actor=boss)
     assert values(store.get(item.name))["MW.KIND"] == "data"
     assert "MW.KIND" not in values(store.get(f"{PREFIX}/L"))
+
+
+def test_aliases_in_a_template_lead_to_the_name(node, store, boss):
+    items = (Item(type="ALIAS.OID"),)
+    definition = TemplateDef(
+        prefix=PREFIX, version="A", industry=Industry(category="C", division="36"), items=items
+    )
+    node.templates.create(definition, actor=boss.name, publish=True)
+    ref, oid = TemplateRef(PREFIX, "A"), "1.2.156.3001.7"
+    item = Registration(name=f"{PREFIX}/A.1", template=ref, values={"ALIAS.OID": oid})
+    assert codes(node.registrations.register([item], actor=boss)) == [None]
+    assert store.named(recognise(oid).key) == [item.name]
+    moved = replace(item, values={"ALIAS.OID": oid + ".1"})
+    assert codes(node.registrations.change([moved], actor=boss)) == [None]
+    assert store.named(recognise(oid).key) == []
+    assert store.named(recognise(oid + ".1").key) == [item.name]
 
 
 def test_filing_writes_no_record(node, store, boss, part):
@@ -217,6 +241,17 @@ def test_a_things_card_and_its_registration_live_in_one_record(node, store, boss
     assert record.value(300).data == b"k"
     assert record.live
     assert values(record)["name"] == "零件DEV.1"
+    renamed = replace(card, name_zh="新压机")
+    sync_cards(store, [renamed], now=2)
+    record = store.get(card.id)
+    assert record.value(2).text() == "新压机"
+    assert values(record)["name"] == "零件DEV.1", "a changed card leaves the registration"
+    sync_cards(store, [], now=3)
+    record = store.get(card.id)
+    assert record.value(2) is None
+    assert not record.live
+    assert values(record)["name"] == "零件DEV.1", "so does one that goes"
+    sync_cards(store, [card], now=4)
     node.registrations.deregister([card.id], actor=boss)
     record = store.get(card.id)
     assert record.value(2).text() == "压机"
