@@ -58,7 +58,7 @@ def _digits(text: str) -> Code | None:
     return Code(SYSTEM, kind, f"{ai}/{value}", parts, Fault("gs1.check-digit", params))
 
 
-@lru_cache(4096)
+@lru_cache(512)
 def _composed(text: str) -> Code | None:
     surely = text.startswith(("(", "]")) or elements.SEPARATOR in text
     try:
@@ -69,7 +69,7 @@ def _composed(text: str) -> Code | None:
     return of_link(found)
 
 
-@lru_cache(4096)
+@lru_cache(512)
 def _address(text: str) -> Code | None:
     try:
         return of_link(link.parse_uri(text))
@@ -80,7 +80,7 @@ def _address(text: str) -> Code | None:
         return Code(SYSTEM, "digital-link", text, (), fault_of(error))
 
 
-@lru_cache(4096)
+@lru_cache(512)
 def _path(text: str) -> Code:
     try:
         return of_link(link.DigitalLink(link.parse_path("/" + text.rstrip("/"))[1]))
