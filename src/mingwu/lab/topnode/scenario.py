@@ -215,4 +215,4 @@ def _own_records(prefixes: Sequence[str]) -> Iterator[Record]:
     for prefix in prefixes:
         for number in range(_OWN_NAMES):
             value = HandleValue(2000, "PRODUCT", "电机（模拟）".encode())
-            yield Record(f"{prefix}/MOT.{number:06d}", (value, prefix_admin(prefix)))
+            yield Record(f"{prefix}/MTR.{number:06d}", (value, prefix_admin(prefix)))

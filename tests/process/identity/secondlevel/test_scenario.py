@@ -37,7 +37,7 @@ async def test_sixty_enterprises_and_one_that_registers_much(tmp_path):
                 made = await scenario.fill()
                 assert (made.enterprises, made.own, made.hosted) == (60, 12, 48)
                 assert (made.identifiers, made.resolved) == (3000, 400)
-                name = "88.101.1005/MOT.000007"
+                name = "88.101.1005/MTR.000007"
                 assert (await resolve(name, f"127.0.0.1:{resolver.port}")).ok
                 await node.probe()
                 states = {row["state"] for row in node.monitoring.states()}

@@ -21,12 +21,12 @@ from mingwu.identity.secondlevel.model import (
     SiteForm,
 )
 from mingwu.identity.secondlevel.prefixes import site_at
-from mingwu.identity.secondlevel.service import SecondLevel
+from mingwu.identity.secondlevel.service import SecondLevel, run_duties
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.uscc import check_digit
 from mingwu.identity.server import ResolverServer
 from mingwu.identity.settings import ResolverSettings
-from mingwu.lab.topnode.run import TopNode, topnode_key
+from mingwu.lab.topnode.run import TopNode, run_topnode, topnode_key
 from mingwu.lab.topnode.settings import KnownNode, TopNodeSettings
 from mingwu.store.engine import sqlite_url
 from mingwu.store.settings import StoreSettings
@@ -222,3 +222,46 @@ async def test_a_stranger_is_refused_everywhere(country):
         other.close()
     assert country.top.epp.registered == {}
     assert not country.top.receiver.rows
+
+
+async def test_the_recursive_node_answers_by_udp_in_many_packets(country):
+    long = HandleValue(2000, "NAME", b"x" * 3000, ttl=60)
+    country.second_store.put(Record(f"{HOSTED}/LONG", (long,)))
+    server = f"127.0.0.1:{country.top.recursive.port}"
+    found = await resolve(f"{HOSTED}/LONG", server, transport="udp")
+    assert value(found) == "x" * 3000
+    found = await resolve(f"{HOSTED}/LONG", server, transport="udp", types=("URL",))
+    assert found.rc == Rc.VALUES_NOT_FOUND
+
+
+async def test_equal_questions_under_way_are_asked_once(country):
+    recursive = country.top.recursive
+    before = country.top.root.statistics.snapshot()["answered"]
+    name = f"{HOSTED}/P3"
+    found = await asyncio.gather(*(recursive.look_up(name) for _ in range(20)))
+    assert {value(one) for one in found} == {"part 3"}
+    assert country.top.root.statistics.snapshot()["answered"] == before + 1
+
+
+async def test_both_roles_run_until_they_are_stopped(country):
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_duties(country.node, stop))
+        group.create_task(country.top.watch(stop))
+        async with asyncio.timeout(30):
+            while country.top.receiver.rows["T9"] < 40 or not country.node.monitoring.states():
+                await asyncio.sleep(0.02)
+        stop.set()
+    assert list(country.top.probes[NODE]) == [True]
+
+
+async def test_run_topnode_serves_and_stops(tmp_path):
+    settings = TopNodeSettings(
+        directory=str(tmp_path / "top"), root_port=0, top_port=0, recursive_port=0,
+        emergency_port=0, epp_port=0, http_port=0, map_bytes=2**27,
+    )  # fmt: skip
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_topnode(settings, stop))
+    stop.set()
+    async with asyncio.timeout(30):
+        await task
