@@ -8,10 +8,22 @@ table T9 and differential escrow are made from.
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from mingwu.identity.cards import prefix_admin
 from mingwu.identity.records import Record, RecordStore
@@ -314,14 +326,14 @@ def _write_rows(
             }
             for (key, item), changed in zip(good, changes, strict=True)
         ]
-        connection.execute(insert(_I), rows)
+        _insert_many(connection, _I, rows)
         indexed: list[_Row] = [
             {"template": item.template, "item": name, "value": text, "key": key}
             for key, item in good
             for name, text in item.values.items()
         ]
         if indexed:
-            connection.execute(insert(_V), indexed)
+            _insert_many(connection, _V, indexed)
     _log(connection, changes)
 
 
@@ -330,7 +342,18 @@ def _log(connection: Connection, rows: Sequence[_Row]) -> None:
         return
     last = connection.execute(select(func.max(_C.c.sequence))).scalar() or 0
     numbered = [row | {"sequence": last + at} for at, row in enumerate(rows, 1)]
-    connection.execute(insert(_C), numbered)
+    _insert_many(connection, _C, numbered)
+
+
+def _insert_many(connection: Connection, table: Table, rows: Sequence[_Row]) -> None:
+    """Insert rows of equal keys through the driver itself: a third of the cost per row."""
+    compiled = insert(table).compile(dialect=connection.dialect, column_keys=list(rows[0]))
+    order = compiled.positiontup
+    if order is None:
+        connection.exec_driver_sql(str(compiled), [dict(row) for row in rows])
+    else:
+        pick = itemgetter(*order)
+        connection.exec_driver_sql(str(compiled), [pick(row) for row in rows])
 
 
 def _mark(connection: Connection, keys: Sequence[str]) -> None:

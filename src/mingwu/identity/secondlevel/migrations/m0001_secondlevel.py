@@ -27,7 +27,7 @@ STATEMENTS = (
         key TEXT PRIMARY KEY, name TEXT NOT NULL, prefix TEXT NOT NULL, template TEXT NOT NULL,
         content TEXT NOT NULL, deleted BOOLEAN NOT NULL, at_ms BIGINT NOT NULL,
         projected BOOLEAN NOT NULL)""",
-    "CREATE INDEX secondlevel_identifier_prefix ON secondlevel_identifier (prefix, key)",
+    "CREATE INDEX secondlevel_identifier_prefix ON secondlevel_identifier (prefix, deleted)",
     "CREATE INDEX secondlevel_identifier_template ON secondlevel_identifier (template, key)",
     """CREATE INDEX secondlevel_identifier_open ON secondlevel_identifier (projected)
         WHERE NOT projected""",
