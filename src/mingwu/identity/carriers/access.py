@@ -52,6 +52,7 @@ from mingwu.kernel.errors import (
     NotFound,
     PeerError,
 )
+from mingwu.kernel.names import fold
 from mingwu.store.engine import lock, reading, writing
 
 OnSamples = Callable[[Unit, tuple[Sample, ...]], None]
@@ -215,8 +216,13 @@ class AccessPlatform:
         with self._writing() as connection:
             unit = self._current(connection, session.serial)
             if not unit.registered_ms:
-                done = {"identifier": name, "registered_ms": now_ms}
-                _update(connection, unit.serial, done | {"state": State.REGISTERED.value})
+                done = {
+                    "identifier": name,
+                    "identifier_key": fold(name),
+                    "registered_ms": now_ms,
+                    "state": State.REGISTERED.value,
+                }
+                _update(connection, unit.serial, done)
                 note(
                     connection, "carriers.registered", unit.serial, now_ms,
                     address=address, identifier=name,

@@ -199,7 +199,8 @@ class CarrierAgent:
 
     async def _upload(self, samples: tuple[Sample, ...]) -> None:
         talk, challenge = await self._greet()
-        if challenge.identifier != self.profile.identifier:  # the platform changed the name
+        held = self.profile.identifier
+        if not held or challenge.identifier != held:  # none yet, or the platform changed the name
             await self._register(talk, challenge)
             talk, challenge = await self._greet()
         self._keep(counter=self.profile.counter + 1)

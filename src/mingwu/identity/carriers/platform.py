@@ -38,8 +38,8 @@ from mingwu.identity.carriers.rows import (
 )
 from mingwu.identity.carriers.settings import CarrierSettings
 from mingwu.kernel.clock import Clock, SystemClock
-from mingwu.kernel.errors import Conflict, Denied, NotFound
-from mingwu.kernel.names import parse
+from mingwu.kernel.errors import Conflict, Denied, InvalidInput, NotFound
+from mingwu.kernel.names import fold, parse
 from mingwu.store.engine import lock, open_engine, reading, writing
 from mingwu.store.migrate import migrate
 
@@ -103,7 +103,8 @@ class CarrierPlatform:
         certificate = read_certificate(new.certificate)
         parse(f"{new.prefix}/{new.suffix}")
         if certificate.serial != new.serial:
-            raise Denied("carriers.cloned", serial=new.serial)
+            fault = f"it is for {certificate.serial}"
+            raise InvalidInput("carriers.bad-certificate", fault=fault)
         row: dict[str, Any] = {
             column.name: 0 if column.type.python_type is int else "" for column in _U.c
         }
@@ -161,7 +162,8 @@ class CarrierPlatform:
         with writing(self.engine) as connection:
             lock(connection, LOCK)
             changes = {
-                "suffix": suffix, "identifier": fresh, "registered_ms": now_ms, "written_ms": 0,
+                "suffix": suffix, "identifier": fresh, "identifier_key": fold(fresh),
+                "registered_ms": now_ms, "written_ms": 0,
                 "state": State.REGISTERED.value, "attributes": text(attributes),
             }  # fmt: skip
             connection.execute(update(_U).where(_U.c.serial == unit.serial).values(changes))
@@ -209,7 +211,8 @@ class CarrierPlatform:
     def unit(self, name: str) -> Unit:
         """A carrier by serial number or identifier; raises NotFound ``carriers.unknown``."""
         with reading(self.engine) as connection:
-            where = or_(_U.c.serial == name, (_U.c.identifier == name) & (_U.c.identifier != ""))
+            key = fold(name)
+            where = or_(_U.c.serial == name, (_U.c.identifier_key == key) & (key != ""))
             row = connection.execute(select(_U).where(where)).first()
         if row is None:
             raise NotFound("carriers.unknown", name=name[:255])

@@ -32,6 +32,7 @@ def _plain(row: Row[Any]) -> dict[str, Any]:
 def unit_of(row: Row[Any]) -> Unit:
     """A carrier."""
     plain = _plain(row)
+    del plain["identifier_key"]
     fence = plain["fence"]
     plain["fence"] = msgspec.convert(fence, Fence) if fence else None
     return msgspec.convert(plain, Unit)

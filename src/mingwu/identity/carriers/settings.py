@@ -27,3 +27,28 @@ class CarrierSettings(Settings, frozen=True, kw_only=True):
     keep_reports: Annotated[int, Meta(ge=1)] = 1000
     # Events of one carrier and cause within so many seconds are counted in one row.
     collapse_s: Annotated[float, Meta(ge=0)] = 60.0
+
+
+class MqttBearerSettings(Settings, frozen=True, kw_only=True):
+    """The broker between carriers and platform (MQTT 3.1.1), seen from either side."""
+
+    # Host name or address of the broker.
+    host: str = "127.0.0.1"
+    # TCP port of its MQTT listener; 8883 is usual with TLS.
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 1883
+    # User name; empty connects without one.
+    user: str = ""
+    # Password of that user.
+    password: str = ""
+    # Whether to use TLS; without it frames are protected by their signatures but not secret.
+    tls: bool = False
+    # PEM file with the authorities of the broker's certificate; empty takes the system's.
+    tls_ca: str = ""
+    # Seconds to wait for the broker, and for a reply.
+    timeout_s: Annotated[float, Meta(gt=0)] = 10.0
+    # Seconds between two attempts of the platform to reach the broker.
+    retry_s: Annotated[float, Meta(gt=0)] = 2.0
+    # Most frames that wait for the platform; more are dropped, their carriers ask again.
+    waiting: Annotated[int, Meta(ge=1)] = 2000
+    # Frames the platform works on at once.
+    workers: Annotated[int, Meta(ge=1, le=64)] = 4

@@ -2,6 +2,7 @@
 
 import shutil
 
+import msgspec
 import pytest
 
 from mingwu.identity.carriers.frames import Kind
@@ -9,7 +10,7 @@ from mingwu.identity.carriers.keystore import SealedKey
 from mingwu.identity.carriers.model import Blocked, State
 from mingwu.identity.carriers.profile import ProfileFile
 from mingwu.identity.carriers.registrar import SERIAL_INDEX, STATE_INDEX
-from mingwu.kernel.errors import Conflict, Denied, NotFound, Unavailable
+from mingwu.kernel.errors import Conflict, Denied, InvalidInput, NotFound, Unavailable
 from mingwu.trust.keys import Algorithm
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +70,21 @@ async def test_registered_reported_queried_are_three_facts(scene):
     assert scene.platform.unit(NAME).queries == 2
     scene.clock.go(6 * 365 * 86_400)
     assert scene.platform.discover(NAME).reason == "carriers.certificate-expired"
+
+
+async def test_any_spelling_of_the_name_finds_it_and_reporting_powers_on(scene):
+    carrier = scene.carrier()
+    carrier.work()
+    assert await carrier.agent.report() == 1
+    assert scene.platform.discover(NAME.lower()).is_trusted
+    with pytest.raises(NotFound):
+        scene.platform.discover("")
+
+
+async def test_a_certificate_for_another_serial_number_is_not_provisioned(scene):
+    carrier = scene.carrier(provision=False)
+    with pytest.raises(InvalidInput):
+        scene.platform.provision(msgspec.structs.replace(carrier.new, serial="MWC-9"))
 
 
 async def test_samples_wait_in_order_while_the_platform_is_away(scene):

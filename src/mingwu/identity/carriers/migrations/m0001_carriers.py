@@ -19,6 +19,7 @@ STATEMENTS = (
         state TEXT NOT NULL,
         blocked TEXT NOT NULL,
         identifier TEXT NOT NULL,
+        identifier_key TEXT NOT NULL,
         link TEXT NOT NULL,
         previous_link TEXT NOT NULL,
         attributes TEXT NOT NULL,
@@ -42,7 +43,7 @@ STATEMENTS = (
         dropped BIGINT NOT NULL,
         queries BIGINT NOT NULL
     )""",
-    "CREATE INDEX carrier_unit_by_identifier ON carrier_unit (identifier)",
+    "CREATE INDEX carrier_unit_by_identifier ON carrier_unit (identifier_key)",
     """CREATE TABLE carrier_event (
         number BIGINT PRIMARY KEY,
         serial TEXT NOT NULL,
