@@ -19,7 +19,7 @@ from mingwu.wire.handle.values import HandleValue, encode_value, type_matches
 
 PREFIX_HOME = "0.NA"
 # Values of a prefix record that tell where the prefix is served.
-_SERVICE_TYPES = ("HS_SITE", "HS_SITE.", "HS_SERV", "HS_SERV.")
+_SERVICE_TYPES: tuple[str, ...] = ("HS_SITE", "HS_SITE.", "HS_SERV", "HS_SERV.")
 # Those that also hold for every prefix derived from it (88.101 for 88.101.5).
 _DERIVED_TYPES = ("HS_SITE.PREFIX", "HS_SERV.PREFIX")
 
