@@ -105,7 +105,7 @@ class ApplicationBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Visit:
     """One request, parsed."""
 
     node: EnterpriseNode
@@ -136,11 +136,11 @@ class Call:
         return self.node.register.template(self.number)
 
 
-Work = Callable[[Call], object]
+Work = Callable[[Visit], object]
 
 
 # ---------------------------------------------------------------- templates
-def _templates(call: Call) -> object:
+def _templates(call: Visit) -> object:
     state = TemplateState(call.query("state")) if call.query("state") else None
     found = call.node.templates.list(
         classify=call.query("classify"), text=call.query("text"), state=state
@@ -149,17 +149,17 @@ def _templates(call: Call) -> object:
     return {"templates": [{**_plain(one), "names": counts.get(one.number, 0)} for one in found]}
 
 
-def _create_template(call: Call) -> object:
+def _create_template(call: Visit) -> object:
     publish = call.query("publish") in {"1", "true"}
     return call.node.templates.create(call.body, actor=call.asker.actor.name, publish=publish)
 
 
-def _change_template(call: Call) -> object:
+def _change_template(call: Visit) -> object:
     ref = TemplateRef(handle=call.template().definition.handle)
     return call.node.change_template(ref, call.body, actor=call.asker.actor.name)
 
 
-def _publish_template(call: Call) -> object:
+def _publish_template(call: Visit) -> object:
     ref = TemplateRef(handle=call.template().definition.handle)
     what = call.request.path_params["what"]
     if what not in {"publish", "withdraw"}:
@@ -168,13 +168,13 @@ def _publish_template(call: Call) -> object:
     return call.node.templates.set_published(ref, published=published, actor=call.asker.actor.name)
 
 
-def _delete_template(call: Call) -> object:
+def _delete_template(call: Visit) -> object:
     call.node.templates.delete(TemplateRef(handle=call.template().definition.handle))
     return {"deleted": call.number}
 
 
 # ---------------------------------------------------------------- names
-def _search(call: Call) -> object:
+def _search(call: Visit) -> object:
     params = dict(call.request.query_params)
     try:
         search = msgspec.convert(params, Search, strict=False)
@@ -184,7 +184,7 @@ def _search(call: Call) -> object:
     return {"names": rows, "total": total}
 
 
-def _detail(call: Call) -> object:
+def _detail(call: Visit) -> object:
     identifier = call.node.register.get(call.name)
     template = call.node.register.template_of(call.name)
     shown = call.node.visible(identifier, template, call.asker.actor)
@@ -214,7 +214,7 @@ def _detail(call: Call) -> object:
     }
 
 
-def _history(call: Call) -> object:
+def _history(call: Visit) -> object:
     current = call.node.register.get(call.name).row
     rows = []
     for row in call.node.register.history(call.name):
@@ -230,7 +230,7 @@ def _history(call: Call) -> object:
     return {"name": current.name, "versions": rows}
 
 
-def _register(call: Call) -> object:
+def _register(call: Visit) -> object:
     results = call.node.registrations.register(
         _items(call.body.items),
         actor=call.asker.actor,
@@ -241,7 +241,7 @@ def _register(call: Call) -> object:
     return _results(results, call.lang)
 
 
-def _change(call: Call) -> object:
+def _change(call: Visit) -> object:
     results = call.node.registrations.change(
         _items(call.body.items),
         actor=call.asker.actor,
@@ -252,22 +252,22 @@ def _change(call: Call) -> object:
     return _results(results, call.lang)
 
 
-def _submit(call: Call) -> object:
+def _submit(call: Visit) -> object:
     do, body = call.node.registrations, call.body
     return _results(do.submit(body.names, actor=call.asker.actor, note=body.note), call.lang)
 
 
-def _file(call: Call) -> object:
+def _file(call: Visit) -> object:
     do, body = call.node.registrations, call.body
     return _results(do.file(body.names, actor=call.asker.actor, note=body.note), call.lang)
 
 
-def _deregister(call: Call) -> object:
+def _deregister(call: Visit) -> object:
     do, body = call.node.registrations, call.body
     return _results(do.deregister(body.names, actor=call.asker.actor, note=body.note), call.lang)
 
 
-def _filing(call: Call) -> object:
+def _filing(call: Visit) -> object:
     rows: list[IdentifierRow] = call.node.register.awaiting_filing()
     counts = call.node.register.counts()["state"]
     waiting = counts.get(State.REGISTERED, 0) + counts.get(State.CHANGED, 0)
@@ -275,38 +275,38 @@ def _filing(call: Call) -> object:
 
 
 # ---------------------------------------------------------------- access
-def _grants(call: Call) -> object:
+def _grants(call: Visit) -> object:
     scope = Scope(call.query("scope")) if call.query("scope") else None
     return {"grants": call.node.grants.list(scope, call.query("target"))}
 
 
-def _grant(call: Call) -> object:
+def _grant(call: Visit) -> object:
     call.node.grants.grant(call.body.grants, actor=call.asker.actor.name)
     return {"granted": len(call.body.grants)}
 
 
-def _revoke(call: Call) -> object:
+def _revoke(call: Visit) -> object:
     return {"revoked": call.node.grants.revoke(call.body.grants)}
 
 
-def _access(call: Call) -> object:
+def _access(call: Visit) -> object:
     call.node.register.get(call.body.name)
     body = call.body
     call.node.grants.set_own_access(body.name, own=body.own, is_public=body.is_public)
     return body
 
 
-def _put_group(call: Call) -> object:
+def _put_group(call: Visit) -> object:
     call.node.grants.put_group(call.body)
     return call.body
 
 
-def _remove_group(call: Call) -> object:
+def _remove_group(call: Visit) -> object:
     call.node.grants.remove_group(call.name)
     return {"removed": call.name}
 
 
-def _create_application(call: Call) -> object:
+def _create_application(call: Visit) -> object:
     body = call.body
     secret = call.node.applications.create(
         body.handle,
@@ -318,7 +318,7 @@ def _create_application(call: Call) -> object:
     return {"handle": body.handle, "secret": secret}
 
 
-def _change_application(call: Call) -> object:
+def _change_application(call: Visit) -> object:
     body = call.body
     if body.public_key:
         call.node.applications.set_key(body.handle, body.public_key)
@@ -327,12 +327,12 @@ def _change_application(call: Call) -> object:
 
 
 # ---------------------------------------------------------------- imports from tables
-def _put_mapping(call: Call) -> object:
+def _put_mapping(call: Visit) -> object:
     Importer(call.node).put(call.body, actor=call.asker.actor.name)
     return call.body
 
 
-def _import(call: Call) -> ImportReport:
+def _import(call: Visit) -> ImportReport:
     """The body is a table; without one, ``source`` names a configured database."""
     importer, settings = Importer(call.node), call.node.settings
     mapping, most = importer.mapping(call.query("mapping")), settings.import_rows
@@ -469,7 +469,7 @@ def _endpoint(route: _Route, services: EnterpriseServices) -> Any:
                 body = await read_body(request, limit)
             elif route.body is not None:
                 body = await read_json(request, route.body, limit)
-            call = Call(services.node, request, asker, lang, body)
+            call = Visit(services.node, request, asker, lang, body)
             result = await run_in_threadpool(_work, route, services, call)
         except MingwuError as error:
             return Response(_encode(error.as_dict(lang)), error.status, media_type=_JSON)
@@ -484,7 +484,7 @@ def _endpoint(route: _Route, services: EnterpriseServices) -> Any:
 _JSON = "application/json"
 
 
-def _work(route: _Route, services: EnterpriseServices, call: Call) -> object:
+def _work(route: _Route, services: EnterpriseServices, call: Visit) -> object:
     result = route.work(call)
     if route.action:
         counts = {}
