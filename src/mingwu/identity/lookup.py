@@ -3,8 +3,9 @@
 This is the one place that decides; the binary protocol and the HTTP interface only put the
 decision into their forms. Rules: an unknown name under a prefix of ours is "not found"; under a
 prefix that is delegated by a record ``0.NA/<prefix>`` of ours (or derived from one whose record
-delegates derived prefixes) it is referred there; elsewhere we are not responsible. A query that touches restricted values and did not ask for public ones only
-needs authentication; one that selects nothing finds no values.
+delegates derived prefixes) it is referred there; elsewhere we are not responsible. A query that
+touches restricted values and did not ask for public ones only needs authentication; one that
+selects nothing finds no values.
 """
 
 import time
