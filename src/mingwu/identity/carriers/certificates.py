@@ -8,6 +8,7 @@ array without it]. An authority issues both; the platform trusts the authorities
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -52,8 +53,12 @@ class Certificate:
         return self.start_s <= time_s <= self.end_s
 
 
+@lru_cache(4096)
 def read(data: bytes) -> Certificate:
-    """Read either form; raises InvalidInput ``carriers.bad-certificate``."""
+    """Read either form, remembered: the same carriers come again and again.
+
+    Raises InvalidInput ``carriers.bad-certificate``.
+    """
     try:
         return _read_compact(data) if data.startswith(COMPACT) else _read_x509(data)
     except (ValueError, IndexError, msgspec.DecodeError, x509.UnsupportedGeneralNameType) as error:
@@ -92,9 +97,14 @@ class Anchors:
     def __init__(self, certificates: tuple[bytes, ...]) -> None:
         self.certificates = certificates
         self._known = [read(data) for data in certificates]
+        self._issued = lru_cache(4096)(self._look)
 
     def issued(self, certificate: Certificate) -> bool:
         """Whether one of the authorities issued the certificate."""
+        return self._issued(certificate.data)
+
+    def _look(self, data: bytes) -> bool:
+        certificate = read(data)
         return any(_issued_by(certificate, one) for one in self._known)
 
 
