@@ -2,9 +2,13 @@
 
 import asyncio
 import socket
+import ssl
 import time
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+import msgspec
 import pytest
+import trustme
 from gmqtt import Client
 from gmqtt.mqtt.constants import MQTTv311
 
@@ -32,7 +36,34 @@ def free_port() -> int:
         return sock.getsockname()[1]
 
 
-async def test_a_carrier_over_mqtt(tmp_path):
+@asynccontextmanager
+async def tls_before(port: int, tmp_path):
+    """TLS in front of the broker's listener: (port, file with the authority)."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    async def copy(reader, writer):
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def serve(reader, writer):
+        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(copy(reader, other_writer), copy(other_reader, writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1], str(tmp_path / "ca.pem")
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_carrier_over_mqtt(tmp_path, tls):
     identity = prepare(tmp_path / "secrets")
     records = RecordStore(tmp_path / "records", map_bytes=2**24)
     platform = CarrierPlatform.open(
@@ -49,15 +80,19 @@ async def test_a_carrier_over_mqtt(tmp_path):
         directory=str(tmp_path / "nats"), port=0, user="mingwu", password="own",
         mqtt_port=free_port(),
     )  # fmt: skip
-    with NatsServer(server) as broker:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(NatsServer(server))
+        port, ca = server.mqtt_port, ""
+        if tls:
+            port, ca = await stack.enter_async_context(tls_before(port, tmp_path))
         settings = MqttBearerSettings(
-            port=broker.settings.mqtt_port, user="mingwu", password="own", timeout_s=15
+            port=port, user="mingwu", password="own", timeout_s=15, tls=tls, tls_ca=ca
         )
         stop, started = asyncio.Event(), asyncio.Event()
         door = asyncio.create_task(serve_mqtt(platform, settings, stop, started))
         noise = Client("noise")
         noise.set_auth_credentials("mingwu", "own")
-        await noise.connect("127.0.0.1", settings.port, version=MQTTv311)
+        await noise.connect("127.0.0.1", server.mqtt_port, version=MQTTv311)
         bearer = MqttBearer(settings, new.serial)
         agent = CarrierAgent(tmp_path / "carrier", key, bearer, accept=mould.apply)
         try:
@@ -78,12 +113,16 @@ async def test_a_carrier_over_mqtt(tmp_path):
             await door
             await noise.disconnect()
         late = MqttBearer(
-            MqttBearerSettings(port=settings.port, user="mingwu", password="own", timeout_s=0.3),
+            MqttBearerSettings(port=server.mqtt_port, user="mingwu", password="own", timeout_s=0.5),
             new.serial,
         )
         with pytest.raises(Unavailable):  # the broker is there, the platform is not
             await late.exchange(b"x")
         await late.close()
+        if tls:  # an authority it was not given is not believed
+            settings = msgspec.structs.replace(settings, tls_ca="")
+            with pytest.raises(Unavailable):
+                await MqttBearer(settings, new.serial).exchange(b"x")
         await bearer.close()
     agent.close()
     platform.close()
