@@ -6,6 +6,7 @@ must be whole within ``message_timeout_s``, and what the parser refuses gets 400
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -13,9 +14,11 @@ from typing import cast
 import httptools
 
 from mingwu.identity.http import JSON, OPEN_TO_ALL, HttpFace, HttpReply, HttpRequest
+from mingwu.identity.httpnote import note_http
 from mingwu.identity.resolver import Resolver
 from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.tcp import Doorkeeper, source_of
+from mingwu.identity.usagenote import UsageNotes
 
 _URL_BYTES = 8192
 _HEADER_BYTES = 32_768
@@ -73,8 +76,10 @@ class HttpConnection(asyncio.Protocol):
         careful: CarefulHttp,
         settings: ResolverSettings,
         door: Doorkeeper,
+        usage: UsageNotes | None = None,
     ) -> None:
         self._resolver = resolver
+        self._usage = usage
         self._face = face
         self._careful = careful
         self._settings = settings
@@ -192,11 +197,14 @@ class HttpConnection(asyncio.Protocol):
         try:
             while self._waiting:
                 request, keep = self._waiting.popleft()
+                started = time.perf_counter_ns()
                 reply = self._face.answer(request)
                 if reply is None:
                     loop = asyncio.get_running_loop()
                     self._task = loop.create_task(self._answer_carefully(request, keep))
                     break
+                if self._usage:
+                    note_http(self._usage, request, reply, started)
                 replies.append(render(reply, keep=keep, head=request.method == "HEAD"))
                 if not keep:
                     break
@@ -207,8 +215,11 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
 
     async def _answer_carefully(self, request: HttpRequest, keep: bool) -> None:
+        started = time.perf_counter_ns()
         reply = await self._careful(request)
         self._task = None
+        if self._usage:
+            note_http(self._usage, request, reply, started)
         self._write([render(reply, keep=keep, head=request.method == "HEAD")])
         if self._transport and not keep:
             self._transport.close()

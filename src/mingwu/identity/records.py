@@ -3,10 +3,11 @@
 Invariants: a key is one byte of space and the folded name (``kernel.names.fold``), so spellings of
 one name meet in one record; the spelling first registered is kept and shown. Public values are
 stored as the ready value list of a reply, live sources and restricted values apart from them,
-and beside them the JSON of the public values. One process writes, under one lock; a batch is one
-durable transaction. Byte layout: docs/formats/identity-records.md.
+and beside them the JSON of the public values. Any process may write, under one lock; a batch is
+one durable transaction. Byte layout: docs/formats/identity-records.md.
 """
 
+import fcntl
 import hashlib
 import struct
 import threading
@@ -49,6 +50,7 @@ TEMPLATE_INDEXES = range(1000, 100_000)
 _FIRST_BEHIND_CARD = 100  # below stand a card's own texts
 # LMDB keys end at 511 bytes; longer names keep their head (for listing) and get a hash.
 _PLAIN_KEY_BYTES = 440
+_LOCK_FILE = "writers.lock"
 
 _encode_live = msgspec.msgpack.Encoder().encode
 decode_live = msgspec.msgpack.Decoder(tuple[LiveSource, ...]).decode
@@ -286,17 +288,52 @@ def _not_begun(key: bytes) -> memoryview | None:
     raise RuntimeError(f"snapshot used outside begin/end for {key[:40]!r}")
 
 
+class WriteLock:
+    """One writer at a time over all threads and processes that have the directory open.
+
+    LMDB makes single batches atomic; this makes read-decide-write one step, too.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab")
+        self._threads = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except BaseException:
+            self._threads.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        finally:
+            self._threads.release()
+
+    def close(self) -> None:
+        """Give the file back; may be called twice."""
+        self._file.close()
+
+
 class RecordStore:
     """Records, homed prefixes and card fingerprints in one directory."""
 
     def __init__(self, directory: Path, *, map_bytes: int = 2**30, durable: bool = True) -> None:
         limits = ProjectionSettings(max_bytes=map_bytes, durable=durable)
         self.projection = Projection(directory, limits)
-        self._writing = threading.Lock()
+        self._writing = WriteLock(directory / _LOCK_FILE)
 
     def close(self) -> None:
         """Release the directory."""
         self.projection.close()
+        self._writing.close()
+
+    @property
+    def writing(self) -> "WriteLock":
+        """Held while something is read, decided about and written; not to be taken twice."""
+        return self._writing
 
     def snapshot(self) -> Snapshot:
         """A reader for one thread."""

@@ -28,6 +28,7 @@ from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.statistics import Statistics
 from mingwu.identity.tcp import Doorkeeper, TcpConnection
 from mingwu.identity.udp import UdpService
+from mingwu.identity.usagenote import UsageNotes
 from mingwu.identity.worker import Worker
 from mingwu.kernel.errors import ConfigError, Unavailable
 from mingwu.wire.handle.codes import Rc
@@ -49,6 +50,9 @@ _SITE_INDEX = 1
 _KEY_FILE = "server-key.pem"
 _ANYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised, not bound
 _BACKLOG = 1024
+
+Dress = Callable[[Resolver], None]
+"""Adds to a resolver's handlers; called once for each thread that answers."""
 
 
 def open_store(settings: ResolverSettings) -> RecordStore:
@@ -141,6 +145,9 @@ class ResolverServer:
         live: LiveGetter | None = None,
         journal: Journal | None = None,
         statistics: Statistics | None = None,
+        *,
+        usage: UsageNotes | None = None,
+        dress: Dress | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -150,6 +157,8 @@ class ResolverServer:
         self.https_port = 0
         self._live = live
         self._journal = journal
+        self._usage = usage
+        self._dress = dress
         self._writer = HttpWriter(
             plain_writes=settings.plain_http_writes, live_ttl_s=settings.live_ttl_s
         )
@@ -192,9 +201,13 @@ class ResolverServer:
         )
         await asyncio.to_thread(home_prefixes, self.store, settings.prefixes, site)
         self._resolver = self._make_resolver(site)
-        self._worker = Worker(self._make_gate(site, key))
+        gate = self._make_gate(site, key)
+        if self._dress:
+            self._dress(self._resolver)
+            self._dress(gate.resolver)
+        self._worker = Worker(gate)
         for datagrams, stream in pairs:
-            service = UdpService(self._resolver, self._worker.answer, settings)
+            service = UdpService(self._resolver, self._worker.answer, settings, self._usage)
             service.start(datagrams)
             self._udp.append(service)
             await self._serve(stream, self._tcp_connection)
@@ -256,12 +269,12 @@ class ResolverServer:
 
     def _tcp_connection(self) -> TcpConnection:
         assert self._resolver  # noqa: S101 - set before the first server starts
-        return TcpConnection(self._resolver, self._careful, self.settings, self._door)
+        return TcpConnection(self._resolver, self._careful, self.settings, self._door, self._usage)
 
     def _http_connection(self) -> HttpConnection:
         assert self._resolver  # noqa: S101 - set before the first server starts
         return HttpConnection(
-            self._resolver, self._face, self._careful_http, self.settings, self._door
+            self._resolver, self._face, self._careful_http, self.settings, self._door, self._usage
         )
 
     async def _careful(self, data: bytes, source: str) -> bytes:
@@ -301,11 +314,16 @@ async def run_resolver(
     stop: asyncio.Event,
     journal: Journal | None = None,
     statistics: Statistics | None = None,
+    *,
+    usage: UsageNotes | None = None,
+    dress: Dress | None = None,
 ) -> None:
     """Serve until ``stop``. The caller opened the store (``open_store``) and closes it.
 
     ``journal`` is called in the worker thread with every change that was asked for;
-    ``statistics`` is counted into, so a host that passes it can publish its ``snapshot``.
+    ``statistics`` is counted into, so a host that passes it can publish its ``snapshot``;
+    ``usage`` gets a note of every answer; ``dress`` adds handlers to each thread's resolver.
     """
-    async with ResolverServer(settings, store, live, journal, statistics):
+    server = ResolverServer(settings, store, live, journal, statistics, usage=usage, dress=dress)
+    async with server:
         await stop.wait()

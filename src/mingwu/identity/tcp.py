@@ -8,18 +8,21 @@ connection before anything is stored; a client that does not read its answers is
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import cast
 
 from mingwu.identity.resolver import Resolver
 from mingwu.identity.settings import ResolverSettings
+from mingwu.identity.usagenote import UsageNotes, Via
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.message import message_length
 
 log = logging.getLogger(__name__)
 
 Careful = Callable[[bytes, str], Awaitable[bytes]]
+_VIA = int(Via.TCP)
 
 
 class Doorkeeper:
@@ -65,8 +68,10 @@ class TcpConnection(asyncio.Protocol):
         careful: Careful,
         settings: ResolverSettings,
         door: Doorkeeper,
+        usage: UsageNotes | None = None,
     ) -> None:
         self._resolver = resolver
+        self._note = usage.note if usage else None
         self._careful = careful
         self._settings = settings
         self._door = door
@@ -131,10 +136,13 @@ class TcpConnection(asyncio.Protocol):
                     break
                 message = buffer[at : at + size] if at or size != len(buffer) else buffer
                 at += size
+                started = time.perf_counter_ns()
                 reply = resolver.answer_now(message)
                 if reply is None:
                     self._hand_over(message)
                     break
+                if self._note and reply:
+                    self._note(message, reply, self._source, _VIA, started)
                 replies.append(reply)
         except ProtocolError:
             resolver.statistics.malformed += 1
@@ -161,8 +169,11 @@ class TcpConnection(asyncio.Protocol):
         self._task = asyncio.get_running_loop().create_task(self._answer_carefully(message))
 
     async def _answer_carefully(self, message: bytes) -> None:
+        started = time.perf_counter_ns()
         reply = await self._careful(message, self._source)
         self._task = None
+        if self._note and reply:
+            self._note(message, reply, self._source, _VIA, started)
         self._write([reply] if reply else [])
         if self._transport:
             if not self._full:

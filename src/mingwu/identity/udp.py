@@ -10,11 +10,13 @@ advice to ask by TCP.
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mingwu.identity.resolver import Resolver
 from mingwu.identity.settings import ResolverSettings
+from mingwu.identity.usagenote import UsageNotes, Via
 from mingwu.wire.handle.codes import UDP_PACKET_BYTES, EnvelopeFlag, Rc
 from mingwu.wire.handle.envelope import Reassembly, split
 from mingwu.wire.handle.errors import ProtocolError
@@ -26,6 +28,7 @@ _DATAGRAM_BYTES = 65_535
 _REASSEMBLIES = 256
 _TRUNCATED = int(EnvelopeFlag.TRUNCATED)
 _RECEIVE_BUFFER_BYTES = 4 * 2**20
+_VIA = int(Via.UDP)
 
 Address = Any  # (host, port) or (host, port, flow, scope), as the socket gives it
 Careful = Callable[[bytes, str], Awaitable[bytes]]
@@ -34,8 +37,15 @@ Careful = Callable[[bytes, str], Awaitable[bytes]]
 class UdpService:
     """Serves one UDP socket on the running loop."""
 
-    def __init__(self, resolver: Resolver, careful: Careful, settings: ResolverSettings) -> None:
+    def __init__(
+        self,
+        resolver: Resolver,
+        careful: Careful,
+        settings: ResolverSettings,
+        usage: UsageNotes | None = None,
+    ) -> None:
         self._resolver = resolver
+        self._note = usage.note if usage else None
         self._careful = careful
         self._limit = settings.udp_source_bytes_per_s
         self._longest = settings.udp_answer_bytes
@@ -75,12 +85,14 @@ class UdpService:
         if sock is None:
             return
         receive, send, answer = sock.recvfrom, sock.sendto, resolver.answer_now
+        note, now = self._note, time.perf_counter_ns
         count = sent = 0
         resolver.begin()
         try:
             for _ in range(_ROUND):
                 data, address = receive(_DATAGRAM_BYTES)
                 count += 1
+                started = now() if note else 0
                 used = spent.get(address[0], 0)
                 if used > limit:
                     self._refuse(data, address)
@@ -96,6 +108,8 @@ class UdpService:
                     spent[address[0]] = used + len(reply)
                     sent += len(reply)
                     send(reply, address)
+                    if note:
+                        note(data, reply, address[0], _VIA, started)
         except (BlockingIOError, InterruptedError):
             pass  # drained, or the send queue is full: a lost datagram is asked for again
         except OSError as error:
@@ -113,12 +127,15 @@ class UdpService:
 
     def _special(self, data: bytes, address: Address, reply: bytes | None) -> None:
         """Long answers, and questions for the worker."""
+        started = time.perf_counter_ns()
         if reply is None:
-            task = asyncio.get_running_loop().create_task(self._answer_carefully(data, address))
+            task = asyncio.get_running_loop().create_task(
+                self._answer_carefully(data, address, started)
+            )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
-            self._send(data, reply, address)
+            self._send(data, reply, address, started)
 
     def _reassemble(self, data: bytes, address: Address) -> bytes | None:
         key = (address, data[8:12])
@@ -138,12 +155,14 @@ class UdpService:
             del self._parts[key]
         return whole
 
-    async def _answer_carefully(self, data: bytes, address: Address) -> None:
+    async def _answer_carefully(self, data: bytes, address: Address, started_ns: int) -> None:
         reply = await self._careful(data, str(address[0]))
         if reply and self._socket:
-            self._send(data, reply, address)
+            self._send(data, reply, address, started_ns)
 
-    def _send(self, data: bytes, reply: bytes, address: Address) -> None:
+    def _send(self, data: bytes, reply: bytes, address: Address, started_ns: int) -> None:
+        if self._note and reply:
+            self._note(data, reply, str(address[0]), _VIA, started_ns)
         if len(reply) > self._longest:
             reply = self._resolver.refusal(data, Rc.ERROR, "long answer: ask by TCP")
         sock = self._socket

@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from mingwu.identity.records import RecordStore
+from mingwu.identity.records import Record, RecordStore
+from mingwu.wire.handle.values import HandleValue
 
 WRITER = """
 import sys
@@ -51,3 +52,36 @@ def test_acknowledged_batches_survive_kill_9(tmp_path):
         assert store.count() % 200 == 0
     finally:
         store.close()
+
+
+COUNTER = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from mingwu.identity.records import Record, RecordStore
+
+store = RecordStore(Path(sys.argv[1]), map_bytes=2**26, durable=False)
+
+def more(record):
+    value = record.values[0]
+    return Record(record.name, (replace(value, data=b"%d" % (int(value.data) + 1)),))
+
+for _ in range(int(sys.argv[2])):
+    store.change("88.888.101/COUNT", more)
+"""
+
+
+def test_changes_of_two_processes_do_not_undo_each_other(tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    store = RecordStore(tmp_path / "names", map_bytes=2**26, durable=False)
+    store.put(Record("88.888.101/COUNT", (HandleValue(1, "N", b"0"),)))
+    changers = [
+        subprocess.Popen(
+            [sys.executable, "-c", COUNTER, str(tmp_path / "names"), "500"], env=environment
+        )
+        for _ in range(2)
+    ]
+    assert [changer.wait(60) for changer in changers] == [0, 0]
+    counted = store.get("88.888.101/COUNT")
+    store.close()
+    assert counted.values[0].data == b"1000"
