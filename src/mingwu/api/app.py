@@ -15,6 +15,7 @@ from starlette.routing import Route
 from mingwu.api import partroutes, plantroutes, sessions, timeroutes
 from mingwu.api.docspage import docs_page
 from mingwu.api.door import SecurityHeaders, language_of
+from mingwu.api.guarding import guard
 from mingwu.api.livesocket import live_route
 from mingwu.api.openapi import document
 from mingwu.api.routing import Endpoint, Nowhere, encode_reply, internal_error, mount
@@ -44,8 +45,8 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         default_response_class=Response,
     )
-    routes = mount(ENDPOINTS, services)
-    app.router.routes.extend(routes)
+    routes = [*mount(ENDPOINTS, services), *guard(services.guarded, services.door)]
+    app.router.routes.extend([*routes, *services.free])
     app.router.routes.append(live_route(services))
     described = encode_reply(document(ENDPOINTS, services.product.get("version", "0")))
 

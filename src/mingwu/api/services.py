@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from starlette.routing import BaseRoute, Route
+
 from mingwu.api.door import Doorkeeper
 from mingwu.api.live import LiveHub
 from mingwu.api.ports import HistoryReader, Journal, LiveSource, People, Plant, Resolve, TagWrite
@@ -13,7 +15,10 @@ from mingwu.kernel.errors import Unavailable
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """All the API works with. A part that is None answers 503 ``api.part-missing``."""
+    """All the API works with. A part that is None answers 503 ``api.part-missing``.
+
+    ``guarded`` routes of other packages are mounted behind the door, ``free`` ones without it.
+    """
 
     settings: ApiSettings
     plant: Plant
@@ -28,6 +33,8 @@ class Services:
     resolve: Resolve | None = None
     write: TagWrite | None = None
     product: dict[str, str] = field(default_factory=dict)
+    guarded: tuple[Route, ...] = ()
+    free: tuple[BaseRoute, ...] = ()
 
     def need_history(self) -> HistoryReader:
         """The history, or Unavailable ``api.part-missing``."""
@@ -59,6 +66,8 @@ def make_services(
     resolve: Resolve | None = None,
     write: TagWrite | None = None,
     product: dict[str, str] | None = None,
+    guarded: tuple[Route, ...] = (),
+    free: tuple[BaseRoute, ...] = (),
 ) -> Services:
     """Bundle the engines with a hub, a board and a plant index of this process."""
     hub = LiveHub(live, hz=settings.live_hz, backlog=settings.live_backlog)
@@ -78,4 +87,6 @@ def make_services(
         resolve=resolve,
         write=write,
         product=product or {},
+        guarded=guarded,
+        free=free,
     )
