@@ -66,6 +66,8 @@ class TagSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     offset: float = 0.0
     deadband: Deadband = Deadband()
     writable: bool = False
+    # Kept with nanoseconds in the history; milliseconds are enough, and smaller, for most.
+    nanoseconds: bool = False
 
 
 class Start(StrEnum):

@@ -62,14 +62,19 @@ async def _historian(config: Config, _name: str, stop: asyncio.Event) -> None:
 
 async def _writer(config: Config, _name: str, stop: asyncio.Event) -> None:
     from mingwu.history.writer import run_writer
+    from mingwu.node.finetimes import NanosecondTags
     from mingwu.node.live import open_bus, open_history
 
     bus = await open_bus(config.bus, f"{config.node.name}-writer", stop)
     history = await open_history(config.history, stop, schema=True)
     if bus is None or history is None:
         return
+    fine = NanosecondTags(config)
     try:
-        await run_writer(bus, history, config.writer, stop)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(fine.follow(stop))
+            await run_writer(bus, history, config.writer, stop, ns_tags=fine.numbers)
+            stop.set()
     finally:
         await history.close()
         await bus.close()

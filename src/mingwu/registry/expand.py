@@ -39,6 +39,7 @@ class ResolvedTag(msgspec.Struct, frozen=True, kw_only=True):
     offset: float
     writable: bool
     exposed: bool
+    nanoseconds: bool
 
 
 def fill(template: str, variables: Variables) -> str:
@@ -198,6 +199,7 @@ _MERGED = (
     "offset",
     "writable",
     "exposed",
+    "nanoseconds",
 )
 
 

@@ -118,7 +118,8 @@ class PropertyDef(_Part, frozen=True, kw_only=True):
     ``address`` is a template (see ``registry.expand``); without one the property has a tag only in
     things that give an address. ``unit`` UCUM; ``low``/``high`` in that unit; ``period_ms`` the
     acquisition period; value = raw x ``scale`` + ``offset``. ``exposed``: the resolver may answer
-    with its live value. ``writable`` is WoT's ``readOnly`` turned round.
+    with its live value. ``writable`` is WoT's ``readOnly`` turned round. ``nanoseconds``: the
+    history keeps source times to the nanosecond instead of the millisecond.
     """
 
     name: TagName
@@ -135,6 +136,7 @@ class PropertyDef(_Part, frozen=True, kw_only=True):
     offset: float = 0.0
     writable: bool = False
     exposed: bool = False
+    nanoseconds: bool = False
     repeat: Repeat | None = None
 
 
@@ -224,6 +226,7 @@ class TagDef(_Part, frozen=True, kw_only=True):
     offset: float | None = None
     writable: bool | None = None
     exposed: bool | None = None
+    nanoseconds: bool | None = None
     skip: bool = False
 
 

@@ -101,6 +101,7 @@ tag = Table(
     *_text("deadband"),
     Column("writable", Boolean, nullable=False),
     Column("exposed", Boolean, nullable=False),
+    Column("nanoseconds", Boolean, nullable=False),
     *_text("state"),
     _position(),
 )

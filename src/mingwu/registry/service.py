@@ -190,6 +190,12 @@ class Registry:
         with reading(self._engine) as connection:
             return views.gateways(connection)
 
+    def nanosecond_tags(self) -> frozenset[int]:
+        """Numbers of the tags whose times the history keeps to the nanosecond."""
+        query = select(schema.tag.c.number).where(schema.tag.c.nanoseconds)
+        with reading(self._engine) as connection:
+            return frozenset(connection.execute(query).scalars())
+
     def gateway(self, name: str) -> GatewaySpec:
         """Everything the gateway ``name`` needs to run; NotFound for an unknown gateway."""
         with reading(self._engine) as connection:

@@ -152,7 +152,18 @@ def _relation(row: Any, key: str) -> RelationRow:
 
 
 def _tag_spec(row: Row) -> TagSpec:
-    same = ("number", "name", "address", "type", "unit", "low", "high", "period_ms", "writable")
+    same = (
+        "number",
+        "name",
+        "address",
+        "type",
+        "unit",
+        "low",
+        "high",
+        "period_ms",
+        "writable",
+        "nanoseconds",
+    )
     fields = {field: row[field] for field in same} | {
         "thing": row["thing_id"],
         "scale": row["raw_scale"],

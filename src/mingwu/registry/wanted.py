@@ -120,6 +120,7 @@ def _tag_rows(plant: Plant, at: int, source: Mapping[str, str], first: int) -> I
             "deadband": msgspec.json.encode(item.deadband).decode(),
             "writable": item.writable,
             "exposed": item.exposed,
+            "nanoseconds": item.nanoseconds,
             "state": ACTIVE,
             "position": position,
         }

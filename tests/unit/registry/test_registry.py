@@ -254,3 +254,25 @@ def test_two_processes_importing_at_once_do_not_collide(tmp_path):
     assert sorted(tag.number for tag in tags) == list(range(1, 33))
     assert registry.generation() == 4
     registry.close()
+
+
+def test_a_tag_may_ask_for_nanoseconds(registry):
+    file = parse(TINY).file
+    kinds = [
+        msgspec.structs.replace(
+            kind,
+            property=tuple(
+                msgspec.structs.replace(item, nanoseconds=at == 0)
+                for at, item in enumerate(kind.property)
+            ),
+        )
+        for kind in file.type
+    ]
+    assert registry.nanosecond_tags() == frozenset()
+    registry.import_plant(msgspec.structs.replace(file, type=tuple(kinds)))
+    asked = registry.nanosecond_tags()
+    specs = [
+        t for g in registry.gateways() for d in registry.gateway(g.name).devices for t in d.tags
+    ]
+    assert asked == {tag.number for tag in specs if tag.nanoseconds}
+    assert asked
