@@ -15,11 +15,16 @@ from pathlib import Path
 
 import pytest
 
+from mingwu.cli.main import main
 from mingwu.history.client import History
 from mingwu.identity.client import resolve
+from mingwu.identity.records import RecordStore
 from mingwu.node import demo
+from mingwu.node.backup import take
 from mingwu.node.config import Config, load
 from mingwu.registry.service import Registry
+from mingwu.registry.settings import RegistrySettings
+from mingwu.store.settings import StoreSettings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(420)]
 
@@ -165,3 +170,27 @@ async def test_nothing_is_lost_and_nothing_is_there_twice(platform: Platform):
     rolled = await platform.engine.select("SELECT sum(points) AS stored FROM minute")
     again = await platform.engine.select("SELECT count() AS stored FROM points")
     assert int(plain["stored"][0]) <= int(rolled["stored"][0]) <= int(again["stored"][0])
+
+
+async def test_a_copy_is_taken_while_everything_runs(platform: Platform, tmp_path: Path):
+    lines = await asyncio.to_thread(take, platform.config, tmp_path, "copy")
+    assert not [line for line in lines if "NOT copied" in line], lines
+    store = StoreSettings(url=f"sqlite:///{tmp_path / 'copy' / 'registry.db'}")
+    copied, running = (
+        Registry.open(settings)
+        for settings in (RegistrySettings(store=store), platform.config.registry)
+    )
+    assert copied.export_plant("s1") == running.export_plant("s1")
+    copied.close()
+    running.close()
+    records = RecordStore(tmp_path / "copy" / "identity")
+    assert records.get(NAME) is not None
+    records.close()
+
+
+async def test_every_part_speaks_of_itself(platform: Platform, capsys):
+    parts = await asyncio.to_thread(main, ["status", "--config", str(platform.config.file)])
+    said = capsys.readouterr().out
+    assert parts == 0
+    for part in ("gateway.gw1", "writer.writer", "resolver.demo", "console.demo"):
+        assert part in said

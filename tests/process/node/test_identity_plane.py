@@ -1,0 +1,190 @@
+"""The identity plane of a running demonstration, through its own doors: HTTP, Handle, files.
+
+Only the roles that matter here run (no historian, no plant processes), so it starts quickly.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mingwu.identity.client import ask, request, resolve
+from mingwu.identity.trusted.client import verify_resolution
+from mingwu.identity.usage.reaggregate import reaggregate
+from mingwu.kernel.errors import PeerError, Unavailable
+from mingwu.node import demo
+from mingwu.node.config import Config, load
+from mingwu.node.platform import prepare
+from mingwu.node.signing import anchors
+from mingwu.trust.roles import Role
+from mingwu.trust.service import Trust
+from mingwu.wire.handle.bodies import Resolve
+from mingwu.wire.handle.codes import Op, OpFlag
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
+
+NAME = "88.888.101/MLD.M0187"
+PASSWORD = "a long enough password 7"
+TEMPLATE = {"prefix": "88.888.101", "version": "S1-PART-1.0"}
+
+
+class Plane:
+    """Resolver and API of a demonstration, and tokens for two accounts."""
+
+    def __init__(self, folder: Path) -> None:
+        file = demo.write(folder / "demo")
+        text = file.read_text().replace(
+            '"bus", "historian", "writer", "gateway", "resolver", "console", "lab"',
+            '"resolver", "api", "lab"',
+        )
+        port = load(file).console.port
+        file.write_text(text + f"\n[api]\nport = {port}\n")
+        self.config: Config = load(file)
+        prepare(self.config)
+        trust = Trust.open(self.config.trust)
+        self.tokens = {}
+        for role in (Role.VIEWER, Role.ENGINEER):
+            trust.accounts.create(role.value, PASSWORD, role)
+            self.tokens[role] = trust.sessions.create_token(role.value, "test")
+        trust.close()
+        self.output = (folder / "output.txt").open("wb")
+        self.children = [
+            subprocess.Popen(
+                [sys.executable, "-m", "mingwu", "run", role, "--config", str(file)],
+                stdout=self.output,
+                stderr=subprocess.STDOUT,
+            )
+            for role in ("resolver", "api")
+        ]
+
+    def client(self, role: Role | None = None) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {self.tokens[role]}"} if role else {}
+        base = f"http://127.0.0.1:{self.config.api.port}"
+        return httpx.AsyncClient(base_url=base, headers=headers, timeout=20)
+
+    @property
+    def server(self) -> str:
+        return f"127.0.0.1:{self.config.resolver.port}"
+
+    async def stop(self) -> None:
+        for child in self.children:
+            child.terminate()
+        for child in self.children:
+            try:
+                await asyncio.to_thread(child.wait, 20)
+            finally:
+                child.kill()
+        self.output.close()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], deadline_s: float, what: str) -> None:
+    last: Exception | None = None
+    try:
+        async with asyncio.timeout(deadline_s):
+            while True:
+                try:
+                    if await condition():
+                        return
+                except (httpx.HTTPError, Unavailable, PeerError, ValueError) as error:
+                    last = error
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise AssertionError(f"{what} not within {deadline_s} s ({last!r})") from last
+
+
+@pytest.fixture(scope="module")
+async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
+    running = Plane(tmp_path_factory.mktemp("plane"))
+    try:
+
+        async def seeded() -> bool:
+            async with running.client(Role.VIEWER) as client:
+                found = await client.get("/api/identity/names/detail", params={"name": NAME})
+                return found.status_code == 200
+
+        await until(seeded, 90, "the plant's things registered by the enterprise node")
+        yield running
+    finally:
+        await running.stop()
+
+
+async def test_a_name_registered_over_http_resolves_over_the_handle_protocol(plane: Plane):
+    name = "88.888.101/PRT.TEST.1"
+    body = {
+        "items": [{"name": name, "template": TEMPLATE, "values": {"name": "壳体", "model": "EAH3"}}]
+    }
+    async with plane.client(Role.VIEWER) as client:
+        refused = await client.post("/api/identity/names/register", json=body)
+        assert refused.status_code == 403
+    async with plane.client() as client:
+        assert (await client.post("/api/identity/names/register", json=body)).status_code == 401
+    async with plane.client(Role.ENGINEER) as client:
+        made = await client.post("/api/identity/names/register", json=body)
+        assert made.status_code == 200, made.text
+        assert made.json().get("done") == 1, made.text
+    result = await resolve(name, plane.server)
+    assert "壳体" in {value.text() for value in result.values}
+
+
+async def test_a_facade_has_its_own_login_over_the_same_accounts(plane: Plane):
+    async with plane.client() as client:
+        credentials = {"username": "engineer", "password": PASSWORD}
+        reply = await client.post("/identity/token", json=credentials)
+        token = reply.json()["data"]["token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        found = await client.get(
+            "/identityv2/data/detail", params={"handle": NAME}, headers=headers
+        )
+    assert found.json()["status"] == 1
+
+
+async def test_records_are_signed_by_the_plants_own_anchor(plane: Plane):
+    known = anchors(plane.config)
+
+    async def trusted() -> bool:
+        result = await resolve(NAME, plane.server)
+        return (await verify_resolution(result, plane.server, known)).is_trusted
+
+    await until(trusted, 60, "a trusted verdict")
+    async with plane.client() as client:
+        verdict = (await client.get(f"/api/identity/trust/{NAME}?lang=zh")).json()
+    assert (verdict["verdict"], verdict["verdict_text"]) == ("trusted", "可信")
+    host, port = plane.server.split(":")
+    flags = OpFlag.PUBLIC_ONLY | OpFlag.IDIS_TRUST_ASKED
+    question = request(Op.RESOLVE, Resolve(NAME, types=("URL",)).encode(), flags=flags)
+    reply = await ask(host, int(port), question, transport="tcp", timeout_s=5)
+    assert reply.wants(OpFlag.IDIS_TRUST_VERIFIED)
+
+
+async def test_a_question_is_in_the_statistics_and_not_counted_as_foreign(plane: Plane):
+    await resolve(NAME, plane.server)
+
+    async def counted() -> bool:
+        async with plane.client(Role.VIEWER) as client:
+            reply = await client.get("/api/identity/usage/days")
+            return any(day["figures"]["by_cause"].get("own", 0) > 0 for day in reply.json())
+
+    await until(counted, 20, "the question in the day's figures")
+    async with plane.client() as client:
+        assert (await client.get("/api/identity/usage/days")).status_code == 401
+        key = (await client.get("/api/identity/usage/key")).content
+    assert key.startswith(b"-----BEGIN PUBLIC KEY-----")
+    assert reaggregate([], key).sound
+
+
+async def test_codes_aliases_and_gs1_links_over_http(plane: Plane):
+    alias = "(01)09506000134352(21)M0187"
+    async with plane.client(Role.ENGINEER) as client:
+        readings = (await client.get("/api/identity/codes", params={"text": alias})).json()
+        assert readings["readings"][0]["system"] == "gs1"
+        given = await client.post("/api/identity/aliases", json={"name": NAME, "alias": alias})
+        assert given.status_code == 200, given.text
+    async with plane.client() as client:
+        found = await client.get("/gs1/01/09506000134352/21/M0187?linkType=linkset")
+        assert found.status_code == 200
+        assert "M0187" in found.json()["linkset"][0]["itemDescription"]
+        assert (await client.get("/gs1/.well-known/gs1resolver")).status_code == 200
