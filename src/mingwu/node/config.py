@@ -19,7 +19,13 @@ from mingwu.bus.settings import BusSettings, ServerSettings
 from mingwu.console.settings import ConsoleSettings
 from mingwu.edge.settings import EdgeSettings
 from mingwu.history.settings import HistorianSettings, HistorySettings, WriterSettings
+from mingwu.identity.carriers.settings import CarrierSettings
+from mingwu.identity.enterprise.settings import EnterpriseSettings
+from mingwu.identity.gs1.settings import Gs1Settings
+from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.settings import ResolverSettings
+from mingwu.identity.trusted.settings import TrustedSettings
+from mingwu.identity.usage.settings import UsageSettings
 from mingwu.kernel.catalogue import add
 from mingwu.kernel.errors import ConfigError
 from mingwu.kernel.settings import Settings, build
@@ -56,6 +62,22 @@ class Role(StrEnum):
 PLATFORM = tuple(role for role in Role if role is not Role.LAB)
 
 
+class IdentityPart(StrEnum):
+    """Parts of the identity plane; second-level node and carriers are for those who run them."""
+
+    CODES = "codes"
+    GS1 = "gs1"
+    TRUST = "trust"
+    USAGE = "usage"
+    ENTERPRISE = "enterprise"
+    SECONDLEVEL = "secondlevel"
+    CARRIERS = "carriers"
+
+
+_ON_REQUEST = {IdentityPart.SECONDLEVEL, IdentityPart.CARRIERS}
+USUAL_PARTS = tuple(part for part in IdentityPart if part not in _ON_REQUEST)
+
+
 class NodeSettings(Settings, frozen=True, kw_only=True):
     """What this machine does in the platform."""
 
@@ -67,6 +89,9 @@ class NodeSettings(Settings, frozen=True, kw_only=True):
     plant: str = ""
     # What this node runs. Leave out `bus` or `historian` where the file names external ones.
     roles: tuple[Role, ...] = PLATFORM
+    # Parts of the identity plane at work beside plain resolving; `secondlevel` and `carriers` are
+    # for nodes that run them. Each but `codes` has a section of its own (`trust`: `trusted`).
+    identity: tuple[IdentityPart, ...] = USUAL_PARTS
     # Gateways of the plant that run here; empty for all that the registry knows.
     gateways: tuple[str, ...] = ()
     # Seconds between two looks whether the registry changed.
@@ -96,6 +121,12 @@ class Filling:
 
 def _address(section: Mapping[str, Any], default_port: int) -> str:
     return f"{section.get('host', '127.0.0.1')}:{section.get('port', default_port)}"
+
+
+def _prefixes(tables: Mapping[str, Any]) -> list[str]:
+    """The prefixes that the resolver answers for; what is no list gets its fault elsewhere."""
+    given = tables.get("resolver", {}).get("prefixes", ResolverSettings().prefixes)
+    return [str(prefix) for prefix in given] if isinstance(given, list | tuple) else []
 
 
 @dataclass(frozen=True)
@@ -152,6 +183,36 @@ SECTIONS: dict[str, Section] = {
     "resolver": Section(
         ResolverSettings, lambda _tables, filling: {"directory": filling.folder("identity")}
     ),
+    "enterprise": Section(
+        EnterpriseSettings,
+        lambda tables, filling: {
+            "store": {"url": f"sqlite:///{filling.folder('enterprise.db')}", "durable": True},
+            "prefixes": _prefixes(tables),
+        },
+    ),
+    "trusted": Section(
+        TrustedSettings,
+        lambda tables, filling: {
+            "issuer": f"301:0.NA/{_prefixes(tables)[0]}" if _prefixes(tables) else "",
+            "key_file": filling.folder("secrets/record-key.pem"),
+        },
+    ),
+    "usage": Section(UsageSettings, lambda _t, filling: {"directory": filling.folder("usage")}),
+    "gs1": Section(Gs1Settings),
+    "secondlevel": Section(
+        SecondLevelSettings,
+        lambda _t, filling: {
+            "store": {"url": f"sqlite:///{filling.folder('secondlevel.db')}", "durable": True},
+            "escrow_directory": filling.folder("escrow"),
+            "secrets_directory": filling.folder("secrets"),
+        },
+    ),
+    "carriers": Section(
+        CarrierSettings,
+        lambda _t, filling: {
+            "store": {"url": f"sqlite:///{filling.folder('carriers.db')}", "durable": True}
+        },
+    ),
     "api": Section(ApiSettings),
     "console": Section(ConsoleSettings),
     "lab": Section(LabSettings, lambda _tables, filling: {"directory": filling.folder("lab")}),
@@ -174,9 +235,19 @@ class Config:
     trust: TrustSettings
     gateway: EdgeSettings
     resolver: ResolverSettings
+    enterprise: EnterpriseSettings
+    trusted: TrustedSettings
+    usage: UsageSettings
+    gs1: Gs1Settings
+    secondlevel: SecondLevelSettings
+    carriers: CarrierSettings
     api: ApiSettings
     console: ConsoleSettings
     lab: LabSettings
+
+    def runs(self, part: IdentityPart) -> bool:
+        """Whether a part of the identity plane is at work on this node."""
+        return part in self.node.identity
 
     @property
     def plant_file(self) -> Path | None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mingwu.bus.client import Bus
 from mingwu.bus.lastvalue import LastValues
@@ -10,15 +11,20 @@ from mingwu.bus.subjects import status
 from mingwu.identity.administration import Change
 from mingwu.identity.cards import sync_cards
 from mingwu.identity.records import RecordStore
-from mingwu.identity.server import open_store, run_resolver
+from mingwu.identity.server import ResolverServer, open_store
 from mingwu.identity.statistics import Statistics
 from mingwu.kernel.errors import MingwuError
-from mingwu.node.config import Config
+from mingwu.node.config import Config, IdentityPart
 from mingwu.node.live import keep_live, pause
+from mingwu.node.namecounts import NameCounts
 from mingwu.registry.service import Registry
 from mingwu.trust.journal import OK
 from mingwu.trust.service import Trust
 from mingwu.wire.handle.codes import Rc
+
+if TYPE_CHECKING:
+    from mingwu.identity.usage.log import UsageLog
+    from mingwu.node.signing import Signing
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +46,54 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_follow(registry, store, config, stop))
             tasks.create_task(keep_live(live, config.bus, name, stop, say=say))
-            await run_resolver(
-                config.resolver, store, live, stop, journal=_journal(trust), statistics=statistics
-            )
+            usage = await asyncio.to_thread(_open_usage, config, store)
+            signing = await asyncio.to_thread(_open_signing, config, store)
+            try:
+                server = ResolverServer(
+                    config.resolver,
+                    store,
+                    live,
+                    _journal(trust),
+                    statistics,
+                    usage=usage,
+                    dress=signing.dress if signing else None,
+                )
+                async with server:
+                    if signing:
+                        tasks.create_task(signing.run(stop))
+                    await stop.wait()
+            finally:
+                if usage:
+                    await asyncio.to_thread(usage.close)
     finally:
         store.close()
         trust.close()
         registry.close()
+
+
+def _open_usage(config: Config, store: RecordStore) -> "UsageLog | None":
+    """The log of what is asked; a node resolves without it rather than not at all."""
+    if not config.runs(IdentityPart.USAGE):
+        return None
+    from mingwu.identity.usage.log import UsageLog
+
+    try:
+        return UsageLog.open(config.usage, node=config.node.name, registered=NameCounts(store))
+    except (MingwuError, OSError) as error:
+        log.warning("usage log=off fault=%s", error)
+        return None
+
+
+def _open_signing(config: Config, store: RecordStore) -> "Signing | None":
+    if not config.runs(IdentityPart.TRUST):
+        return None
+    from mingwu.node.signing import Signing
+
+    try:
+        return Signing(config, store)
+    except MingwuError as error:
+        log.warning("trust=off code=%s %s", error.code, error)
+        return None
 
 
 def _journal(trust: Trust) -> Callable[[Change], None]:

@@ -19,6 +19,7 @@ from mingwu.kernel.batch import Columns
 from mingwu.kernel.errors import Unavailable
 from mingwu.node.commands import DeviceWrites
 from mingwu.node.config import Config, Role
+from mingwu.node.identityweb import open_identity
 from mingwu.node.live import open_bus, open_history, pause
 from mingwu.registry.service import Registry
 from mingwu.trust.service import Trust
@@ -68,27 +69,36 @@ async def serving(
     history = LateHistory()
     writes = DeviceWrites()
     site = site_of(config.resolver, config.resolver.port, config.resolver.http_port)
+    journal = TrustJournal(trust)
+    identity = await asyncio.to_thread(
+        open_identity, config, role, store, registry, trust, journal.append
+    )
     services = make_services(
         settings,
         plant=RegistryPlant(registry),
         people=TrustPeople(trust),
-        journal=TrustJournal(trust),
+        journal=journal,
         live=live,
         history=history,
         resolve=LocalResolve(Resolver(store, site, live=live)),
         write=writes,
         product={"name": "Mingwu 名物", "version": __version__, "node": config.node.name},
+        guarded=tuple(identity.guarded),
+        free=tuple(identity.free),
     )
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_connect_history(config, history, stop))
             tasks.create_task(_follow(config, role, live, services, history, writes, stop))
             tasks.create_task(_sweep(trust, stop))
+            for work in identity.beside:
+                tasks.create_task(work(stop))
             yield services
             stop.set()
     finally:
         if history.client is not None:
             await history.client.close()
+        identity.stack.close()
         store.close()
         trust.close()
         registry.close()

@@ -1,0 +1,168 @@
+"""The identity plane inside a web process: its engines opened, its routes for the API to mount.
+
+Engines of the web process write records beside the resolver role; the record store's lock keeps
+them apart. What only one process of a node may do (seeding the demonstration, the duties of a
+second-level node) is done by the process that :func:`is_leading` names.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.routing import BaseRoute, Mount, Route
+
+from mingwu.api.latemount import late_routes
+from mingwu.identity.records import RecordStore
+from mingwu.kernel.errors import MingwuError
+from mingwu.node.config import Config, IdentityPart, Role
+from mingwu.node.live import pause
+from mingwu.node.namecounts import NameCounts
+from mingwu.registry.service import Registry
+from mingwu.trust.service import Trust
+
+log = logging.getLogger(__name__)
+
+Journal = Callable[[str, str, str, dict[str, Any], str], None]
+GS1_MOUNT = "/gs1"
+_SEED_LOOK_S = 0.5
+
+
+@dataclass
+class IdentityWeb:
+    """Routes, and what runs beside them until ``stop``; close ``stack`` at the end."""
+
+    guarded: list[Route] = field(default_factory=list)
+    free: list[BaseRoute] = field(default_factory=list)
+    beside: list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = field(default_factory=list)
+    stack: ExitStack = field(default_factory=ExitStack)
+
+
+def is_leading(config: Config, role: Role) -> bool:
+    """Whether this web process does what only one may do."""
+    return role is (Role.CONSOLE if Role.CONSOLE in config.node.roles else Role.API)
+
+
+def open_identity(
+    config: Config,
+    role: Role,
+    store: RecordStore,
+    registry: Registry,
+    trust: Trust,
+    journal: Journal,
+) -> IdentityWeb:
+    """Open the parts that the configuration names. Blocks; raises MingwuError of the stores."""
+    web = IdentityWeb()
+    try:
+        if config.runs(IdentityPart.CODES):
+            from mingwu.identity.aliases.http import routes as alias_routes
+
+            web.guarded += alias_routes(store)
+        if config.runs(IdentityPart.GS1):
+            from mingwu.identity.gs1.http import routes as gs1_routes
+
+            web.free.append(Mount(GS1_MOUNT, routes=gs1_routes(store, config.gs1)))
+        if config.runs(IdentityPart.TRUST):
+            from mingwu.identity.trusted.http import routes as trust_routes
+            from mingwu.node.signing import anchors
+
+            web.guarded += trust_routes(store, anchors(config))
+        if config.runs(IdentityPart.USAGE):
+            web.guarded += _usage(config, store)
+        if config.runs(IdentityPart.ENTERPRISE):
+            _enterprise(web, config, role, store, registry, trust, journal)
+        if config.runs(IdentityPart.SECONDLEVEL):
+            _secondlevel(web, config, role, store)
+        if config.runs(IdentityPart.CARRIERS):
+            _carriers(web, config, store, journal)
+    except BaseException:
+        web.stack.close()
+        raise
+    return web
+
+
+def _usage(config: Config, store: RecordStore) -> list[Route]:
+    """The statistics; the resolver role begins the log, perhaps after we serve."""
+    from mingwu.identity.usage.http import routes
+    from mingwu.identity.usage.statistics import UsageStatistics
+
+    counts = NameCounts(store)
+
+    def make() -> Iterable[Route]:
+        return routes(UsageStatistics.beside(config.usage, counts))
+
+    return late_routes("/api/identity/usage", make)
+
+
+def _enterprise(
+    web: IdentityWeb,
+    config: Config,
+    role: Role,
+    store: RecordStore,
+    registry: Registry,
+    trust: Trust,
+    journal: Journal,
+) -> None:
+    from mingwu.identity.enterprise import http, idhub, snms
+    from mingwu.identity.enterprise.door import EnterpriseServices
+    from mingwu.identity.enterprise.service import EnterpriseNode
+
+    node = EnterpriseNode.open(config.enterprise, store)
+    web.stack.callback(node.close)
+    services = EnterpriseServices(
+        node=node, accounts=trust.accounts, sessions=trust.sessions, journal=journal
+    )
+    web.guarded += http.routes(services)
+    web.free += [*snms.routes(services), *idhub.routes(services)]
+    if Role.LAB in config.node.roles and is_leading(config, role):
+        # the simulated plant registers its things as an enterprise would
+        async def seed(stop: asyncio.Event) -> None:
+            from mingwu.identity.enterprise.seed import seed_s1
+
+            cards = await asyncio.to_thread(registry.cards)
+            while not stop.is_set() and len(await asyncio.to_thread(store.cards)) < len(cards):
+                await pause(stop, _SEED_LOOK_S)
+            if stop.is_set():
+                return
+            try:
+                report = await asyncio.to_thread(seed_s1, node, cards)
+            except MingwuError as error:
+                log.warning("seed failed code=%s %s", error.code, error)
+            else:
+                log.info("seed registered=%d refused=%d", report.registered, report.refused)
+
+        web.beside.append(seed)
+
+
+def _secondlevel(web: IdentityWeb, config: Config, role: Role, store: RecordStore) -> None:
+    from mingwu.identity.secondlevel.http import routes
+    from mingwu.identity.secondlevel.service import SecondLevel, run_duties
+    from mingwu.identity.server import site_of
+
+    site = site_of(config.resolver, config.resolver.port, config.resolver.http_port)
+    node = SecondLevel.open(config.secondlevel, store, site)
+    web.stack.callback(node.close)
+    web.guarded += routes(node)
+    if is_leading(config, role):
+        web.beside.append(lambda stop: run_duties(node, stop))
+
+
+def _carriers(web: IdentityWeb, config: Config, store: RecordStore, journal: Journal) -> None:
+    from mingwu.identity.carriers.http import bearer_routes, routes
+    from mingwu.identity.carriers.platform import CarrierPlatform
+    from mingwu.identity.carriers.registrar import RecordRegistrar
+    from mingwu.identity.carriers.setup import prepare
+
+    own = prepare(config.data / "secrets")
+    platform = CarrierPlatform.open(
+        config.carriers,
+        RecordRegistrar(store),
+        key=own.key,
+        certificate=own.certificate,
+        anchors=own.anchors,
+    )
+    web.stack.callback(platform.close)
+    web.guarded += routes(platform, journal)
+    web.free += bearer_routes(platform)
