@@ -19,7 +19,7 @@ article{background:#fff;border:1px solid #e1e4e0;border-radius:8px;padding:10px 
 code{font:13px ui-monospace,monospace}b{display:inline-block;min-width:58px;color:#0b5f78}
 small{color:#6f7a80}table{border-collapse:collapse;margin:6px 0 2px}
 td{padding:2px 16px 2px 0;vertical-align:top}
-@media(prefers-color-scheme:dark){body{background:#0f1417;color:#e4eaec}
+@media(prefers-color-scheme:dark){body{background:#0f1417;color:#e4eaec}a{color:#5bb5d0}
 article{background:#161d21;border-color:#263037}b{color:#58b6d1}}
 """
 
