@@ -65,10 +65,13 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "login.busy": ("Checking…", "正在验证…"),
     "login.hint": (
         (
-            "First start? The password of “admin” was printed by the node and is kept in its data "
-            "directory."
+            "First start? The password of “admin” was printed by the node, once. Lost it? On that "
+            "machine: mingwu user reset-password admin --config FILE"
         ),
-        "首次启动？“admin” 的初始密码已由节点打印，并保存在其数据目录中。",
+        (
+            "首次启动？“admin” 的初始密码已由节点打印一次。遗失时请在该机器上执行 "
+            "mingwu user reset-password admin --config FILE"
+        ),
     ),
     "login.change": ("Choose your password", "设置您的密码"),
     "login.change.why": (
