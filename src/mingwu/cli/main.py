@@ -56,6 +56,9 @@ def main(argv: list[str] | None = None) -> int:
         if step := error.next_step(lang):
             print(f"  → {step}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return 130
 
