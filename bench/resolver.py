@@ -75,12 +75,17 @@ def fill(directory: Path, count: int) -> float:
     return count / took
 
 
-def serve(directory: str) -> None:
-    """Child process: the resolver on uvloop; prints its ports, stops when stdin closes."""
+def serve(directory: str, noted: str = "") -> None:
+    """Child process: the resolver on uvloop; prints its ports, stops when stdin closes.
+
+    With ``noted`` every answer is noted in a usage log beside the store, as nodes do.
+    """
     import uvloop
 
     from mingwu.identity.server import ResolverServer, open_store
     from mingwu.identity.settings import ResolverSettings
+    from mingwu.identity.usage.log import UsageLog
+    from mingwu.identity.usage.settings import UsageSettings
 
     async def run() -> None:
         started = time.perf_counter()
@@ -89,11 +94,14 @@ def serve(directory: str) -> None:
             udp_source_bytes_per_s=2**40,
         )  # fmt: skip
         store = open_store(settings)
-        async with ResolverServer(settings, store) as server:
+        usage = UsageLog.open(UsageSettings(directory=directory + "-usage")) if noted else None
+        async with ResolverServer(settings, store, usage=usage) as server:
             took = time.perf_counter() - started
             print(json.dumps({"port": server.port, "http": server.http_port, "start_s": took}),
                   flush=True)  # fmt: skip
             await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        if usage:
+            usage.close()
         store.close()
 
     uvloop.run(run())
@@ -144,11 +152,11 @@ def serve_rival(count: str) -> None:
 
 
 @contextlib.contextmanager
-def child(role: str, argument: str) -> Iterator[tuple[int, dict]]:
+def child(role: str, *arguments: str) -> Iterator[tuple[int, dict]]:
     """A serving child process with its ports."""
     process = subprocess.Popen(
-        [sys.executable, __file__, role, argument], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, __file__, role, *arguments], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         yield process.pid, json.loads(process.stdout.readline())
@@ -278,6 +286,13 @@ def main() -> int:
                 if role == "serve":
                     mixed(generator, pid, ports["port"], options)
                     print(f"memory: {memory_mib(pid):.0f} MiB RSS (with pages of the map)")
+        with child("serve", str(directory), "noted") as (pid, ports):
+            for mode in ("udp", "tcp", "http"):
+                port = ports["http" if mode == "http" else "port"]
+                row = measure(generator, pid, mode, port, options)
+                more = row["cpu_us"] - rows["serve", mode]["cpu_us"]
+                print(f"with usage log: {mode} {row['cpu_us']:.1f} us CPU ({more:+.1f}), "
+                      f"{row['rate']:,.0f} req/s")  # fmt: skip
         print(f"{options.clients} clients, {options.filtered} % of requests filter by type")
         print(f"{'':6}{'req/s':>9}{'p50 us':>8}{'p99 us':>8}{'CPU us':>8}{'wrong':>6}{'lost':>5}"
               f"  {'rival CPU us':>12}{'ratio':>7}  {'Handle.Net CPU us':>17}")  # fmt: skip
