@@ -21,8 +21,8 @@ _TEXTS = {
     "starting": ("Starting {count} processes …", "正在启动 {count} 个进程……"),
     "up": ("  up    {name:<14} after {seconds:.1f} s", "  就绪  {name:<14} {seconds:.1f} 秒"),
     "died": (
-        "  died  {name:<14} exit {code}; restarting, see {log}",
-        "  退出  {name:<14} 退出码 {code}；正在重启，见 {log}",
+        "  died  {name:<14} exit {code}; restarting, see {log}\n        {words}",
+        "  退出  {name:<14} 退出码 {code}；正在重启，见 {log}\n        {words}",
     ),
     "slow": (
         "  still waiting for: {names} (logs in {log})",
@@ -101,7 +101,8 @@ async def _tell(
                     say("up", name=status.name, seconds=time.monotonic() - began)
                 elif status.state == "down":
                     log = config.data / "log" / f"{status.name}.log"
-                    say("died", name=status.name, code=status.exit_code, log=log)
+                    words = _last_words(log)
+                    say("died", name=status.name, code=status.exit_code, log=log, words=words)
         waiting = [name for name, state in seen.items() if state != "up"]
         if not waiting and not welcomed:
             welcomed = True
@@ -110,6 +111,15 @@ async def _tell(
             warned = True
             say("slow", names=", ".join(waiting), log=config.data / "log")
         await asyncio.sleep(PROGRESS_S)
+
+
+def _last_words(log: Path) -> str:
+    """The last line a process wrote: mostly the reason it ended."""
+    try:
+        tail = log.read_bytes()[-4096:].decode("utf-8", "replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip()[:300] for line in reversed(tail) if line.strip()), "")
 
 
 def _welcome(config: Config, prepared: Prepared, hints: tuple[str, ...]) -> None:

@@ -7,8 +7,8 @@ the supervisor, never a condition.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mingwu.bus.client import Bus
 from mingwu.bus.lastvalue import LastValues
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 RETRY_S = 1.0
 STATUS_S = 1.0
 
@@ -31,7 +33,7 @@ async def open_bus(settings: BusSettings, name: str, stop: asyncio.Event) -> Bus
     told = False
     while not stop.is_set():
         try:
-            return await Bus.open(settings, name=name)
+            return await unless(stop, Bus.open(settings, name=name))
         except Unavailable as error:
             if not told:
                 log.warning("bus=missing fault=%s", error)
@@ -49,8 +51,8 @@ async def open_history(
     told = False
     while not stop.is_set():
         try:
-            history = await History.open(settings)
-            if schema:
+            history = await unless(stop, History.open(settings))
+            if schema and history is not None:
                 await history.ensure_schema()
         except Unavailable as error:
             if not told:
@@ -88,6 +90,18 @@ async def keep_live(
             await pause(stop, STATUS_S)
     finally:
         await bus.close()
+
+
+async def unless(stop: asyncio.Event, opening: Coroutine[Any, Any, T]) -> T | None:
+    """What ``opening`` gives; None when asked to stop before it is done."""
+    work = asyncio.ensure_future(opening)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return await work if work.done() else None
+    finally:
+        stopping.cancel()
+        work.cancel()
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

@@ -9,7 +9,7 @@ import gc
 import importlib.util
 import logging
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from mingwu.kernel.errors import MingwuError
@@ -27,11 +27,22 @@ def run_role(role: Role, config: Config, name: str = "") -> int:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signal(ROLES[role], config, name))
-    except MingwuError as error:
+    except* MingwuError as group:
         # an expected failure: the sentence and the next step, no traceback
-        log.error("role=%s code=%s %s %s", role.value, error.code, error, error.next_step())  # noqa: TRY400
-        return 1
-    return 0
+        for error in _leaves(group):
+            log.error("role=%s code=%s %s %s", role.value, error.code, error, error.next_step())  # noqa: TRY400
+        failed = True
+    else:
+        failed = False
+    return 1 if failed else 0
+
+
+def _leaves(group: BaseExceptionGroup[MingwuError]) -> Iterator[MingwuError]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
