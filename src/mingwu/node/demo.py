@@ -4,7 +4,6 @@ Both are written once into the demo's folder and then used as an operator would 
 ports are replaced by free ones when the file is written.
 """
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from mingwu.kernel.settings import build
 from mingwu.lab.plant.s1 import plant_file
 from mingwu.lab.settings import PORTS_PER_REPLICA, LabSettings
 from mingwu.node.config import load
+from mingwu.node.ports import is_free
 from mingwu.registry import plantfile
 from mingwu.trust.secrets import load_or_create
 
@@ -29,19 +29,6 @@ NAMES = (
     "88.888.101/MLD.M0187",
     "88.888.101/DEV.MC5X.01",
 )
-
-
-def is_free(port: int) -> bool:
-    """Whether nobody listens at the port on loopback, TCP and UDP."""
-    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-        with socket.socket(socket.AF_INET, kind) as probe:
-            if kind is socket.SOCK_STREAM:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                return False
-    return True
 
 
 def choose_ports(spread: int) -> tuple[dict[str, int], int]:

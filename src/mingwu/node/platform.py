@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from mingwu.bus.server import NatsServer
 from mingwu.node.config import Config, Role
 from mingwu.node.people import first_account
+from mingwu.node.ports import require_free
 from mingwu.node.supervisor import Child
 from mingwu.registry import plantfile
 from mingwu.registry.importing import ImportSummary
@@ -33,6 +34,7 @@ class Prepared:
 
 def prepare(config: Config) -> Prepared:
     """Make the node able to start. Idempotent. Raises MingwuError with what to do."""
+    require_free(config)
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     imported = import_plant(config, config.plant_file) if config.plant_file else None
     if Role.BUS in config.node.roles:
