@@ -94,3 +94,10 @@ def test_reference_pages_name_every_setting(tmp_path: Path):
         assert f"## {driver}" in pages["drivers.md"]
     assert "`config.invalid`" in pages["errors.md"]
     assert '"additionalProperties": false' in pages["configuration.schema.json"]
+
+
+def test_the_committed_reference_is_what_the_code_says(tmp_path: Path):
+    """After a change of settings or error texts: ./dev docs"""
+    committed = Path(__file__).parents[3] / "docs" / "reference"
+    for page in reference.write(tmp_path):
+        assert (committed / page.name).read_text("utf-8") == page.read_text("utf-8"), page.name
