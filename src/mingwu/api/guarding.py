@@ -20,7 +20,7 @@ _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 def guard(routes: Iterable[Route], door: Doorkeeper) -> list[Route]:
-    """The routes, each behind the door; their handlers' faults stay their own."""
+    """The routes, each behind the door; errors of the house that they raise become replies."""
     guarded = list(routes)
     for route in guarded:
         if not isinstance(route.app, _Guarded):
@@ -54,4 +54,7 @@ class _Guarded:
         state["lang"] = lang
         if principal is not None:
             state["principal"] = principal
-        await self._app({**scope, "state": state}, receive, send)
+        try:
+            await self._app({**scope, "state": state}, receive, send)
+        except MingwuError as error:  # raised before anything was sent: handlers return replies
+            await error_response(error, lang)(scope, receive, send)

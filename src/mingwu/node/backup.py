@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from mingwu.history.client import History
 from mingwu.identity.server import open_store
 from mingwu.kernel.errors import Unavailable
-from mingwu.node.config import Config
+from mingwu.node.config import Config, IdentityPart
 
 
 def default_name() -> str:
@@ -30,6 +30,13 @@ def take(config: Config, folder: Path, name: str) -> list[str]:
     target.mkdir(parents=True, mode=0o700)
     lines = [_sqlite(config.registry.store.url, target / "registry.db")]
     lines.append(_sqlite(config.trust.store.url, target / "trust.db"))
+    for part, url in (
+        (IdentityPart.ENTERPRISE, config.enterprise.store.url),
+        (IdentityPart.SECONDLEVEL, config.secondlevel.store.url),
+        (IdentityPart.CARRIERS, config.carriers.store.url),
+    ):
+        if config.runs(part):
+            lines.append(_sqlite(url, target / f"{part.value}.db"))
     store = open_store(config.resolver)
     try:
         store.projection.copy(target / "identity")
@@ -56,6 +63,8 @@ def _sqlite(url: str, target: Path) -> str:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return f"{target.stem:<9} is on {parsed.get_backend_name()}: use its own tools"
+    if not Path(parsed.database).exists():
+        return f"{target.stem:<9} nothing there yet"
     source, copy = sqlite3.connect(parsed.database), sqlite3.connect(target)
     try:
         source.backup(copy)

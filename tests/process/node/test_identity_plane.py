@@ -18,7 +18,7 @@ from mingwu.identity.trusted.client import verify_resolution
 from mingwu.identity.usage.reaggregate import reaggregate
 from mingwu.kernel.errors import PeerError, Unavailable
 from mingwu.node import demo
-from mingwu.node.config import Config, load
+from mingwu.node.config import Config, IdentityPart, load
 from mingwu.node.platform import prepare
 from mingwu.node.signing import anchors
 from mingwu.trust.roles import Role
@@ -42,6 +42,9 @@ class Plane:
             '"bus", "historian", "writer", "gateway", "resolver", "console", "lab"',
             '"resolver", "api", "lab"',
         )
+        parts = ", ".join(f'"{part}"' for part in IdentityPart)
+        text = text.replace("[bus_server]", f"identity = [{parts}]\n\n[bus_server]", 1)
+        text = text.replace('prefixes = ["88.888.101"]', 'prefixes = ["88.888.101", "88.101"]')
         port = load(file).console.port
         file.write_text(text + f"\n[api]\nport = {port}\n")
         self.config: Config = load(file)
@@ -198,3 +201,15 @@ async def test_codes_aliases_and_gs1_links_over_http(plane: Plane):
         assert found.status_code == 200
         assert "M0187" in found.json()["linkset"][0]["itemDescription"]
         assert (await client.get("/gs1/.well-known/gs1resolver")).status_code == 200
+
+
+async def test_second_level_node_and_carriers_answer_where_they_are_asked_for(plane: Plane):
+    async with plane.client(Role.VIEWER) as client:
+        prefixes = await client.get("/api/secondlevel/prefixes")
+        carriers = await client.get("/api/identity/carriers")
+    assert (prefixes.status_code, carriers.status_code) == (200, 200)
+    assert carriers.json()["total"] == 0
+    async with plane.client() as client:
+        assert (await client.get("/api/secondlevel/prefixes")).status_code == 401
+        assert (await client.get("/iiidap/help")).status_code == 200
+    assert (await resolve("0.NA/88.101", plane.server)).ok

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from mingwu.api.app import create_app
+from mingwu.kernel.errors import Denied
 
 pytestmark = pytest.mark.anyio
 
@@ -18,10 +19,15 @@ async def whoami(request):
     return JSONResponse({**known, "lang": getattr(request.state, "lang", "")})
 
 
+async def refusing(_request):
+    raise Denied("api.role-required", role="admin", have="viewer")
+
+
 def offered(services):
     paths = ("/api/identity/who", "/identity/who")
     guarded, free = (Route(path, whoami, methods=["GET", "POST"]) for path in paths)
-    return replace(services, guarded=(guarded,), free=(free,))
+    refused = Route("/api/identity/no", refusing)
+    return replace(services, guarded=(guarded, refused), free=(free,))
 
 
 async def asked(services, path, method="GET", account="", **headers):
@@ -59,3 +65,9 @@ async def test_a_wrong_method_is_answered_with_the_right_ones(services):
     reply = await asked(services, "/api/identity/who", "DELETE")
     assert reply.status_code == 405
     assert reply.headers["allow"] == "GET, HEAD, POST"
+
+
+async def test_an_error_raised_behind_the_door_is_a_reply_in_the_askers_language(services):
+    reply = await asked(services, "/api/identity/no", **{"Accept-Language": "zh"})
+    assert (reply.status_code, reply.json()["code"]) == (403, "api.role-required")
+    assert reply.headers["content-language"] == "zh"
