@@ -157,19 +157,21 @@ class Projector:
         keys = sorted(latest)
         rows: list[tuple[bytes, bytes]] = []
         gone: list[bytes] = []
-        existing = self._store.projection.get_many(keys)
-        for key, data in zip(keys, existing, strict=True):
-            entry = latest[key]
-            if State(entry["state"]) not in RESOLVABLE:
-                self._withdraw(key, data, rows, gone)
-            elif data is not None and _only_filed(entry, reached):
-                continue
-            else:
-                rows += self._rows(connection, entry, key, data)
-        if reached is not None:
-            rows.append((MARK, entries[-1]["sequence"].to_bytes(_MARK_BYTES)))
-        if rows or gone:
-            self._store.projection.write(rows, gone)
+        # read, decide and write as one step: other processes sign and renew the same records
+        with self._store.writing:
+            existing = self._store.projection.get_many(keys)
+            for key, data in zip(keys, existing, strict=True):
+                entry = latest[key]
+                if State(entry["state"]) not in RESOLVABLE:
+                    self._withdraw(key, data, rows, gone)
+                elif data is not None and _only_filed(entry, reached):
+                    continue
+                else:
+                    rows += self._rows(connection, entry, key, data)
+            if reached is not None:
+                rows.append((MARK, entries[-1]["sequence"].to_bytes(_MARK_BYTES)))
+            if rows or gone:
+                self._store.projection.write(rows, gone)
 
     def _rows(
         self, connection: Connection, entry: Entry, key: bytes, data: bytes | None
