@@ -30,5 +30,6 @@ def run(arguments: argparse.Namespace) -> int:
     fault = "试着制造故障" if zh else "Break it"
     hints = [f"\n  {ask}"]
     hints += [f"    ./dev run resolve {name} --server {server}" for name in demo.NAMES]
+    hints.append(f"    ./dev run resolve {demo.NAMES[1]} --server {server} --trust --config {file}")
     hints += [f"  {fault}", f"    ./dev run lab fault list --config {file}"]
     return start(config, hints=tuple(hints))
