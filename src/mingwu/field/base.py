@@ -11,7 +11,7 @@ A driver never raises for a single bad point: it returns a bad quality with a re
 every point they return (``mark`` does it).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -122,6 +122,3 @@ def mark(columns: Columns, *, simulated: bool) -> Columns:
     if simulated:
         columns.quality |= SIMULATED
     return columns
-
-
-Close = Callable[[], Awaitable[None]]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Self
 
 from mingwu.kernel.errors import MingwuError
 from mingwu.node.config import Config
@@ -12,29 +13,44 @@ log = logging.getLogger(__name__)
 
 
 class NanosecondTags:
-    """Numbers as last read; a registry that is away leaves them as they were."""
+    """Numbers as last read; a registry that goes away leaves them as they were."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, registry: Registry, period_s: float) -> None:
+        self._registry = registry
+        self._period_s = period_s
+        self._generation = -1
         self._known: frozenset[int] = frozenset()
+
+    @classmethod
+    async def open(cls, config: Config) -> Self:
+        """Read for the first time: a block stored before would lose its nanoseconds for ever.
+
+        Raises MingwuError when the registry is not there; the points wait on the bus meanwhile.
+        """
+        registry = await asyncio.to_thread(Registry.open, config.registry)
+        tags = cls(registry, config.node.registry_watch_s)
+        await tags.read()
+        return tags
 
     def numbers(self) -> frozenset[int]:
         """The tags, for the writer to ask at every block."""
         return self._known
 
+    async def read(self) -> None:
+        """Take what the registry says now. Raises MingwuError."""
+        now = await asyncio.to_thread(self._registry.generation)
+        if now != self._generation:
+            self._known = await asyncio.to_thread(self._registry.nanosecond_tags)
+            self._generation = now
+
     async def follow(self, stop: asyncio.Event) -> None:
-        """Read again whenever the registry changed, until ``stop``."""
-        registry = await asyncio.to_thread(Registry.open, self._config.registry)
-        generation = -1
+        """Read again whenever the registry changed, until ``stop``; then close it."""
         try:
             while not stop.is_set():
+                await pause(stop, self._period_s)
                 try:
-                    now = await asyncio.to_thread(registry.generation)
-                    if now != generation:
-                        self._known = await asyncio.to_thread(registry.nanosecond_tags)
-                        generation = now
+                    await self.read()
                 except MingwuError as error:
                     log.debug("registry fault=%s", error)
-                await pause(stop, self._config.node.registry_watch_s)
         finally:
-            registry.close()
+            self._registry.close()

@@ -50,6 +50,7 @@ async def open_history(
 
     told = False
     while not stop.is_set():
+        history = None
         try:
             history = await unless(stop, History.open(settings))
             if schema and history is not None:
@@ -58,6 +59,8 @@ async def open_history(
             if not told:
                 log.warning("history=missing fault=%s", error)
                 told = True
+            if history is not None:
+                await history.close()
             await pause(stop, RETRY_S)
         else:
             return history

@@ -80,8 +80,8 @@ async def _writer(config: Config, _name: str, stop: asyncio.Event) -> None:
     history = await open_history(config.history, stop, schema=True)
     if bus is None or history is None:
         return
-    fine = NanosecondTags(config)
     try:
+        fine = await NanosecondTags.open(config)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(fine.follow(stop))
             await run_writer(bus, history, config.writer, stop, ns_tags=fine.numbers)

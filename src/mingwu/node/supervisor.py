@@ -8,11 +8,9 @@ rotating file of its own; a dependent child starts only when what it needs answe
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +18,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import msgspec
+
+from mingwu.bus.server import die_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class Supervisor:
             close_fds=True,
             start_new_session=True,  # Ctrl-C is for the supervisor: it stops children in order
             limit=LINE_BYTES,
-            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            preexec_fn=die_with_parent(),  # noqa: PLW1509 — two system calls, no lock
             env={**os.environ, **child.environment},
         )
         self._processes[child.name] = process
@@ -177,8 +177,3 @@ async def _drain(process: asyncio.subprocess.Process) -> None:
         while await process.stdout.read(65536):
             pass
     await process.wait()
-
-
-def die_with_parent() -> None:
-    """Ask Linux to terminate this process when its parent is gone (PR_SET_PDEATHSIG = 1)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
