@@ -1,38 +1,45 @@
-"""``mingwu plant import|export|list``: the plant as files, in and out of the registry."""
+"""``mingwu plant import|export|list``: the plant as files, in and out of the registry.
+
+A file that ends in ``.csv`` is a table for spreadsheets, of tags or (``--table things``) of things;
+everything else is a whole plant file (TOML).
+"""
 
 import argparse
 import sys
 from pathlib import Path
 
-from mingwu.node.config import load
+from mingwu.node.config import Config, load
 from mingwu.node.platform import import_plant
 from mingwu.registry import plantfile
-from mingwu.registry.importing import SECTIONS
+from mingwu.registry.importing import SECTIONS, ImportSummary
+from mingwu.registry.rows import Filter
 from mingwu.registry.service import Registry
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["import", "export", "list"])
-    parser.add_argument("file", type=Path, nargs="?", help="plant file (TOML)")
+    parser.add_argument("file", type=Path, nargs="?", help="plant file (TOML) or table (.csv)")
     parser.add_argument("--config", type=Path, required=True, help="configuration file")
-    parser.add_argument("--plant", default="", help="which plant to export, if there are several")
+    parser.add_argument("--plant", default="", help="which plant, if there are several")
+    parser.add_argument(
+        "--table", choices=["tags", "things"], default="tags", help="what a .csv is"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Import prints what changed; export prints TOML or writes the file."""
+    """Import prints what changed; export writes the file, or TOML to standard output."""
     config = load(arguments.config)
-    if arguments.action == "import":
-        if arguments.file is None:
-            print("mingwu plant import needs a FILE", file=sys.stderr)
-            return 2
-        summary = import_plant(config, arguments.file)
-        for section in SECTIONS:
-            delta = getattr(summary, section)
-            counts = [len(delta.added), len(delta.changed), len(delta.removed)]
-            if any(counts):
-                print("  {:<10} +{} ~{} -{}".format(section, *counts))
-        print("nothing changed" if not summary else f"plant {summary.plant} is up to date")
+    file: Path | None = arguments.file
+    if arguments.action == "import" and file is None:
+        print("mingwu plant import needs a FILE", file=sys.stderr)
+        return 2
+    if arguments.action == "import" and file is not None and not _is_table(file):
+        _changes(import_plant(config, file))
         return 0
+    return _with_registry(arguments, config, file)
+
+
+def _with_registry(arguments: argparse.Namespace, config: Config, file: Path | None) -> int:
     registry = Registry.open(config.registry)
     try:
         plants = registry.plants()
@@ -42,12 +49,36 @@ def run(arguments: argparse.Namespace) -> int:
             if not plants:
                 print("The registry is empty. Next: mingwu plant import FILE --config …")
             return 0
-        text = plantfile.dump(registry.export_plant(arguments.plant or plants[0].name))
+        name = arguments.plant or plants[0].name
+        things = arguments.table == "things"
+        if arguments.action == "import" and file is not None:
+            take = registry.import_things_csv if things else registry.import_tags_csv
+            _changes(take(name, file.read_bytes(), actor=f"file {file.name}"))
+            return 0
+        if file is not None and _is_table(file):
+            give = registry.export_things_csv if things else registry.export_tags_csv
+            data = give(Filter(plant=name))
+        else:
+            data = plantfile.dump(registry.export_plant(name)).encode()
     finally:
         registry.close()
-    if arguments.file is None:
-        sys.stdout.write(text)
-    else:
-        arguments.file.write_text(text, "utf-8")
-        print(f"wrote {arguments.file}. Next: mingwu check {arguments.file}")
+    if file is None:
+        sys.stdout.write(data.decode())
+        return 0
+    file.write_bytes(data)
+    again = f"mingwu plant import {file} …" if _is_table(file) else f"mingwu check {file}"
+    print(f"wrote {file}. Next: {again}")
     return 0
+
+
+def _is_table(file: Path) -> bool:
+    return file.suffix.lower() == ".csv"
+
+
+def _changes(summary: ImportSummary) -> None:
+    for section in SECTIONS:
+        delta = getattr(summary, section)
+        counts = [len(delta.added), len(delta.changed), len(delta.removed)]
+        if any(counts):
+            print("  {:<10} +{} ~{} -{}".format(section, *counts))
+    print("nothing changed" if not summary else f"plant {summary.plant} is up to date")
