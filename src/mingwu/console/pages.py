@@ -17,10 +17,10 @@ from starlette.responses import Response
 from mingwu.api.door import language_of
 from mingwu.api.ports import Principal
 from mingwu.api.services import Services
-from mingwu.console import texts
 from mingwu.console.islands import Island
 from mingwu.console.qr import qr_svg
 from mingwu.console.shell import Frame, brand, head, shell
+from mingwu.console.texts import tables as texts
 from mingwu.kernel.errors import NotFound
 
 Build = Callable[[Frame, Request], None]

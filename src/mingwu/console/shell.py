@@ -14,8 +14,8 @@ from nicegui import ui
 from nicegui.context import context
 
 from mingwu.api.ports import Principal
-from mingwu.console import texts
 from mingwu.console.islands import Island, static_url
+from mingwu.console.texts import tables as texts
 
 # (heading, ((path, text key, icon), ...)) — the part of the house menu that exists today.
 _MENU = (
@@ -30,6 +30,8 @@ _MENU = (
     ("nav.access", (("/gateways", "nav.gateways", "gateway"),)),
     ("nav.names", (("/resolve", "nav.resolve", "resolve"),)),
 )
+
+_SHEETS = ("mingwu.css", "names.css", "nodes.css")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +73,8 @@ def head(frame: Frame) -> None:
         f'<script>document.documentElement.lang="{"zh-CN" if frame.lang == "zh" else "en"}";'
         'document.documentElement.dataset.theme=localStorage.getItem("mw-theme")||'
         '(matchMedia("(prefers-color-scheme: dark)").matches?"dark":"light");</script>'
-        f'<link rel="stylesheet" href="{static_url("mingwu.css")}">'
-        f'<script id="mw-config" type="application/json">{data}</script>'
+        + "".join(f'<link rel="stylesheet" href="{static_url(name)}">' for name in _SHEETS)
+        + f'<script id="mw-config" type="application/json">{data}</script>'
     )
 
 

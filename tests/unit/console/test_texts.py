@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from mingwu.console import islands, texts
+from mingwu.console import islands
 from mingwu.console.qr import qr_svg
+from mingwu.console.texts import tables as texts
 
 STATIC = islands.STATIC
 SCRIPTS = sorted(STATIC.glob("*.js"))
-PAGES = sorted(Path(texts.__file__).parent.glob("*.py"))
+PAGES = sorted(STATIC.parent.glob("*.py"))
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 # Keys made from parts at run time: t("state." + name) and the like.
@@ -34,8 +35,8 @@ def used_keys() -> set[str]:
         used |= set(re.findall(r'\? t\("([\w.]+)"\)', source))
     for path in PAGES:
         used |= set(re.findall(r"""words\[["']([\w.]+)["']\]""", path.read_text()))
-        used |= set(re.findall(r'"((?:nav|overview|tags|gateways|history|resolve|thing)\.\w+)"',
-                               path.read_text()))  # fmt: skip
+        quoted = set(re.findall(r'"([a-z]+\.\w+)"', path.read_text()))
+        used |= {key for key in quoted if not key.endswith((".css", ".js", ".svg"))}
     return used
 
 

@@ -1,13 +1,6 @@
-"""All words of the console, zh and en, by key. Terms are those of the house glossary.
+"""Words of the shell and of the plant's pages: overview, things, tags, gateways, history."""
 
-Pages and islands share the table: the page's head carries it in one language.
-"""
-
-from collections.abc import Mapping
-from types import MappingProxyType
-
-# Each key has its English and its Chinese words, in this order.
-_TEXTS: dict[str, tuple[str, str]] = {
+TEXTS: dict[str, tuple[str, str]] = {
     # shell
     "product": ("Mingwu", "名物"),
     "tagline": ("The name and the thing", "名实相符，物物可解"),
@@ -313,7 +306,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     ),
     "gateways.devices": ("Devices", "设备"),
     "gateways.device": ("Device", "设备"),
-    "gateways.driver": ("Driver", "驱动"),
     "gateways.state": ("State", "状态"),
     "gateways.read": ("Read/s", "采集/秒"),
     "gateways.reported": ("Reported/s", "上报/秒"),
@@ -406,25 +398,4 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "age.m": ("{n} min", "{n} 分"),
     "age.h": ("{n} h", "{n} 小时"),
     "age.d": ("{n} d", "{n} 天"),
-}
-
-
-def languages() -> tuple[str, str]:
-    """The languages of the console."""
-    return ("en", "zh")
-
-
-def table(lang: str) -> Mapping[str, str]:
-    """All texts in one language."""
-    return _TABLES.get(lang, _TABLES["en"])
-
-
-def pairs() -> Mapping[str, tuple[str, str]]:
-    """Every key with its (en, zh) pair, for tests and for translators."""
-    return MappingProxyType(_TEXTS)
-
-
-_TABLES: dict[str, Mapping[str, str]] = {
-    "en": MappingProxyType({key: pair[0] for key, pair in _TEXTS.items()}),
-    "zh": MappingProxyType({key: pair[1] for key, pair in _TEXTS.items()}),
 }
