@@ -10,24 +10,28 @@ index         type                  data
 6             LOCATION              place in the hierarchy
 7             MW.TD                 URL of its Thing Description
 8             MW.SIMULATED          "true", only where data is simulated
+10–79         REL.<kind>            identifier of a thing it leads to (``made_from``, …)
+80–99         ALIAS.<SYSTEM>        the same thing's code in another system
 100           HS_ADMIN              the prefix's administrator
 100000 + n    MW.LIVE.<tag>         live value of tag number n (``identity.live``)
 ============  ====================  =====================================================
 
-Indexes 200-299 are left to HS_VLIST, 300-499 to keys, certificates and signatures, 500-699 to
-aliases and links (kept when a card changes), 1000-99999 to data templates (the national systems
-number their items from 2000 and keep 1001 for themselves).
+More relations or codes than there are indexes stay in the registry. Indexes 200-299 are left to
+HS_VLIST, 300-499 to keys, certificates and signatures, 500-699 to aliases and links (kept when a
+card changes), 1000-99999 to data templates (the national systems number their items from 2000 and
+keep 1001 for themselves).
 """
 
 import hashlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from mingwu.identity.codes.recognition import recognise
 from mingwu.identity.live import FIRST_INDEX, LiveSource
-from mingwu.identity.records import Record, RecordStore, key_of
+from mingwu.identity.records import ALIAS_TYPE, RELATION_TYPE, Record, RecordStore, key_of
 from mingwu.kernel.plant import ThingCard
 from mingwu.wire.handle.admin import Admin, encode_admin
 from mingwu.wire.handle.codes import ALL_RIGHTS, AdminRight
@@ -35,7 +39,9 @@ from mingwu.wire.handle.values import MAX_INDEX, HandleValue
 
 ADMIN_INDEX = 100
 ADMIN_KEY_INDEX = 300
-_LAYOUT = 1  # part of the fingerprint: raise it when the table above changes
+RELATION_INDEXES = range(10, 80)
+CODE_INDEXES = range(80, 100)
+_LAYOUT = 2  # part of the fingerprint: raise it when the table above changes
 _BATCH = 5000
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -74,6 +80,7 @@ def card_record(card: ThingCard, *, base_url: str = "", now: int = 0) -> Record:
         for index, kind, text in texts
         if text
     ]
+    values += _leads(card, now)
     values.append(prefix_admin(card.id.partition("/")[0]))
     live = tuple(
         LiveSource(
@@ -89,6 +96,16 @@ def card_record(card: ThingCard, *, base_url: str = "", now: int = 0) -> Record:
         if FIRST_INDEX + tag.number <= MAX_INDEX
     )
     return Record(card.id, tuple(values), live)
+
+
+def _leads(card: ThingCard, now: int) -> Iterator[HandleValue]:
+    """Relations and aliases; a code that no system knows is left out (``mingwu check`` tells)."""
+    for index, (kind, target) in zip(RELATION_INDEXES, card.relations, strict=False):
+        yield HandleValue(index, RELATION_TYPE + kind, target.encode(), timestamp=now)
+    read = filter(None, map(recognise, card.codes))
+    for index, code in zip(CODE_INDEXES, (code for code in read if code.ok), strict=False):
+        kind = ALIAS_TYPE + code.system.upper()
+        yield HandleValue(index, kind, code.canonical.encode(), timestamp=now)
 
 
 def _fingerprint(card: ThingCard, base_url: str) -> bytes:

@@ -43,6 +43,7 @@ PREFIX = b"p"
 CARD = b"c"
 ALIAS = b"a"
 ALIAS_TYPE = "ALIAS."
+RELATION_TYPE = "REL."
 # Values at these indexes (aliases, relations, links) outlive a thing card's renewal.
 LINK_INDEXES = range(500, 700)
 # So do those of registration by data templates (``identity.enterprise`` writes them).

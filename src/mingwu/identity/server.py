@@ -47,6 +47,7 @@ from mingwu.wire.handle.values import HandleValue
 log = logging.getLogger(__name__)
 
 _SITE_INDEX = 1
+_OWNER_INDEX = 5
 _KEY_FILE = "server-key.pem"
 _ANYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised, not bound
 _BACKLOG = 1024
@@ -91,17 +92,26 @@ def site_of(
     )
 
 
-def home_prefixes(store: RecordStore, prefixes: tuple[str, ...], site: Site) -> None:
-    """Take responsibility for prefixes and keep the site value of their records current."""
-    data = encode_site(site)
+def home_prefixes(
+    store: RecordStore, prefixes: tuple[str, ...], site: Site, owner: str = ""
+) -> None:
+    """Take responsibility for prefixes; keep site and owner in their records current.
+
+    Without ``owner`` what stands there about the owner stays.
+    """
+    told = {_SITE_INDEX: ("HS_SITE", encode_site(site))}
+    if owner:
+        told[_OWNER_INDEX] = ("OWNER", owner.encode())
     for prefix in prefixes:
         name = f"{PREFIX_HOME}/{prefix}"
         record = store.get(name) or Record(name, (prefix_admin(prefix),))
-        current = record.value(_SITE_INDEX)
-        if current is None or current.data != data:
-            kept = tuple(value for value in record.values if value.index != _SITE_INDEX)
-            value = HandleValue(_SITE_INDEX, "HS_SITE", data, timestamp=int(time.time()))
-            store.put(Record(name, (value, *kept), record.live))
+        have = {value.index: (value.type, value.data) for value in record.values}
+        fresh = {index: told[index] for index in told if have.get(index) != told[index]}
+        if fresh:
+            now = int(time.time())
+            made = [HandleValue(index, *fresh[index], timestamp=now) for index in fresh]
+            kept = [value for value in record.values if value.index not in fresh]
+            store.put(Record(name, (*made, *kept), record.live))
         if not store.is_homed(prefix):
             store.home(prefix)
 
@@ -199,7 +209,7 @@ class ResolverServer:
         site = site_of(
             settings, self.port, self.http_port, public_key=key.public, https_port=self.https_port
         )
-        await asyncio.to_thread(home_prefixes, self.store, settings.prefixes, site)
+        await asyncio.to_thread(home_prefixes, self.store, settings.prefixes, site, settings.owner)
         self._resolver = self._make_resolver(site)
         gate = self._make_gate(site, key)
         if self._dress:

@@ -31,6 +31,8 @@ class ResolverSettings(Settings, frozen=True, kw_only=True):
     https_port: Port = 8443
     # Prefixes this node answers for; each gets a record 0.NA/<prefix> naming this server.
     prefixes: tuple[str, ...] = ("88.888.101",)
+    # Who owns these prefixes, as their records tell askers; empty to tell nothing.
+    owner: str = ""
     # Address that the site record tells clients; empty means ``host``.
     public_host: str = ""
     # What the site record says about this site.

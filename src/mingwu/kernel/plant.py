@@ -114,7 +114,10 @@ class CardTag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ThingCard(msgspec.Struct, frozen=True, kw_only=True):
-    """What a name answers with: the resolver's view of a thing."""
+    """What a name answers with: the resolver's view of a thing.
+
+    ``relations`` are (kind, identifier) of things it leads to; ``codes`` name it in other systems.
+    """
 
     id: str
     kind: Kind
@@ -124,4 +127,6 @@ class ThingCard(msgspec.Struct, frozen=True, kw_only=True):
     place: str = ""
     documentation: str = ""
     simulated: bool = False
+    relations: tuple[tuple[str, str], ...] = ()
+    codes: tuple[str, ...] = ()
     tags: tuple[CardTag, ...] = ()

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mingwu.field import catalogue
-from mingwu.kernel.errors import ConfigError
+from mingwu.identity.codes.recognition import require
+from mingwu.kernel.errors import ConfigError, InvalidInput
 from mingwu.kernel.plant import DeviceSpec
 from mingwu.kernel.settings import build
 from mingwu.node import config as configuration
@@ -61,6 +62,7 @@ def _plant(text: str) -> Iterator[Finding]:
         for fault in faults.faults:
             yield Finding(fault.path, fault.text("en"), fault.text("zh"))
         return
+    yield from _codes(plant.file)
     places = {
         thing["connection"]["device"]: f"$.thing[{index}]"
         for index, thing in enumerate(tomllib.loads(text).get("thing", []))
@@ -68,6 +70,17 @@ def _plant(text: str) -> Iterator[Finding]:
     }
     for device in _devices(plant.file):
         yield from _device(device, places.get(device.name, f"device {device.name}"))
+
+
+def _codes(file: PlantFile) -> Iterator[Finding]:
+    """Codes of other systems that none of them would take."""
+    for index, thing in enumerate(file.thing):
+        for at, code in enumerate(thing.codes):
+            try:
+                require(code)
+            except InvalidInput as fault:
+                path = f"$.thing[{index}].codes[{at}]"
+                yield Finding(path, fault.text("en"), fault.text("zh"))
 
 
 def _devices(file: PlantFile) -> list[DeviceSpec]:

@@ -100,6 +100,7 @@ port = {ports["historian"]}
 port = {ports["resolver"]}
 http_port = {ports["resolver_http"]}
 prefixes = ["88.888.101"]
+owner = "江洲精密（仿真）"
 
 [console]
 port = {ports["console"]}

@@ -136,6 +136,7 @@ def _check_things(
 ) -> None:
     gateways = {gateway.name for gateway in file.gateway}
     seen: set[str] = set()
+    codes: set[str] = set()
     for index, thing in enumerate(file.thing):
         where = f"$.thing[{index}]"
         name = file.full_id(thing.id)
@@ -156,6 +157,11 @@ def _check_things(
         if thing.documentation and not thing.documentation.startswith(("http://", "https://")):
             params = {"url": thing.documentation}
             faults.append(Fault(f"{where}.documentation", "registry.bad-url", params))
+        for at, code in enumerate(thing.codes):
+            if code in codes:
+                path = f"{where}.codes[{at}]"
+                faults.append(Fault(path, "registry.duplicate", {"name": code}))
+            codes.add(code)
         link = thing.connection
         if link is not None and link.gateway not in gateways:
             path = f"{where}.connection.gateway"

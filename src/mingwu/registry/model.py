@@ -240,7 +240,8 @@ class RelationDef(_Part, frozen=True, kw_only=True):
 class ThingDef(_Part, frozen=True, kw_only=True):
     """A thing. ``id`` without ``/`` gets the plant's prefix. ``kind`` defaults to the type's.
 
-    ``documentation`` is an http(s) URL. ``simulated`` marks every value of its device.
+    ``documentation`` is an http(s) URL. ``simulated`` marks every value of its device. ``codes``
+    name the same thing in other systems (a GS1 key, an OID …), as they are written there.
     """
 
     id: Label
@@ -251,6 +252,7 @@ class ThingDef(_Part, frozen=True, kw_only=True):
     place: str = ""
     documentation: str = ""
     simulated: bool = False
+    codes: tuple[Label, ...] = ()
     variables: dict[str, int | str] = {}
     connection: ConnectionDef | None = None
     relation: tuple[RelationDef, ...] = ()

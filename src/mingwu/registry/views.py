@@ -19,7 +19,7 @@ from mingwu.kernel.plant import (
     ValueType,
 )
 from mingwu.registry import schema
-from mingwu.registry.model import RelationKind
+from mingwu.registry.model import RelationKind, ThingDef
 from mingwu.registry.queries import structs
 from mingwu.registry.rows import RELATION_LABELS, GatewayRow, RelationEdge, RelationRow
 from mingwu.registry.schema import ACTIVE
@@ -119,6 +119,7 @@ def cards(connection: Connection, key: str = "") -> list[ThingCard]:
     ):
         card = CardTag(number=row.number, name=row.name, unit=row.unit, type=ValueType(row.type))
         exposed.setdefault(row.thing, []).append(card)
+    leads = _leads(connection, key)
     return [
         ThingCard(
             id=row.id,
@@ -129,10 +130,27 @@ def cards(connection: Connection, key: str = "") -> list[ThingCard]:
             place=row.place,
             documentation=row.documentation,
             simulated=row.simulated,
+            relations=tuple(leads.get(row.key, ())),
+            codes=msgspec.json.decode(row.declaration, type=ThingDef).codes,
             tags=tuple(exposed.get(row.key, ())),
         )
         for row in things
     ]
+
+
+def _leads(connection: Connection, key: str) -> dict[str, list[tuple[str, str]]]:
+    """By folded source: what each thing (or the one of ``key``) leads to, in file order."""
+    table, target = schema.relation, schema.thing
+    query = (
+        select(table.c.source, table.c.kind, target.c.id)
+        .join(target, target.c.key == table.c.target)
+        .where(target.c.state == ACTIVE, *([table.c.source == key] if key else []))
+        .order_by(table.c.plant, table.c.position)
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.source, []).append((row.kind, row.id))
+    return found
 
 
 def _relation(row: Any, key: str) -> RelationRow:

@@ -25,6 +25,32 @@ def test_card_layout():
     assert [source.index for source in record.live] == [100_003]
 
 
+def test_relations_and_codes_of_the_plant_stand_in_the_record_and_lead_back(tmp_path):
+    card = msgspec.structs.replace(
+        CARD,
+        relations=(("mounted_on", "88.888.101/DEV.1"), ("uses", "88.888.101/PRC.7")),
+        codes=("(8004)6901234M0187", "no code of any system", "(01)06901234567890"),
+    )
+    record = card_record(card)
+    texts = {value.index: (value.type, value.text()) for value in record.values}
+    assert texts[10] == ("REL.mounted_on", "88.888.101/DEV.1")
+    assert texts[11] == ("REL.uses", "88.888.101/PRC.7")
+    assert texts[80] == ("ALIAS.GS1", "8004/6901234M0187")
+    assert 81 not in texts  # a code with a wrong check digit is no alias
+    store = RecordStore(tmp_path / "s", map_bytes=2**26, durable=False)
+    sync_cards(store, [card])
+    assert store.named("gs1:8004/6901234M0187") == [CARD.id]
+    sync_cards(store, [CARD])
+    assert store.named("gs1:8004/6901234M0187") == []
+    store.close()
+
+
+def test_more_relations_than_indexes_are_cut():
+    many = tuple(("feeds", f"88.888.101/N{n}") for n in range(200))
+    record = card_record(msgspec.structs.replace(CARD, relations=many))
+    assert max(value.index for value in record.values if value.index < 100) == 79
+
+
 def test_empty_texts_are_left_out():
     record = card_record(CARD)
     assert {1, 6, 7, 8}.isdisjoint(value.index for value in record.values)

@@ -69,6 +69,11 @@ def test_every_fault_is_reported_with_its_path():
     }
 
 
+def test_a_code_names_one_thing():
+    text = TINY.replace('place = "JZ/DC/C1"\n', 'place = "JZ/DC/C1"\ncodes = ["8004/X"]\n')
+    assert ("$.thing[1].codes[0]", "duplicate") in faults(text)
+
+
 def test_faults_of_shape_do_not_hide_each_other_or_the_rest():
     text = (
         TINY.replace('name = "s1"', 'nam = "s1"')

@@ -228,6 +228,15 @@ def test_cards_carry_exposed_tags_only(registry):
     assert len(registry.cards()) == 3
 
 
+def test_cards_carry_relations_and_codes(registry):
+    text = TINY.replace('id = "MLD.M0187"', 'id = "MLD.M0187"\ncodes = ["(8004)6901234M0187"]')
+    registry.import_plant(parse(text).file)
+    card = registry.card("88.888.101/MLD.M0187")
+    assert card.relations == (("mounted_on", CASTER),)
+    assert card.codes == ("(8004)6901234M0187",)
+    assert {one.id: one for one in registry.cards()}[card.id] == card
+
+
 def test_two_processes_importing_at_once_do_not_collide(tmp_path):
     settings = RegistrySettings(store=StoreSettings(url=sqlite_url(tmp_path / "r.db")))
     failures = []

@@ -17,12 +17,11 @@ import msgspec
 from mingwu.identity.aliases.book import RESOLVED_AS_HANDLES
 from mingwu.identity.codes.code import Code
 from mingwu.identity.codes.recognition import recognise
-from mingwu.identity.records import ALIAS_TYPE
+from mingwu.identity.records import ALIAS_TYPE, RELATION_TYPE
 from mingwu.kernel.names import fold
 from mingwu.wire.gs1.ai import PRIMARY_KEYS
 from mingwu.wire.handle.values import HandleValue
 
-RELATION_TYPE = "REL."
 DEPTH = 8
 MOST_NODES = 200
 MOST_FOREIGN = 16

@@ -6,6 +6,8 @@ mould, the shot's cell and the lot it came from.
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from mingwu.kernel.plant import Kind
 from mingwu.lab.layout import Layout
 from mingwu.lab.plant.places import OFFICE
@@ -29,6 +31,8 @@ _RECIPES = {
     "PRC.AS-EAH3.r02": ("电驱壳体装配工艺第2版", "Assembly recipe EAH3, revision 2"),
 }
 _PARTS = range(421, 427)
+# Of the number range that textbooks print; 2.999 is the arc for examples (X.660).
+GTIN = "06901234567892"
 
 
 def shared() -> Iterator[ThingDef]:
@@ -44,7 +48,8 @@ def shared() -> Iterator[ThingDef]:
         (kinds.USES, "DAT.xray.2511"),
     )
     yield _virtual("DAT.xray.2511", "DataSet", "X射线标注图像集", "Labelled X-ray pictures")
-    yield _virtual("PRD.EAH3", "Product", "三合一电驱壳体EAH3", "E-axle housing EAH3")
+    housing = _virtual("PRD.EAH3", "Product", "三合一电驱壳体EAH3", "E-axle housing EAH3")
+    yield structs.replace(housing, codes=(f"(01){GTIN}", "2.999.88.101.3"))
     yield _virtual(
         "DOC.DC-EAH3.QP",
         "Document",
@@ -78,8 +83,9 @@ def made(layout: Layout) -> Iterator[ThingDef]:
     cells = layout.cells()
     for index, serial in enumerate(_PARTS):
         cell = cells[index % len(cells)]
-        yield _virtual(
-            f"PRT.EAH3.250711.{layout.replica * 100 + serial:05d}",
+        mark = f"250711.{layout.replica * 100 + serial:05d}"
+        part = _virtual(
+            f"PRT.EAH3.{mark}",
             "Part",
             f"电驱壳体{serial:05d}",
             f"E-axle housing {serial:05d}",
@@ -87,6 +93,7 @@ def made(layout: Layout) -> Iterator[ThingDef]:
             (kinds.MADE_FROM, f"MLD.M{layout.mould(cell):04d}"),
             (kinds.BELONGS_TO, f"LOT.DC{number}.00001.1"),
         )
+        yield structs.replace(part, codes=(f"(01){GTIN}(21){mark}",))
 
 
 def _virtual(

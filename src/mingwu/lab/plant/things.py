@@ -80,6 +80,7 @@ def _casting(links: Connections) -> Iterator[ThingDef]:
             id=f"MLD.M{number:04d}", type="Mould", zh=f"压铸模具M{number:04d}",
             en=f"Mould M{number:04d}", place=place, documentation=f"{DOCUMENTS}/M{number:04d}",
             simulated=True, variables={"order": order}, connection=links.ride(cell.device),
+            codes=(f"(8004)6901234M{number:04d}",),
             relation=(
                 relation(RelationKind.MOUNTED_ON, cell.suffix),
                 relation(RelationKind.USES, "PRC.DC-EAH3.r07"),
