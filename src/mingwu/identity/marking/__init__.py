@@ -1,0 +1,1 @@
+"""Marking and reading: symbols, labels, sheets, and what a picture of a symbol leads to."""
