@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import httpx
@@ -24,9 +25,9 @@ ARGUMENTS = [
 DEADLINE_MS = 30_000
 
 
-@pytest.fixture(scope="session")
-def console() -> Iterator[str]:
-    server = Path(__file__).with_name("serve_fake.py")
+@contextmanager
+def served(server: Path) -> Iterator[str]:
+    """The address of the console that the program ``server`` serves until the end."""
     process = subprocess.Popen([sys.executable, str(server)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -35,6 +36,18 @@ def console() -> Iterator[str]:
         process.terminate()
         process.wait(15)
         process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[[Path], AbstractContextManager[str]]:
+    """Runs a program that serves a console and prints its port."""
+    return served
+
+
+@pytest.fixture(scope="session")
+def console() -> Iterator[str]:
+    with served(Path(__file__).with_name("serve_fake.py")) as base:
+        yield base
 
 
 @pytest.fixture(scope="module")

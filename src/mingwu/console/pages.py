@@ -17,6 +17,7 @@ from starlette.responses import Response
 from mingwu.api.door import language_of
 from mingwu.api.ports import Principal
 from mingwu.api.services import Services
+from mingwu.console import nodepages
 from mingwu.console.islands import Island
 from mingwu.console.qr import qr_svg
 from mingwu.console.shell import Frame, brand, head, shell
@@ -40,6 +41,8 @@ class Pages:
         self._page("/gateways", "gateways.title", _island("gateways"), simulated=True)
         self._page("/history", "history.title", _island("history"), simulated=True)
         self._page("/resolve", "resolve.title", _island("resolve"), simulated=True)
+        for path, title, module in nodepages.PAGES:
+            self._page(path, title, _island(module), simulated=True, areas=("nodes",))
         ui.page("/login")(self._login)
         ui.page("/things/{identifier:path}")(self._thing)
         ui.page("/{rest:path}")(self._missing)
@@ -54,7 +57,14 @@ class Pages:
         return RedirectResponse(f"/login?next={quote(wanted, safe='')}", status_code=303)
 
     async def _frame(
-        self, request: Request, principal: Principal, path: str, title: str, *, simulated: bool
+        self,
+        request: Request,
+        principal: Principal,
+        path: str,
+        title: str,
+        *,
+        simulated: bool,
+        areas: tuple[str, ...] = ("names",),
     ) -> Frame:
         lang = language_of(request, principal)
         index = await self._services.index.get()
@@ -66,14 +76,25 @@ class Pages:
             title=texts.table(lang).get(title, title),
             plant=(state.name_zh if lang == "zh" else state.name_en) or state.name_en,
             simulated=simulated and index.simulated,
+            areas=areas,
         )
 
-    def _page(self, path: str, title: str, build: Build, *, simulated: bool) -> None:
+    def _page(
+        self,
+        path: str,
+        title: str,
+        build: Build,
+        *,
+        simulated: bool,
+        areas: tuple[str, ...] = ("names",),
+    ) -> None:
         async def page(request: Request) -> Response | None:
             principal = await self._who(request)
             if principal is None:
                 return self._to_login(request)
-            frame = await self._frame(request, principal, path, title, simulated=simulated)
+            frame = await self._frame(
+                request, principal, path, title, simulated=simulated, areas=areas
+            )
             with shell(frame):
                 build(frame, request)
             return None

@@ -14,6 +14,7 @@ from nicegui import ui
 from nicegui.context import context
 
 from mingwu.api.ports import Principal
+from mingwu.console import nodepages
 from mingwu.console.islands import Island, static_url
 from mingwu.console.texts import tables as texts
 
@@ -29,6 +30,7 @@ _MENU = (
     ),
     ("nav.access", (("/gateways", "nav.gateways", "gateway"),)),
     ("nav.names", (("/resolve", "nav.resolve", "resolve"),)),
+    ("nav.nodes", nodepages.MENU),
 )
 
 _SHEETS = ("mingwu.css", "names.css", "nodes.css")
@@ -36,7 +38,10 @@ _SHEETS = ("mingwu.css", "names.css", "nodes.css")
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """What a page is drawn with. ``simulated``: this page can show simulated data."""
+    """What a page is drawn with. ``simulated``: this page can show simulated data.
+
+    ``areas``: whose words its islands need besides those of the plant.
+    """
 
     lang: str
     principal: Principal | None
@@ -44,6 +49,7 @@ class Frame:
     title: str
     plant: str = ""
     simulated: bool = False
+    areas: tuple[str, ...] = ("names",)
 
     @property
     def words(self) -> Mapping[str, str]:
@@ -65,7 +71,7 @@ def head(frame: Frame) -> None:
         "account": principal.account if principal else "",
         "role": principal.role if principal else "",
         "icons": static_url("icons.svg"),
-        "texts": dict(frame.words),
+        "texts": texts.page_words(frame.lang, frame.areas),
     }
     data = json.dumps(config, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     context.client.title = f"{frame.title} · {frame.words['product']}"

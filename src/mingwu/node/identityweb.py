@@ -74,7 +74,7 @@ def open_identity(
         if config.runs(IdentityPart.ENTERPRISE):
             _enterprise(web, config, role, store, registry, trust, journal)
         if config.runs(IdentityPart.SECONDLEVEL):
-            _secondlevel(web, config, role, store)
+            _secondlevel(web, config, role, store, journal)
         if config.runs(IdentityPart.CARRIERS):
             _carriers(web, config, store, journal)
     except BaseException:
@@ -136,7 +136,10 @@ def _enterprise(
         web.beside.append(seed)
 
 
-def _secondlevel(web: IdentityWeb, config: Config, role: Role, store: RecordStore) -> None:
+def _secondlevel(
+    web: IdentityWeb, config: Config, role: Role, store: RecordStore, journal: Journal
+) -> None:
+    from mingwu.identity.secondlevel import deskhttp
     from mingwu.identity.secondlevel.http import routes
     from mingwu.identity.secondlevel.service import SecondLevel, run_duties
     from mingwu.identity.server import site_of
@@ -144,7 +147,7 @@ def _secondlevel(web: IdentityWeb, config: Config, role: Role, store: RecordStor
     site = site_of(config.resolver, config.resolver.port, config.resolver.http_port)
     node = SecondLevel.open(config.secondlevel, store, site)
     web.stack.callback(node.close)
-    web.guarded += routes(node)
+    web.guarded += [*deskhttp.routes(node, journal), *routes(node)]
     if is_leading(config, role):
         web.beside.append(lambda stop: run_duties(node, stop))
 

@@ -16,7 +16,9 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 # Keys made from parts at run time: t("state." + name) and the like.
 FAMILIES = ("state.", "run.", "dev.", "reason.", "kind.", "level.", "rel.", "part.", "buffer.",
-            "method.", "window.", "role.", "live.")  # fmt: skip
+            "method.", "window.", "role.", "live.",
+            "appstate.", "appkind.", "mode.", "appfield.", "appfault.", "check.", "checkstate.",
+            "checknote.")  # fmt: skip
 
 
 def test_both_languages_use_the_same_placeholders() -> None:

@@ -1,14 +1,15 @@
 """All words of the console, zh and en, by key. Terms are those of the house glossary.
 
-Pages and islands share the table: the page's head carries it in one language. A module per area
-holds the words; each key has its English and its Chinese words, in this order.
+Pages and islands share the table: the page's head carries what it needs in one language. A module
+per area holds the words; each key has its English and its Chinese words, in this order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from mingwu.console.texts import names, nodes, plant
 
+_AREAS = {"plant": plant.TEXTS, "names": names.TEXTS, "nodes": nodes.TEXTS}
 _TEXTS: dict[str, tuple[str, str]] = {**plant.TEXTS, **names.TEXTS, **nodes.TEXTS}
 
 
@@ -20,6 +21,12 @@ def languages() -> tuple[str, str]:
 def table(lang: str) -> Mapping[str, str]:
     """All texts in one language."""
     return _TABLES.get(lang, _TABLES["en"])
+
+
+def page_words(lang: str, areas: Iterable[str]) -> dict[str, str]:
+    """What a page's islands need: the words of the shell, the plant, and the page's ``areas``."""
+    words = table(lang)
+    return {key: words[key] for area in ("plant", *areas) for key in _AREAS[area]}
 
 
 def pairs() -> Mapping[str, tuple[str, str]]:

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from mingwu.identity.secondlevel import iiidap, report
+from mingwu.identity.secondlevel.desk import masked_application, masked_tenant
 from mingwu.identity.secondlevel.model import (
     ApplicationForm,
     HostedItem,
@@ -35,6 +36,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 ROOT = "/api/secondlevel"
 _BODY_BYTES = 8 << 20
 _MOST = 1000
+# The printed report brings its style along; the door's policy for /api would refuse it.
+_PRINT_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
 
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +64,8 @@ class TenantChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group: str = ""
 
 
-def _json(content: object, status: int = 200, media: str = "application/json") -> Response:
+def json_reply(content: object, status: int = 200, media: str = "application/json") -> Response:
+    """A JSON reply."""
     return Response(msgspec.json.encode(content), status, media_type=media)
 
 
@@ -82,7 +86,8 @@ async def _body(request: Request, kind: type[T]) -> T:
         raise InvalidInput("input.invalid", path="$", fault=str(error)) from error
 
 
-def _number(request: Request, name: str, default: int, most: int) -> int:
+def number(request: Request, name: str, default: int, most: int) -> int:
+    """A whole number of the query, at most ``most``; raises InvalidInput."""
     text = request.query_params.get(name, str(default))
     if not (text.isascii() and text.isdigit()):
         raise InvalidInput("input.invalid", path=name, fault="not a number")
@@ -109,7 +114,7 @@ class Handlers:
         form = await _body(request, ApplicationForm)
         again = request.path_params.get("id", "")
         made = await asyncio.to_thread(self.node.applications.submit, form, who, id_=again)
-        return _json(made, 201)
+        return json_reply(masked_application(made), 201)
 
     async def queue(self, request: Request) -> Response:
         account(request, Permission.REGISTER)
@@ -120,17 +125,19 @@ class Handlers:
             raise InvalidInput("input.invalid", path="state", fault=str(error)) from error
         rows, total = await asyncio.to_thread(
             self.node.applications.queue, state=state,
-            offset=_number(request, "offset", 0, 2**31),
-            limit=_number(request, "limit", 100, _MOST),
+            offset=number(request, "offset", 0, 2**31),
+            limit=number(request, "limit", 100, _MOST),
         )  # fmt: skip
-        return _json({"rows": rows, "total": total})
+        return json_reply({"rows": [masked_application(row) for row in rows], "total": total})
 
     async def application(self, request: Request) -> Response:
         account(request, Permission.REGISTER)
         id_ = request.path_params["id"]
         found = await asyncio.to_thread(self.node.applications.get, id_)
         steps = await asyncio.to_thread(self.node.applications.steps, id_)
-        return _json({"application": found, "steps": steps})
+        checks = await asyncio.to_thread(self.node.desk.checks, found)
+        told = {"application": masked_application(found), "steps": steps, "checks": checks}
+        return json_reply(told)
 
     async def decide(self, request: Request) -> Response:
         who = account(request, Permission.SYSTEM)
@@ -139,21 +146,21 @@ class Handlers:
         if decision.action == "accept":
             given = await asyncio.to_thread(queue.accept, id_, who)
             await asyncio.to_thread(self.node.tenants.refresh)
-            return _json(given)
+            return json_reply(given)
         if decision.action not in {"return", "reject"}:
             raise InvalidInput("input.invalid", path="$.action", fault="accept, return or reject")
         final = decision.action == "reject"
-        return _json(
-            await asyncio.to_thread(queue.send_back, id_, who, decision.reasons, final=final)
-        )
+        sent = await asyncio.to_thread(queue.send_back, id_, who, decision.reasons, final=final)
+        return json_reply(masked_application(sent))
 
     async def prefixes(self, request: Request) -> Response:
         account(request, Permission.READ)
-        return _json(await asyncio.to_thread(self.node.prefixes.all, active=False))
+        return json_reply(await asyncio.to_thread(self.node.prefixes.all, active=False))
 
     async def tenants(self, request: Request) -> Response:
         account(request, Permission.REGISTER)
-        return _json(await asyncio.to_thread(self.node.tenants.all))
+        rows = await asyncio.to_thread(self.node.tenants.all)
+        return json_reply([masked_tenant(row) for row in rows])
 
     async def change_tenant(self, request: Request) -> Response:
         account(request, Permission.SYSTEM)
@@ -163,7 +170,8 @@ class Handlers:
             await asyncio.to_thread(self.node.tenants.set_quota, uscc, change.quota)
         if change.group:
             await asyncio.to_thread(self.node.tenants.set_group, uscc, change.group)
-        return _json(await asyncio.to_thread(self.node.tenants.get, uscc))
+        changed = await asyncio.to_thread(self.node.tenants.get, uscc)
+        return json_reply(masked_tenant(changed))
 
     async def register(self, request: Request) -> Response:
         account(request, Permission.REGISTER)
@@ -175,13 +183,13 @@ class Handlers:
         own = self.node.settings.prefix
         await asyncio.to_thread(self.node.monitoring.count, own, REGISTER, took_us)
         lang = _lang(request)
-        return _json([{"name": one.name, "code": one.code, "error": one.error,
+        return json_reply([{"name": one.name, "code": one.code, "error": one.error,
                        "message": one.text(lang)} for one in outcomes])  # fmt: skip
 
     async def query(self, request: Request) -> Response:
         account(request, Permission.READ)
         asked = await _body(request, DataQuery)
-        return _json(
+        return json_reply(
             await asyncio.to_thread(
                 self.node.hosted.query, asked.asker, asked.template, asked.conditions,
                 after=asked.after, limit=max(1, asked.limit),
@@ -191,12 +199,12 @@ class Handlers:
     async def statistics(self, request: Request) -> Response:
         account(request, Permission.READ)
         await asyncio.to_thread(self.node.usage.flush)
-        return _json(await asyncio.to_thread(self.node.usage.tenants))
+        return json_reply(await asyncio.to_thread(self.node.usage.tenants))
 
     async def nodes(self, request: Request) -> Response:
         account(request, Permission.READ)
         states = await asyncio.to_thread(self.node.monitoring.states)
-        return _json({"nodes": states, "events": await asyncio.to_thread(
+        return json_reply({"nodes": states, "events": await asyncio.to_thread(
             self.node.monitoring.events)})  # fmt: skip
 
     async def duties(self, request: Request) -> Response:
@@ -206,7 +214,7 @@ class Handlers:
             {"id": one.id, "zh": one.zh, "en": one.en, "period": one.period.value}
             for one in TABLES.values()
         ]
-        return _json({"tables": tables, "outbox": lag})
+        return json_reply({"tables": tables, "outbox": lag})
 
     async def monthly(self, request: Request) -> Response:
         account(request, Permission.READ)
@@ -216,8 +224,9 @@ class Handlers:
         except ValueError as error:
             raise InvalidInput("input.invalid", path="month", fault=str(error)) from error
         if request.query_params.get("form") == "html":
-            return HTMLResponse(report.printable(made, _lang(request)))
-        return _json(made)
+            page = report.printable(made, _lang(request))
+            return HTMLResponse(page, headers=_PRINT_HEADERS)
+        return json_reply(made)
 
     async def iiidap(self, request: Request) -> Response:
         """All of /iiidap: open to anybody, contacts only for known callers."""
@@ -227,7 +236,7 @@ class Handlers:
         media = iiidap.NAMES["media"]
         try:
             if kind == "help" and not asked:
-                return _json(iiidap.help_(self.node, lang), media=media)
+                return json_reply(iiidap.help_(self.node, lang), media=media)
             answer = {
                 iiidap.NAMES["prefix"]: iiidap.prefix,
                 iiidap.NAMES["entity"]: iiidap.entity,
@@ -237,8 +246,8 @@ class Handlers:
                 raise InvalidInput("input.invalid", path=str(request.url.path), fault="unknown")  # noqa: TRY301
             found = await asyncio.to_thread(answer, self.node, asked, lang, known=known)
         except MingwuError as error:
-            return _json(iiidap.fault(error, lang), error.status, media)
-        return _json(found, media=media)
+            return json_reply(iiidap.fault(error, lang), error.status, media)
+        return json_reply(found, media=media)
 
 
 def routes(node: SecondLevel) -> list[Route]:

@@ -20,6 +20,7 @@ from mingwu.identity.records import RecordStore
 from mingwu.identity.secondlevel import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.identity.secondlevel import migrations, report, schema
 from mingwu.identity.secondlevel.applications import EPP, Applications
+from mingwu.identity.secondlevel.desk import Desk
 from mingwu.identity.secondlevel.duties import MONITOR, SYNC, Duties
 from mingwu.identity.secondlevel.escrow import CHANNEL as ESCROW
 from mingwu.identity.secondlevel.escrow import Escrow
@@ -73,6 +74,15 @@ class SecondLevel:
         self.outbox = Outbox(engine, clock, settings.retry_s)
         self.escrow = Escrow(engine, settings, clock, scalar)
         self.upstream = Upstream(settings, scalar)
+        self.desk = Desk(
+            engine, settings, clock, tenants=self.tenants, prefixes=self.prefixes,
+            usage=self.usage, monitoring=self.monitoring,
+        )  # fmt: skip
+
+    @property
+    def site(self) -> Site:
+        """Where this node's resolver answers."""
+        return self._site
 
     @classmethod
     def open(

@@ -19,6 +19,8 @@ class SecondLevelSettings(Settings, frozen=True, kw_only=True):
     operator_en: str = "Demonstration second-level node (simulated)"
     # Unified social credit code of the operator.
     operator_uscc: str = "91330000MA2ABCDE51"
+    # Whether node and enterprises are made up; pages mark it so. A real operator says false.
+    simulated: bool = True
     store: StoreSettings = StoreSettings()
     # Most prefixes a tenant gets unless another number is set for it.
     tenant_prefixes: Annotated[int, Meta(ge=1)] = 3
@@ -46,6 +48,9 @@ class SecondLevelSettings(Settings, frozen=True, kw_only=True):
     upstream_url: str = ""
     # Address of the top node's EPP service (host:port); empty sends nothing.
     upstream_epp: str = ""
+    # Handle address of the top node (host:port), asked where it delegates our prefix; empty asks
+    # nobody.
+    upstream_resolver: str = ""
     # PEM file with the certificate authority of that service; given, the session uses TLS.
     upstream_epp_ca: str = ""
     # Our number with the top node (its appId).

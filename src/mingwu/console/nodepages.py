@@ -1,0 +1,11 @@
+"""Pages about nodes: the second-level node, statistics of use, active carriers.
+
+Each is one island under one address (its state stands in the query); whether the part behind it
+runs on this node is told by the island, so that an empty page explains itself.
+"""
+
+# (address, key of the title, module of ``static/``)
+PAGES = (("/secondlevel/applications", "applications.title", "applications"),)
+
+# Entries of the side menu: (address, key of the words, icon).
+MENU = (("/secondlevel/applications", "nav.applications", "review"),)

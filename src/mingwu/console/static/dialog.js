@@ -1,0 +1,56 @@
+// Questions to a person: a modal dialog that does something and says what went wrong.
+
+import { button, fill, h, iconButton, problem, t } from "mingwu-console/dom.js";
+
+/**
+ * Ask before `act`; `body` are the elements of the question. `act` may reject: the fault is shown and
+ * the dialog stays. Resolves to what `act` gave, or undefined when the person turned away.
+ */
+export function confirmed(title, body, label, act, { grave = false } = {}) {
+  return new Promise((resolve) => {
+    const said = h("div", { "aria-live": "polite" });
+    const go = h("button.mw-btn.mw-btn-main", { type: "submit" }, label);
+    if (grave) go.classList.add("mw-btn-grave");
+    const form = h("form.mw-dialog-body", { onsubmit: async (event) => {
+      event.preventDefault();
+      go.disabled = true;
+      fill(said);
+      try {
+        finish(await act());
+      } catch (error) {
+        fill(said, problem(error));
+        go.disabled = false;
+      }
+    } }, h("header", null, h("h2", { id: "dialog-title" }, title), iconButton("close", t("close"), () => box.close())),
+    h("div.mw-stack.mw-pad", null, body, said),
+    h("footer", null, button(t("cancel"), () => box.close()), go));
+    const box = h("dialog.mw-dialog", { "aria-labelledby": "dialog-title", onclose: () => { box.remove(); resolve(undefined); } }, form);
+    document.body.append(box);
+    box.showModal();
+    function finish(value) {
+      resolve(value ?? null);
+      box.close();
+    }
+  });
+}
+
+/** A labelled control; `hint` below it. The control gets an id so that the label leads to it. */
+export function field(label, control, hint, wide = false) {
+  control.id ||= "f" + Math.random().toString(36).slice(2, 9);
+  const note = h("small.mw-hint", { id: control.id + "-hint" }, hint ?? "");
+  control.setAttribute("aria-describedby", note.id);
+  const element = h("div.mw-field" + (wide ? ".mw-field-wide" : ""), null, h("label", { for: control.id }, label), control, note);
+  element.control = control;
+  element.wrong = (text) => {
+    control.setAttribute("aria-invalid", String(Boolean(text)));
+    note.textContent = text || hint || "";
+    element.toggleAttribute("data-wrong", Boolean(text));
+  };
+  return element;
+}
+
+export function select(options, chosen, more = {}) {
+  return h("select.mw-input", more, options.map(([value, label]) => h("option", { value, selected: value === chosen }, label)));
+}
+
+export const input = (value = "", more = {}) => h("input.mw-input", { type: "text", value: String(value), autocomplete: "off", spellcheck: false, ...more });

@@ -1,0 +1,385 @@
+"""What people at the operator's desk look at: rows joined for tables, checks of an application.
+
+Reading only. Citizen numbers leave the node's store masked: whoever reviews sees whether the check
+digit is right and the ends of the number, never the whole. Checks are made anew when asked for, so
+that a prefix that was taken meanwhile shows.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, func, select
+
+from mingwu.identity.secondlevel import outbox, schema
+from mingwu.identity.secondlevel.applications import form_faults
+from mingwu.identity.secondlevel.coderules import RULES, rule_for
+from mingwu.identity.secondlevel.model import (
+    Application,
+    ApplicationForm,
+    Kind,
+    Mode,
+    Person,
+    PrefixRow,
+    State,
+    Tenant,
+    beijing_day,
+)
+from mingwu.identity.secondlevel.monitoring import Monitoring
+from mingwu.identity.secondlevel.prefixes import ACTIVE, Prefixes, held
+from mingwu.identity.secondlevel.settings import SecondLevelSettings
+from mingwu.identity.secondlevel.tenants import Tenants
+from mingwu.identity.secondlevel.usagecounts import UsageCounts
+from mingwu.kernel.clock import Clock
+from mingwu.kernel.errors import InvalidInput
+from mingwu.store.engine import reading
+
+_A, _E, _P, _G, _D, _N = (
+    schema.application,
+    schema.enterprise,
+    schema.prefix,
+    schema.group,
+    schema.daily,
+    schema.deposit,
+)
+PASSED, FAILED, ABSENT = "passed", "failed", "absent"
+# A tenant with at least so many identifiers of which others resolve less than this share in 30
+# days registers for the count's sake; below that number a share says little.
+MANY_IDENTIFIERS, LITTLE_SHARE = 100, 0.01
+_SHOWN_HEAD, _SHOWN_TAIL = 3, 2
+_WINDOW_DAYS = 30
+_DAY_MS = 86_400_000
+_MOST_EVENTS = 200
+SORTS = ("uscc", "name", "identifiers", "foreign_share", "requests_today", "prefix")
+
+
+def masked(number: str) -> str:
+    """A citizen number as people may see it: the first three and the last two characters."""
+    hidden = len(number) - _SHOWN_HEAD - _SHOWN_TAIL
+    if hidden <= 0:
+        return "*" * len(number)
+    return number[:_SHOWN_HEAD] + "*" * hidden + number[-_SHOWN_TAIL:]
+
+
+def _masked_person(person: Person) -> Person:
+    return msgspec.structs.replace(person, number=masked(person.number))
+
+
+def masked_form(form: ApplicationForm) -> ApplicationForm:
+    """A form without whole citizen numbers."""
+    return msgspec.structs.replace(
+        form,
+        legal_person=_masked_person(form.legal_person),
+        contact=_masked_person(form.contact),
+    )
+
+
+def masked_application(application: Application) -> Application:
+    """An application without whole citizen numbers."""
+    return msgspec.structs.replace(application, form=masked_form(application.form))
+
+
+def masked_tenant(tenant: Tenant) -> Tenant:
+    """A tenant without whole citizen numbers."""
+    return msgspec.structs.replace(tenant, form=masked_form(tenant.form))
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One check of an application: ``state`` passed, failed or absent; ``detail`` its numbers."""
+
+    name: str
+    state: str
+    detail: Mapping[str, object] = {}
+
+
+class Desk:
+    """Rows for the tables of the console. Synchronous, for use in threads."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: SecondLevelSettings,
+        clock: Clock,
+        *,
+        tenants: Tenants,
+        prefixes: Prefixes,
+        usage: UsageCounts,
+        monitoring: Monitoring,
+    ) -> None:
+        self._engine, self._settings, self._clock = engine, settings, clock
+        self._tenants, self._prefixes = tenants, prefixes
+        self._usage, self._monitoring = usage, monitoring
+
+    def about(self) -> dict[str, object]:
+        """The node itself: prefix, operator, default limits, groups, code rules, what is free."""
+        settings = self._settings
+        with reading(self._engine) as connection:
+            groups = [dict(row) for row in connection.execute(select(_G)).mappings()]
+            taken = set(connection.execute(select(_P.c.prefix)).scalars())
+            open_ = _A.c.state.in_((State.SUBMITTED.value, State.RETURNED.value))
+            taken |= set(connection.execute(select(_A.c.prefix).where(open_)).scalars())
+        return {
+            "prefix": settings.prefix,
+            "operator_zh": settings.operator_zh,
+            "operator_en": settings.operator_en,
+            "simulated": settings.simulated,
+            "quota": {
+                "prefixes": settings.tenant_prefixes,
+                "identifiers": settings.tenant_identifiers,
+                "daily_requests": settings.tenant_daily_requests,
+            },
+            "groups": groups,
+            "rules": RULES_FOR_PEOPLE,
+            "free_prefix": _next_free(settings.prefix, taken),
+        }
+
+    # -- applications -------------------------------------------------------------------------
+    def applications(
+        self, *, state: State | None = None, q: str = "", offset: int = 0, limit: int = 50
+    ) -> dict[str, object]:
+        """A page of applications (the newest change first), how many, and counts by state."""
+        query = select(_A).order_by(_A.c.changed_at_ms.desc(), _A.c.number.desc())
+        if q:
+            query = query.where(_A.c.form.contains(q, autoescape=True))
+        with reading(self._engine) as connection:
+            if not q:
+                by_state = select(_A.c.state, func.count()).group_by(_A.c.state)
+                counts = Counter({row[0]: row[1] for row in connection.execute(by_state)})
+                if state is not None:
+                    query = query.where(_A.c.state == state.value)
+                total = counts[state.value] if state else counts.total()
+                found = connection.execute(query.offset(offset).limit(limit)).mappings()
+                return {"rows": [_application_row(dict(row)) for row in found],
+                        "total": total, "counts": counts}  # fmt: skip
+            # the text of a form holds more than may be searched: judged again field by field
+            every = [_application_row(dict(row)) for row in connection.execute(query).mappings()]
+        rows = [row for row in every if _mentions(row, q)]
+        counts = Counter(str(row["state"]) for row in rows)
+        if state is not None:
+            rows = [row for row in rows if row["state"] == state.value]
+        return {"rows": rows[offset : offset + limit], "total": len(rows), "counts": counts}
+
+    def checks(self, application: Application) -> list[Check]:
+        """What can be checked about an application now, without asking anybody else."""
+        form = application.form
+        faults = {one.field: one.text for one in form_faults(form)}
+
+        def of(name: str, field: str, given: str) -> Check:
+            if not given:
+                return Check(name, ABSENT)
+            fault = faults.get(field, "")
+            return Check(name, FAILED if fault else PASSED, {"fault": fault} if fault else {})
+
+        with reading(self._engine) as connection:
+            found = [
+                of("uscc", "organisation.uscc", form.organisation.uscc),
+                of("citizen", "legal_person.number", form.legal_person.number),
+                of("phone", "contact.phone", form.contact.phone),
+                of("licence", "licence_sha256", form.licence_sha256),
+                self._check_prefix(connection, application),
+                self._check_quota(connection, form),
+            ]
+        if form.mode is Mode.OWN and form.kind is not Kind.EXIT:
+            fault = faults.get("site", "") or faults.get("site.host", "")
+            found.append(Check("site", FAILED if fault else PASSED))
+        rule = rule_for(form.organisation.industry)
+        found.append(
+            Check("industry", PASSED if rule.industry else ABSENT, {"zh": rule.zh, "en": rule.en})
+        )
+        return found
+
+    def _check_prefix(self, connection: Connection, application: Application) -> Check:
+        form = application.form
+        row = connection.execute(
+            select(_P.c.uscc, _P.c.state).where(_P.c.prefix == form.prefix)
+        ).first()
+        holder = row.uscc if row is not None and row.state == ACTIVE else ""
+        mine = holder == form.organisation.uscc
+        is_settled = application.state in {State.ACCEPTED, State.REJECTED}
+        fits = (not holder or is_settled) if form.kind is Kind.APPLY else (mine or is_settled)
+        return Check(
+            "prefix", PASSED if fits else FAILED, {"prefix": form.prefix, "holder": holder}
+        )
+
+    def _check_quota(self, connection: Connection, form: ApplicationForm) -> Check:
+        uscc = form.organisation.uscc
+        limit = connection.execute(select(_E.c.max_prefixes).where(_E.c.uscc == uscc)).scalar()
+        limit = self._settings.tenant_prefixes if limit is None else limit
+        used = held(connection, uscc)
+        over = form.kind is Kind.APPLY and used >= limit
+        return Check("quota", FAILED if over else PASSED, {"used": used, "limit": limit})
+
+    # -- enterprises and their nodes ----------------------------------------------------------
+    def enterprises(
+        self, *, q: str = "", sort: str = "", order: str = "", offset: int = 0, limit: int = 50,
+        only: str = "",
+    ) -> dict[str, object]:  # fmt: skip
+        """A page of enterprises with quota, use and node state, and figures of all of them.
+
+        ``only`` keeps the ``unused`` (see :data:`LITTLE_SHARE`), those with ``own`` nodes or those
+        whose node is ``down``. Raises InvalidInput for an unknown ``sort``.
+        """
+        if sort and sort not in SORTS:
+            raise InvalidInput("input.invalid", path="sort", fault=f"one of {', '.join(SORTS)}")
+        rows = self._enterprise_rows()
+        figures = _figures(rows)
+        if q:
+            rows = [row for row in rows if _mentions(row, q)]
+        keep = {"unused": "is_unused", "own": "has_own_node", "down": "is_down"}.get(only)
+        rows = [row for row in rows if keep is None or row[keep]]
+        by = sort or "prefix"
+        # rows without a figure stand last in either direction
+        known = [row for row in rows if row[by] is not None]
+        known.sort(key=lambda row: row[by], reverse=order == "desc")
+        rows = known + [row for row in rows if row[by] is None]
+        return {
+            "rows": rows[offset : offset + limit],
+            "total": len(rows),
+            "figures": figures,
+            "window_days": _WINDOW_DAYS,
+            "many": MANY_IDENTIFIERS,
+            "little_share": LITTLE_SHARE,
+        }
+
+    def _enterprise_rows(self) -> list[dict[str, Any]]:
+        self._usage.flush()
+        tenants = {one.uscc: one for one in self._tenants.all()}
+        given: dict[str, list[PrefixRow]] = {}
+        for row in self._prefixes.all(active=False):
+            given.setdefault(row.uscc, []).append(row)
+        states = {str(row["node"]): row for row in self._monitoring.states()}
+        today = self._requests_today()
+        rows = []
+        for used in self._usage.tenants():
+            uscc = str(used["uscc"])
+            mine = given.get(uscc, [])
+            rows.append(_enterprise_row(tenants[uscc], used, mine, states, today))
+        return rows
+
+    def _requests_today(self) -> dict[str, int]:
+        day = beijing_day(self._clock.time_ns() // 1_000_000)
+        query = select(_D.c.prefix, func.sum(_D.c.requests)).where(_D.c.day == day)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.group_by(_D.c.prefix))
+            return {row[0]: int(row[1] or 0) for row in rows}
+
+    def node(self, prefix: str) -> dict[str, object]:
+        """A watched node: state, latencies of 30 days, its latest events."""
+        now = self._clock.time_ns() // 1_000_000
+        first, last = beijing_day(now - _WINDOW_DAYS * _DAY_MS), beijing_day(now)
+        days = [one for one in self._monitoring.latencies(first, last) if one["node"] == prefix]
+        states = [one for one in self._monitoring.states() if one["node"] == prefix]
+        events = [one for one in self._monitoring.events() if one["node"] == prefix]
+        return {
+            "node": prefix,
+            "state": states[0] if states else None,
+            "days": days,
+            "events": events[: -_MOST_EVENTS - 1 : -1],
+            "interval_s": self._settings.probe_interval_s,
+            "failures_to_down": self._settings.probe_failures,
+        }
+
+    # -- duties -------------------------------------------------------------------------------
+    def deposits(self, *, offset: int = 0, limit: int = 20) -> dict[str, object]:
+        """A page of escrow deposits, the newest first, each with what became of its delivery."""
+        query = select(_N).order_by(_N.c.number.desc()).offset(offset).limit(limit)
+        sent = schema.outbox
+        with reading(self._engine) as connection:
+            total = connection.execute(select(func.count()).select_from(_N)).scalar_one()
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+            told = select(sent.c.subject, sent.c.state, sent.c.acknowledged_ms, sent.c.error).where(
+                sent.c.channel == "escrow", sent.c.subject.in_([row["id"] for row in rows])
+            )
+            delivery = {row.subject: row for row in connection.execute(told)}
+        for row in rows:
+            row["files"] = len(msgspec.json.decode(row["files"]))
+            one = delivery.get(row["id"])
+            row["delivery"] = one.state if one else outbox.SENT
+            row["acknowledged_ms"] = one.acknowledged_ms if one else 0
+            row["error"] = one.error if one else ""
+        return {"rows": rows, "total": total, "sealed": bool(self._settings.upstream_public_key)}
+
+
+def _application_row(row: Mapping[str, Any]) -> dict[str, object]:
+    form = msgspec.json.decode(row["form"], type=ApplicationForm)
+    plain = ("id", "number", "kind", "uscc", "prefix", "state", "submitted_by", "reviewer",
+             "submitted_at_ms", "changed_at_ms")  # fmt: skip
+    return {name: row[name] for name in plain} | {
+        "name": form.organisation.name,
+        "name_en": form.organisation.name_en,
+        "industry": form.organisation.industry,
+        "mode": form.mode.value,
+    }
+
+
+def _mentions(row: Mapping[str, Any], q: str) -> bool:
+    wanted = q.casefold()
+    told = (row["prefix"], row["uscc"], row["name"], row.get("name_en", ""))
+    return any(wanted in str(one).casefold() for one in told)
+
+
+def _enterprise_row(
+    tenant: Tenant,
+    used: Mapping[str, Any],
+    mine: Sequence[PrefixRow],
+    states: Mapping[str, Mapping[str, Any]],
+    today: Mapping[str, int],
+) -> dict[str, Any]:
+    active = [row for row in mine if row.state == ACTIVE]
+    own = [row for row in active if row.mode is Mode.OWN]
+    nodes = [states[row.prefix] for row in own if row.prefix in states]
+    share = used["foreign_share"]
+    unused = used["identifiers"] >= MANY_IDENTIFIERS and (share or 0.0) < LITTLE_SHARE
+    return {
+        "uscc": tenant.uscc,
+        "name": tenant.name,
+        "name_en": tenant.form.organisation.name_en,
+        "industry": tenant.industry,
+        "group": tenant.group,
+        "state": tenant.state if active else "left",
+        "prefix": (active or mine)[0].prefix if mine else "",
+        "prefixes": [
+            {"prefix": row.prefix, "mode": row.mode.value, "state": row.state,
+             "upstream": row.upstream, "site": row.site, "since_ms": row.since_ms}
+            for row in mine
+        ],
+        "quota": tenant.quota,
+        "identifiers": used["identifiers"],
+        "requests": used["requests"],
+        "requests_today": sum(today.get(row.prefix, 0) for row in active),
+        "resolved_30d": used["resolved_30d"],
+        "foreign_30d": used["foreign_30d"],
+        "foreign_share": share,
+        "is_unused": unused,
+        "has_own_node": bool(own),
+        "nodes": nodes,
+        "is_down": any(node["state"] == "down" for node in nodes),
+    }  # fmt: skip
+
+
+def _figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    registered = sum(row["identifiers"] for row in rows)
+    foreign = sum(row["foreign_30d"] for row in rows)
+    return {
+        "enterprises": sum(row["state"] == ACTIVE for row in rows),
+        "own_nodes": sum(row["has_own_node"] for row in rows),
+        "nodes_down": sum(row["is_down"] for row in rows),
+        "identifiers": registered,
+        "foreign_30d": foreign,
+        "foreign_share": foreign / registered if registered else None,
+        "unused": sum(row["is_unused"] for row in rows),
+        "unused_identifiers": sum(row["identifiers"] for row in rows if row["is_unused"]),
+    }
+
+
+def _next_free(node: str, taken: set[str]) -> str:
+    """The smallest number above all given ones: a proposal, nobody is bound to it."""
+    tails = [prefix.removeprefix(node + ".") for prefix in taken]
+    return f"{node}.{max((int(tail) for tail in tails if tail.isdigit()), default=1000) + 1}"
+
+
+RULES_FOR_PEOPLE = [
+    {"industry": rule.industry, "example": rule.example, "zh": rule.zh, "en": rule.en}
+    for rule in RULES
+]

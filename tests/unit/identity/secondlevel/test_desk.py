@@ -1,0 +1,109 @@
+"""What the operator's desk sees: masked numbers, checks, enterprises in pages, deposits."""
+
+import msgspec
+import pytest
+
+from mingwu.identity.secondlevel.desk import LITTLE_SHARE, MANY_IDENTIFIERS, masked
+from mingwu.identity.secondlevel.model import HostedItem, Kind, Mode, Reason, State
+from mingwu.kernel.errors import InvalidInput
+from mingwu.trust import sm2
+
+CITIZEN = "11010519491231002X"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [(CITIZEN, "110*************2X"), ("", ""), ("12345", "*****"), ("123456", "123*56")],
+)
+def test_a_masked_number_shows_its_ends_only(number, shown):
+    assert masked(number) == shown
+
+
+def states(node, application):
+    return {one.name: one.state for one in node.desk.checks(application)}
+
+
+def test_checks_say_what_is_right_wrong_and_not_given(node, make_form, accepted):
+    first = node.applications.submit(make_form(1, citizen=CITIZEN), "a")
+    found = states(node, first)
+    assert {found[name] for name in ("uscc", "citizen", "phone", "prefix", "quota")} == {"passed"}
+    assert found["licence"] == "absent"
+    assert "site" not in found
+    own = node.applications.submit(make_form(2, mode=Mode.OWN), "a")
+    assert states(node, own)["site"] == "passed"
+    # a second application while the enterprise already holds as many as it may
+    for number in (11, 12, 13):
+        accepted(number, uscc=make_form(3).organisation.uscc)
+    limits = node.tenants.get(make_form(3).organisation.uscc).quota
+    assert limits.prefixes == 3
+    held = msgspec.structs.replace(
+        own, form=msgspec.structs.replace(make_form(3), prefix="88.101.11", kind=Kind.APPLY)
+    )
+    found = states(node, held)
+    assert (found["quota"], found["prefix"]) == ("failed", "failed")
+    leave = msgspec.structs.replace(held, form=make_form(3, kind=Kind.EXIT, prefix="88.101.11"))
+    assert states(node, leave)["prefix"] == "passed"
+
+
+def test_the_queue_in_pages_by_state_and_by_words(node, make_form, clock):
+    for number in range(1, 8):
+        clock.ms += 1000
+        node.applications.submit(make_form(number, citizen=CITIZEN), "a")
+    rows = node.desk.applications()["rows"]
+    node.applications.send_back(rows[0]["id"], "r", [Reason("purpose", "why")])
+    found = node.desk.applications(state=State.SUBMITTED, offset=4, limit=4)
+    assert (found["total"], len(found["rows"])) == (6, 2)
+    assert found["counts"] == {"submitted": 6, "returned": 1}
+    assert [row["name"] for row in node.desk.applications(q="企业3")["rows"]] == ["企业3"]
+    assert node.desk.applications(q="88.101.4")["total"] == 1
+    # nobody finds a person by number, nor a form by its JSON
+    assert node.desk.applications(q=CITIZEN)["total"] == 0
+    assert node.desk.applications(q="legal_person")["total"] == 0
+    assert node.desk.applications(q="%")["total"] == 0
+
+
+def register(node, prefix, count):
+    names = [HostedItem(name=f"{prefix}/VEH.{at:04d}") for at in range(count)]
+    assert all(one.code == 1 for one in node.hosted.register(prefix, names))
+
+
+def test_who_registers_and_is_never_asked_stands_out(node, accepted):
+    for number in (1, 2, 3):
+        accepted(number)
+    accepted(4, mode=Mode.OWN)
+    register(node, "88.101.1", MANY_IDENTIFIERS)
+    register(node, "88.101.2", MANY_IDENTIFIERS)
+    register(node, "88.101.3", MANY_IDENTIFIERS - 1)
+    for at in range(int(MANY_IDENTIFIERS * LITTLE_SHARE)):
+        node.usage.count(f"88.101.2/VEH.{at:04d}", "198.51.100.1", ok=True)
+    node.usage.count("88.101.1/VEH.0001", "10.0.0.1", ok=True, foreign=False)
+    found = node.desk.enterprises()
+    assert {row["prefix"]: row["is_unused"] for row in found["rows"]} == {
+        "88.101.1": True, "88.101.2": False, "88.101.3": False, "88.101.4": False,
+    }  # fmt: skip
+    assert found["figures"]["unused"] == 1
+    assert found["figures"]["identifiers"] == 3 * MANY_IDENTIFIERS - 1
+    assert [row["prefix"] for row in node.desk.enterprises(only="unused")["rows"]] == ["88.101.1"]
+    assert [row["prefix"] for row in node.desk.enterprises(only="own")["rows"]] == ["88.101.4"]
+    page = node.desk.enterprises(sort="identifiers", order="desc", limit=2, offset=2)
+    assert (page["total"], [row["prefix"] for row in page["rows"]]) == (4, ["88.101.3", "88.101.4"])
+    # without identifiers there is no share; such rows stand last in either order
+    for order in ("asc", "desc"):
+        rows = node.desk.enterprises(sort="foreign_share", order=order)["rows"]
+        assert rows[-1]["prefix"] == "88.101.4"
+    with pytest.raises(InvalidInput):
+        node.desk.enterprises(sort="secret")
+
+
+def test_deposits_tell_what_became_of_them(node, accepted):
+    accepted(1)
+    made = node.escrow.make("FULL", sm2.public_point(sm2.generate()))
+    found = node.desk.deposits()
+    assert (found["total"], found["sealed"]) == (1, False)
+    assert (found["rows"][0]["id"], found["rows"][0]["delivery"]) == (made.id, "waiting")
+
+
+def test_the_next_free_prefix_is_above_all(node, accepted, make_form):
+    accepted(7)
+    node.applications.submit(make_form(1002), "a")
+    assert node.desk.about()["free_prefix"] == "88.101.1003"
