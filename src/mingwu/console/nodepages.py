@@ -5,7 +5,13 @@ runs on this node is told by the island, so that an empty page explains itself.
 """
 
 # (address, key of the title, module of ``static/``)
-PAGES = (("/secondlevel/applications", "applications.title", "applications"),)
+PAGES = (
+    ("/secondlevel/applications", "applications.title", "applications"),
+    ("/secondlevel/enterprises", "enterprises.title", "enterprises"),
+)
 
 # Entries of the side menu: (address, key of the words, icon).
-MENU = (("/secondlevel/applications", "nav.applications", "review"),)
+MENU = (
+    ("/secondlevel/applications", "nav.applications", "review"),
+    ("/secondlevel/enterprises", "nav.enterprises", "enterprise"),
+)

@@ -18,7 +18,7 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 FAMILIES = ("state.", "run.", "dev.", "reason.", "kind.", "level.", "rel.", "part.", "buffer.",
             "method.", "window.", "role.", "live.",
             "appstate.", "appkind.", "mode.", "appfield.", "appfault.", "check.", "checkstate.",
-            "checknote.")  # fmt: skip
+            "checknote.", "upstream.", "eventkind.", "eventcause.")  # fmt: skip
 
 
 def test_both_languages_use_the_same_placeholders() -> None:

@@ -54,3 +54,15 @@ export function select(options, chosen, more = {}) {
 }
 
 export const input = (value = "", more = {}) => h("input.mw-input", { type: "text", value: String(value), autocomplete: "off", spellcheck: false, ...more });
+
+/** Details beside the page: a drawer on the right, closed by Escape; `onclose` when it goes. */
+export function drawer(title, body, onclose) {
+  document.querySelector("dialog.mw-drawer")?.close();
+  const inner = h("div.mw-drawer-body", null, body);
+  const box = h("dialog.mw-drawer", { "aria-labelledby": "drawer-title", onclose: () => { box.remove(); onclose?.(); },
+    onclick: (event) => event.target === box && box.close() },
+  h("header", null, h("h2", { id: "drawer-title", tabindex: -1 }, title), iconButton("close", t("close"), () => box.close())), inner);
+  document.body.append(box);
+  box.showModal();
+  return { element: box, body: inner, close: () => box.close(), show: (...what) => fill(inner, ...what) };
+}

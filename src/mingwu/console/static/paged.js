@@ -8,12 +8,14 @@ import { count } from "mingwu-console/format.js";
  * `at`: address of the page · `query`: its options · `load(want)`: gives {rows, total, …} ·
  * `columns`: [{label, cell(row), sort, cls}] · `choices`: [{key, label, options(reply)}] segments ·
  * `search`: words of the search field, or nothing · `key(row)`: what marks the open row ·
- * `none`: [icon, title, why] of an empty table · `part`: the part of the node behind it.
+ * `sorted`: [column, order] unless another is asked for · `none`: [icon, title, why] of an empty table ·
+ * `part`: the part of the node behind it.
  */
-export function paged({ at, query = {}, load, columns, choices = [], search, key, none, part, size = 50, onload, keep = [] }) {
-  const names = ["q", "sort", "order", ...choices.map((one) => one.key), ...keep];
+export function paged({ at, query = {}, load, columns, choices = [], search, key, sorted = [], none, part, size = 50, onload }) {
+  const initial = { sort: sorted[0] ?? "", order: sorted[1] ?? "", ...Object.fromEntries(choices.map((one) => [one.key, one.initial ?? ""])) };
+  const names = ["q", ...Object.keys(initial)];
   const want = { offset: Number(query.offset) || 0, limit: size };
-  for (const name of names) want[name] = query[name] ?? choices.find((one) => one.key === name)?.initial ?? "";
+  for (const name of names) want[name] = query[name] ?? initial[name] ?? "";
   let turn = 0;
   let open = "";
   const text = search ? h("input.mw-input", { type: "search", value: want.q, placeholder: search, "aria-label": search,
@@ -34,7 +36,7 @@ export function paged({ at, query = {}, load, columns, choices = [], search, key
   }
 
   function address() {
-    const shown = Object.entries(want).filter(([name, value]) => value && name !== "limit" && value !== choices.find((one) => one.key === name)?.initial);
+    const shown = Object.entries(want).filter(([name, value]) => value && name !== "limit" && value !== initial[name]);
     const search = new URLSearchParams(shown);
     if (open) search.set("id", open);
     history.replaceState(null, "", at + (String(search) ? "?" + search : ""));

@@ -3,8 +3,14 @@
 TEXTS: dict[str, tuple[str, str]] = {
     "nav.nodes": ("Identifier node", "标识节点运营"),
     "nav.applications": ("Prefix applications", "前缀申请与审核"),
+    "nav.enterprises": ("Enterprises and nodes", "企业与企业节点"),
     "close": ("Close", "关闭"),
     "cancel": ("Cancel", "取消"),
+    "save": ("Save", "保存"),
+    "saved": ("Saved", "已保存"),
+    "day": ("Day", "日期"),
+    "lineage": ("How counted", "数据血缘"),
+    "lineage.of": ("How “{label}” was counted", "“{label}”的数据血缘"),
     # a part that is off
     "absent.title": ("This part does not run on this node", "本节点未启用该部件"),
     "absent.why": (
@@ -190,4 +196,95 @@ TEXTS: dict[str, tuple[str, str]] = {
     "applying.missing": ("This is needed.", "此项必填。"),
     "applying.shape": ("This does not have the expected form.", "格式不符合要求。"),
     "applying.faults": ("The application is not complete yet.", "申请材料尚需改正。"),
+    # enterprises and their nodes
+    "enterprises.title": ("Enterprises and nodes", "企业与企业节点"),
+    "enterprises.lead": (
+        "What each enterprise registered, what others resolve of it, and how its node answers.",
+        "各企业注册了多少标识、其中多少被他人解析，以及其节点运行状况。",
+    ),
+    "enterprises.search": ("Enterprise, credit code or prefix", "企业名称、统一社会信用代码或前缀"),
+    "enterprises.show": ("Show", "显示"),
+    "enterprises.only.unused": ("Hardly resolved", "注册未用"),
+    "enterprises.only.own": ("Own nodes", "自建节点"),
+    "enterprises.only.down": ("Node down", "节点中断"),
+    "enterprises.name": ("Enterprise", "企业"),
+    "enterprises.served": ("Served by", "接入方式"),
+    "enterprises.identifiers": ("Identifiers registered", "已注册标识"),
+    "enterprises.of": ("of {limit}", "配额 {limit}"),
+    "enterprises.foreign": ("Resolved by others, 30 days", "30 天被他人解析"),
+    "enterprises.today": ("Requests today", "今日请求"),
+    "enterprises.group": ("Permission group", "权限组"),
+    "enterprises.group.hint": (
+        "Decides whether it may register, query and export.",
+        "决定能否注册、查询和导出。",
+    ),
+    "enterprises.nomatch": ("No enterprise matches", "没有匹配的企业"),
+    "enterprises.nomatch.why": (
+        "Take the filter away, or search by credit code or prefix.",
+        "请取消筛选，或按统一社会信用代码、前缀搜索。",
+    ),
+    "enterprises.empty": ("No enterprise holds a prefix yet", "尚无企业持有前缀"),
+    "enterprises.empty.why": (
+        "Enterprises come here when their application for a prefix is accepted.",
+        "企业的前缀申请通过后会出现在此处。",
+    ),
+    "enterprises.count": ("Enterprises", "企业"),
+    "enterprises.count.sub": ("{own} with nodes of their own", "其中 {own} 家自建节点"),
+    "enterprises.hosted": ("on this node", "托管在本节点"),
+    "enterprises.resolved": ("Resolved by others", "被他人解析比例"),
+    "enterprises.resolved.sub": ("{n} identifiers in {days} days", "{days} 天内 {n} 个标识"),
+    "enterprises.unused": ("Registered, hardly resolved", "注册未用的企业"),
+    "enterprises.unused.sub": ("they hold {n} identifiers", "共注册 {n} 个标识"),
+    "enterprises.unused.none": ("nobody stands out", "未发现"),
+    "enterprises.down": ("Nodes down", "中断的节点"),
+    "enterprises.down.sub": ("of {own} watched", "监测 {own} 个"),
+    "enterprises.left": ("left", "已退出"),
+    "enterprises.unprobed": ("not probed yet", "尚未探测"),
+    "enterprises.since": ("for {age}", "已 {age}"),
+    "enterprises.elsewhere": ("counted on its own node", "由其自建节点统计"),
+    "enterprises.hardly": ("Registered, hardly resolved", "注册未用"),
+    "enterprises.hardly.why": (
+        (
+            "{n} identifiers stand registered; in {days} days others resolved {m} of them. Shown "
+            "from {many} identifiers on, below {share}."
+        ),
+        (
+            "已注册 {n} 个标识，{days} 天内仅 {m} 个被他人解析。注册满 {many} 个且比例低于 "
+            "{share} 时提示。"
+        ),
+    ),
+    "enterprises.prefixes": ("Prefixes", "前缀"),
+    "enterprises.quota": ("Quota", "配额"),
+    "enterprises.quota.prefixes": ("Prefixes", "前缀数"),
+    "enterprises.quota.daily": ("Requests per day", "每日请求"),
+    "enterprises.quota.change": ("Change quota or group", "调整配额或权限组"),
+    "enterprises.usage": ("Statistics of the prefix", "该前缀的解析统计"),
+    "enterprises.applications": ("Applications", "申请记录"),
+    "enterprises.monitoring": ("Probes of its node", "节点监测"),
+    "enterprises.lastprobe": ("probed {age} ago", "{age}前探测"),
+    "enterprises.latency": ("Mean latency by day", "日平均时延"),
+    "enterprises.probes": (
+        (
+            "{n} probes in 30 days, {failed} failed; every {every}, down after {limit} failures "
+            "in a row"
+        ),
+        "30 天探测 {n} 次，失败 {failed} 次；每 {every}一次，连续失败 {limit} 次判为中断",
+    ),
+    "enterprises.events": ("Events of nodes", "节点事件"),
+    "enterprises.events.none": ("Nothing happened to any node.", "各节点无事件。"),
+    "upstream.registered": ("Registered at the top node", "顶级节点已备案"),
+    "upstream.pending": ("On its way to the top node", "正在报送顶级节点"),
+    "upstream.refused": ("Refused by the top node", "被顶级节点拒绝"),
+    "nodestate.up": ("Answers", "应答正常"),
+    "nodestate.down": ("Down", "中断"),
+    "nodestate.failing": ("{n} failed", "失败 {n} 次"),
+    "event.open": ("Open", "未恢复"),
+    "event.over": ("Over", "已恢复"),
+    "eventkind.outage": ("Outage", "中断"),
+    "eventkind.maintenance": ("Maintenance", "维护"),
+    "eventkind.emergency": ("Emergency", "应急"),
+    "eventcause.1": ("network", "网络原因"),
+    "eventcause.2": ("system", "系统原因"),
+    "eventcause.3": ("attack", "攻击"),
+    "eventcause.4": ("other", "其他"),
 }

@@ -1,0 +1,74 @@
+"""Enterprises, their quotas and their nodes over a real second-level node, in Chromium."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+PAGE = "/secondlevel/enterprises"
+MUCH = "88.101.1013"  # registers a sixth of all and is resolved two times in a thousand
+
+
+def row(page: Page, text: str):
+    return page.locator("tbody tr", has_text=text)
+
+
+def test_the_tenant_that_registers_and_is_never_asked_stands_out(inside: Page) -> None:
+    inside.goto(PAGE)
+    much = row(inside, MUCH)
+    expect(much.locator(".mw-share")).to_have_attribute("data-s", "bad")
+    expect(much.locator(".mw-share")).to_have_text(re.compile(r"0\.20 % · 1"))
+    expect(inside.locator("tbody .mw-share[data-s=bad]")).to_have_count(1)
+    expect(inside.locator("[data-figure=unused] b")).to_have_text("1")
+    inside.locator("[data-figure=unused]").click()
+    expect(inside.locator("tbody tr")).to_have_count(1)
+    assert "only=unused" in inside.url
+    much.locator(".mw-row-link").click()
+    drawer = inside.get_by_role("dialog")
+    expect(drawer).to_contain_text("500 identifiers stand registered")
+    inside.keyboard.press("Escape")
+    expect(drawer).to_have_count(0)
+
+
+def test_a_silent_node_is_shown_with_its_probes_and_event(inside: Page) -> None:
+    inside.goto(f"{PAGE}?only=down")
+    down = row(inside, "88.101.1061")
+    expect(down).to_contain_text("Down")
+    down.locator(".mw-row-link").click()
+    drawer = inside.get_by_role("dialog")
+    expect(drawer).to_contain_text("3 probes in 30 days, 3 failed")
+    expect(drawer.locator("[data-open=true]")).to_contain_text("Node 88.101.1061 failed its probes")
+    expect(drawer).to_contain_text("network")
+
+
+def test_an_administrator_changes_quota_and_group(inside: Page) -> None:
+    inside.goto(f"{PAGE}?q=88.101.1030")
+    row(inside, "88.101.1030").locator(".mw-row-link").click()
+    inside.get_by_role("button", name="Change quota or group").click()
+    form = inside.get_by_role("dialog").last
+    form.get_by_label("Identifiers registered").fill("777")
+    form.get_by_label("Permission group").select_option("reader")
+    form.get_by_role("button", name="Save").click()
+    drawer = inside.locator("dialog.mw-drawer")
+    expect(drawer).to_contain_text("/ 777")
+    expect(drawer).to_contain_text("Read-only tenant")
+
+
+def test_pages_order_and_filter_come_from_the_server(inside: Page) -> None:
+    inside.goto(PAGE)
+    expect(inside.locator("tbody tr")).to_have_count(25)
+    inside.get_by_role("button", name="Next page").click()
+    expect(inside.locator(".mw-foot")).to_contain_text("26–50")
+    inside.locator("th button", has_text="Enterprise").click()
+    expect(inside.locator("tbody tr").first).to_contain_text("88.101.1001")
+    inside.get_by_label("Enterprise, credit code or prefix").fill("nobody at all")
+    expect(inside.get_by_text("No enterprise matches")).to_be_visible()
+
+
+def test_on_a_phone_in_chinese(inside: Page, console: str) -> None:
+    inside.context.add_cookies([{"name": "mw_lang", "value": "zh", "url": console}])
+    inside.set_viewport_size({"width": 390, "height": 844})
+    inside.goto(PAGE)
+    expect(inside.locator("h1")).to_contain_text("企业与企业节点")
+    inside.locator(".mw-row-link").first.click()
+    expect(inside.get_by_role("dialog")).to_contain_text("注册未用")
+    assert inside.evaluate("document.documentElement.scrollWidth") <= 390
