@@ -18,3 +18,34 @@ add(
     ),
     zh=("{name} 没有可用于“{content}”的内容：{fault}", "请选择其他内容，或为该标识补充所缺信息。"),
 )
+add(
+    "marking.template",
+    en=("Label template {template}: {fault}", "Correct its measures; all are millimetres."),
+    zh=("标签模板 {template}：{fault}", "请改正其尺寸，单位均为毫米。"),
+)
+add(
+    "marking.no-template",
+    en=("There is no label template “{template}”", "Known: {known}."),
+    zh=("没有标签模板“{template}”", "可用的模板：{known}。"),
+)
+add(
+    "marking.no-font",
+    en=("The font file {file} cannot be read: {fault}", "Name a TrueType or OpenType font."),
+    zh=("无法读取字体文件 {file}：{fault}", "请指定 TrueType 或 OpenType 字体。"),
+)
+add(
+    "marking.too-small",
+    en=(
+        "{symbol} of {name} would have modules of {module} mm; the least is {least} mm",
+        "Use a larger label, another symbol, or shorter contents.",
+    ),
+    zh=(
+        "{name} 的 {symbol} 模块仅 {module} 毫米，最小为 {least} 毫米",
+        "请使用更大的标签、其他码制或更短的内容。",
+    ),
+)
+add(
+    "marking.too-many",
+    en=("{count} labels are more than {most} in one call", "Ask for them in several parts."),
+    zh=("一次请求 {count} 张标签，超过上限 {most}", "请分几次请求。"),
+)
