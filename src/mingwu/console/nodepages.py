@@ -8,10 +8,12 @@ runs on this node is told by the island, so that an empty page explains itself.
 PAGES = (
     ("/secondlevel/applications", "applications.title", "applications"),
     ("/secondlevel/enterprises", "enterprises.title", "enterprises"),
+    ("/usage", "usage.title", "usage"),
 )
 
 # Entries of the side menu: (address, key of the words, icon).
 MENU = (
     ("/secondlevel/applications", "nav.applications", "review"),
     ("/secondlevel/enterprises", "nav.enterprises", "enterprise"),
+    ("/usage", "nav.usage", "bars"),
 )

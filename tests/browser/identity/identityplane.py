@@ -91,7 +91,10 @@ class Plane:
         usage = UsageSettings(
             directory=str(folder / "usage"), own_networks=("127.0.0.1/32",),
             health_networks=("192.0.2.0/24",),
-            owners=(OwnerSettings(prefix=f"{NODE}.1014", networks=("203.0.113.0/24",)),),
+            owners=tuple(
+                OwnerSettings(prefix=f"{NODE}.{number}", networks=("203.0.113.0/24",))
+                for number in range(1014, 1054)
+            ),
         )  # fmt: skip
         await asyncio.to_thread(self._past, usage)
         counts = NameCounts(records, keep_s=0)
@@ -116,8 +119,9 @@ class Plane:
         clock.ms = now - DAYS * _DAY_MS
         log = UsageLog.open(settings, node=NODE, clock=clock)
         for day in range(DAYS):
-            for _ in range(120 + 14 * day + chance.randrange(60)):
-                clock.ms = now - (DAYS - day) * _DAY_MS + chance.randrange(_DAY_MS - 1)
+            asked = 120 + 14 * day + chance.randrange(60)
+            for at in sorted(chance.randrange(_DAY_MS - 1) for _ in range(asked)):
+                clock.ms = now - (DAYS - day) * _DAY_MS + at
                 kind = chance.random()
                 source = (
                     f"198.51.100.{chance.randrange(1, 60)}" if kind < 0.7
@@ -129,7 +133,7 @@ class Plane:
                 name = f"{NODE}.{prefix}/EDU.2026-{chance.randrange(40):08d}"
                 took_ns = int(chance.lognormvariate(3.6, 0.6) * 1000)
                 log.note_named(Op.RESOLVE, rc, name, source, time.perf_counter_ns() - took_ns)
-            log.flush()
+                log.flush()  # a note gets the time of its flush
         log.close()
 
     # -- second-level node ------------------------------------------------------------------------

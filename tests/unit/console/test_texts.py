@@ -18,7 +18,8 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 FAMILIES = ("state.", "run.", "dev.", "reason.", "kind.", "level.", "rel.", "part.", "buffer.",
             "method.", "window.", "role.", "live.",
             "appstate.", "appkind.", "mode.", "appfield.", "appfault.", "check.", "checkstate.",
-            "checknote.", "upstream.", "eventkind.", "eventcause.")  # fmt: skip
+            "checknote.", "upstream.", "eventkind.", "eventcause.",
+            "cause.", "failure.")  # fmt: skip
 
 
 def test_both_languages_use_the_same_placeholders() -> None:

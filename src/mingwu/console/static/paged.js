@@ -90,7 +90,7 @@ export function paged({ at, query = {}, load, columns, choices = [], search, key
       h("tbody", null, rows.map((row) => {
         const id = key ? String(key(row)) : "";
         return h("tr", { dataset: { key: id }, "data-open": id && id === open ? "" : null },
-          columns.map((column) => h("td" + (column.cls ?? ""), null, column.cell(row))));
+          columns.map((column) => h("td" + (column.cls ?? ""), { dataset: { label: column.label } }, column.cell(row))));
       }))));
   }
 

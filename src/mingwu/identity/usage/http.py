@@ -4,11 +4,14 @@
 ``GET /api/identity/usage``                   viewer    window of 30 days: share resolved by others,
                                                         per prefix (``days``)
 ``GET /api/identity/usage/days``              viewer    figures per day (``first``, ``last``)
+``GET /api/identity/usage/span``              viewer    figures of the last ``days`` days, what they
+                                                        were counted from
 ``GET /api/identity/usage/month``             viewer    figures of a month's days (``month``)
 ``GET /api/identity/usage/clients``           engineer  busiest clients (``days``, ``limit``)
 ``GET /api/identity/usage/prefix/{prefix}``   viewer    one prefix
 ``GET /api/identity/usage/log``               viewer    segments with their SHA-256
 ``GET /api/identity/usage/log/export``        engineer  ZIP of sealed segments and public key
+``GET /api/identity/usage/log/check``         engineer  the sealed log checked and counted again
 ``GET /api/identity/usage/log/{number}``      engineer  one sealed segment
 ``GET /api/identity/usage/key``               anybody   public key, PEM
 ============================================  ========  ==========================================
@@ -47,11 +50,13 @@ def routes(statistics: UsageStatistics) -> list[Route]:
     table: tuple[tuple[str, Handler, str], ...] = (
         ("", handlers.window, "viewer"),
         ("/days", handlers.days, "viewer"),
+        ("/span", handlers.span, "viewer"),
         ("/month", handlers.month, "viewer"),
         ("/clients", handlers.clients, "engineer"),
         ("/prefix/{prefix}", handlers.prefix, "viewer"),
         ("/log", handlers.segments, "viewer"),
         ("/log/export", handlers.export, "engineer"),
+        ("/log/check", handlers.check, "engineer"),
         ("/log/{number:int}", handlers.segment, "engineer"),
         ("/key", handlers.key, ""),
     )
@@ -97,6 +102,24 @@ class _Handlers:
         last = request.query_params.get("last", day)
         first = request.query_params.get("first", last)
         return _json(await run_in_threadpool(self._statistics.days, first, last))
+
+    async def span(self, request: Request) -> Response:
+        days = _number(request, "days", 30, _MOST_DAYS)
+        return _json(await run_in_threadpool(self._statistics.span, days))
+
+    async def check(self, request: Request) -> Response:
+        del request
+        found = await run_in_threadpool(self._statistics.check)
+        counted = found.report
+        told = {
+            "sound": found.sound,
+            "findings": found.findings,
+            "segments": found.segments,
+            "head": found.head,
+            "entries": counted.entries if counted else None,
+            "resolutions": counted.total.resolutions if counted else None,
+        }
+        return _json(told)
 
     async def month(self, request: Request) -> Response:
         month = request.query_params.get("month", datetime.now(UTC).strftime("%Y-%m"))

@@ -144,7 +144,7 @@ def report(
         recovered=sum(seal.recovered for seal in seals),
         day_offset_s=day_offset_s,
         total=figures(columns),
-        days=_days(columns, day_offset_s),
+        days=by_day(columns, day_offset_s),
         top_clients=top_clients(columns),
         window=window(columns, registered, until_ms, window_days),
     )
@@ -195,7 +195,8 @@ def top_clients(columns: UsageColumns, limit: int = _TOP) -> tuple[ClientUse, ..
     )
 
 
-def _days(columns: UsageColumns, offset_s: int) -> tuple[Day, ...]:
+def by_day(columns: UsageColumns, offset_s: int) -> tuple[Day, ...]:
+    """Figures of each day that has rows."""
     number = (columns.at_ms + offset_s * 1000) // _DAY_MS
     return tuple(
         Day(

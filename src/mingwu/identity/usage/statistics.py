@@ -19,9 +19,11 @@ import msgspec
 import mingwu.identity.usage.errors  # noqa: F401 — registers the texts
 from mingwu.identity.usage import report as reporting
 from mingwu.identity.usage.columns import UsageColumns, columns_of
+from mingwu.identity.usage.reaggregate import Reaggregation, reaggregate
 from mingwu.identity.usage.report import (
     ClientUse,
     Day,
+    Figures,
     PrefixUse,
     UsageReport,
     Window,
@@ -54,6 +56,26 @@ class SegmentInfo(msgspec.Struct, frozen=True, kw_only=True):
     recovered: bool
     lost: int
     sha256: str
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """Whole days up to now with their figures, and what was counted for them.
+
+    ``unsealed``: the running segment is among them; ``key_id``: whose signatures the seals carry.
+    """
+
+    first: str
+    last: str
+    day_offset_s: int
+    total: Figures
+    days: tuple[Day, ...]
+    entries: int
+    first_segment: int
+    last_segment: int
+    unsealed: bool
+    lost: int
+    recovered: int
+    key_id: str
 
 
 class UsageStatistics:
@@ -106,6 +128,35 @@ class UsageStatistics:
             raise InvalidInput("input.invalid", path="$.last", fault="lies before the first day")
         found = self.report(start_s, end_s).days
         return tuple(day for day in found if first <= day.day <= last)
+
+    def span(self, days: int) -> Span:
+        """The last ``days`` days, today among them."""
+        until = self._now()
+        last = self._day(until)
+        start_s = self._day_start(last) - (days - 1) * _DAY_S
+        segments = self._between(start_s, until)
+        columns = columns_of(segments)
+        columns = columns.where((columns.at_ms >= start_s * 1000) & (columns.at_ms < until * 1000))
+        seals = [segment.seal for segment in segments if segment.seal]
+        return Span(
+            first=self._day(start_s),
+            last=last,
+            day_offset_s=self.day_offset_s,
+            total=reporting.figures(columns),
+            days=reporting.by_day(columns, self.day_offset_s),
+            entries=len(columns),
+            first_segment=segments[0].head.number if segments else 0,
+            last_segment=segments[-1].head.number if segments else 0,
+            unsealed=len(seals) < len(segments),
+            lost=sum(seal.lost for seal in seals),
+            recovered=sum(seal.recovered for seal in seals),
+            key_id=segments[-1].head.key_id if segments else "",
+        )
+
+    def check(self) -> Reaggregation:
+        """Check all sealed segments and count them, as an outsider would with an export."""
+        sealed = [one for one in files(self._directory) if self._read_locked(one).seal is not None]
+        return reaggregate(sealed, self.public_key, day_offset_s=self.day_offset_s)
 
     def month(self, month: str) -> tuple[Day, ...]:
         """Figures of each day of a month (2026-11); raises InvalidInput."""
@@ -205,6 +256,9 @@ class UsageStatistics:
                 _, gone = self._known.popitem(last=False)
                 self._held -= len(gone.entries)
         return segment
+
+    def _day(self, at_s: float) -> str:
+        return datetime.fromtimestamp(at_s + self.day_offset_s, UTC).strftime("%Y-%m-%d")
 
     def _day_start(self, day: str) -> float:
         try:

@@ -61,6 +61,14 @@ async def test_figures(client):
         assert [(d["day"], d["figures"]["resolutions"]) for d in days] == [("2026-11-23", 3)]
         month = (await client.get(f"{BASE}/month?month=2026-11")).json()
         assert month == days
+        span = (await client.get(f"{BASE}/span?days=3")).json()
+        assert span["days"] == days
+        assert (span["last"], span["total"]["resolutions"], span["unsealed"]) == (
+            "2026-11-23", 3, True,
+        )  # fmt: skip
+        assert (span["first_segment"], span["last_segment"]) == (1, 2)
+        checked = (await client.get(f"{BASE}/log/check")).json()
+        assert (checked["sound"], checked["segments"], checked["resolutions"]) == (True, 1, 2)
         top = (await client.get(f"{BASE}/clients?limit=1")).json()
         assert [one["network"] for one in top] == ["198.51.100.0/24"]
         one = (await client.get(f"{BASE}/prefix/88.888.101")).json()
@@ -88,6 +96,7 @@ async def test_outsider_counts_from_the_export(client, tmp_path):
 @pytest.mark.parametrize(
     ("path", "role", "status", "code"),
     [
+        ("/log/check", "operator", 403, "usage.role-required"),
         ("", "", 401, "usage.login-required"),
         ("/clients", "viewer", 403, "usage.role-required"),
         ("/log/export", "operator", 403, "usage.role-required"),
