@@ -167,8 +167,8 @@ def child(role: str, *arguments: str) -> Iterator[tuple[int, dict]]:
 
 def write_names(port: str, seconds: str, per_second: str) -> None:
     """Child process: registers names over one TCP connection in a login session, paced."""
-    from mingwu.identity.adminclient import SecretCredentials
     from mingwu.identity.client import connected, request
+    from mingwu.identity.credentials import SecretCredentials
     from mingwu.wire.handle.bodies import ChallengeAnswer, Login, Record, read_body
     from mingwu.wire.handle.codes import Op
     from mingwu.wire.handle.message import split_digest

@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "find every fault of a configuration or plant file",
     "status": "show the processes and counters of a running platform",
     "resolve": "ask a resolver what stands behind a name",
+    "handle": "register and change names at any Handle server; make keys for it",
     "usage": "check an exported usage log and count it again",
     "plant": "import or export the plant: things, types, tags, devices",
     "lab": "inject faults into the simulated plant; write its plant file",

@@ -1,7 +1,8 @@
-"""``mingwu resolve NAME``: what stands behind a name, from any Handle server.
+"""``mingwu resolve NAME``: what stands behind a name, from any Handle server or from a root.
 
-With ``--trust`` the answer's signatures are verified against anchors: those of ``--anchor``, else
-those of the node whose configuration ``--config`` names (default: the demonstration).
+Referrals and aliases (HS_ALIAS) are followed. With ``--trust`` the answer's signatures are verified
+against anchors: those of ``--anchor``, else those of the node whose configuration ``--config``
+names (default: the demonstration).
 """
 
 import argparse
@@ -9,19 +10,21 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mingwu.cli import roots
 from mingwu.cli.main import language
-from mingwu.identity.client import Resolution, check, format_resolution, resolve
+from mingwu.identity.client import Resolution, resolve
+from mingwu.identity.root import Root, resolve_from
+from mingwu.identity.showing import check, format_resolution
 from mingwu.kernel.errors import InvalidInput
 
 if TYPE_CHECKING:
     from mingwu.identity.trusted.verifying import Anchor
 
-DEFAULT_CONFIG = Path(".run/demo/mingwu.toml")
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="identifier, e.g. 88.888.101/DEV.DCM2500.01")
-    parser.add_argument("--server", default="127.0.0.1:2641", help="HOST[:PORT] to ask first")
+    roots.configure(parser)
+    parser.add_argument("--no-alias", action="store_true", help="show HS_ALIAS, do not follow it")
     parser.add_argument("--type", action="append", default=[], help="only values of this type")
     parser.add_argument("--index", action="append", default=[], type=int, help="only this index")
     parser.add_argument("--tcp", action="store_true", help="ask by TCP instead of UDP")
@@ -30,34 +33,40 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anchor", action="append", default=[], help="INDEX:HANDLE=PEMFILE that is believed"
     )
-    parser.add_argument(
-        "--config", type=Path, default=DEFAULT_CONFIG, help="node whose anchors are believed"
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Resolve, following referrals; an unknown name is an error with a next step."""
-    result = asyncio.run(
-        resolve(
-            arguments.name,
-            arguments.server,
-            indexes=tuple(arguments.index),
-            types=tuple(arguments.type),
-            transport="tcp" if arguments.tcp else "",
-        )
-    )
-    check(result, arguments.server)
+    """Resolve, following referrals and aliases; an unknown name is an error with a next step."""
+    server, root = roots.begin(arguments)
+    result = asyncio.run(_ask(arguments, server, root))
+    check(result, result.path[-1] if result.path else server)
     print(format_resolution(result, "json" if arguments.json else "text"))
-    return _verify(result, arguments) if arguments.trust else 0
+    return _verify(result, arguments, server, root) if arguments.trust else 0
 
 
-def _verify(result: Resolution, arguments: argparse.Namespace) -> int:
+async def _ask(arguments: argparse.Namespace, server: str, root: Root | None) -> Resolution:
+    indexes, types = tuple(arguments.index), tuple(arguments.type)
+    transport, aliases = "tcp" if arguments.tcp else "", not arguments.no_alias
+    if root is not None:
+        return await resolve_from(
+            root, arguments.name,
+            indexes=indexes, types=types, transport=transport, aliases=aliases,
+        )  # fmt: skip
+    return await resolve(
+        arguments.name, server,
+        indexes=indexes, types=types, transport=transport, aliases=aliases,
+    )  # fmt: skip
+
+
+def _verify(
+    result: Resolution, arguments: argparse.Namespace, server: str, root: Root | None
+) -> int:
     """Print verdict and reason; 0 only for trusted."""
     from mingwu.identity.trusted.client import verify_resolution
     from mingwu.identity.trusted.verdict import format_report
 
     anchors = _anchors(arguments)
-    report = asyncio.run(verify_resolution(result, arguments.server, anchors))
+    report = asyncio.run(verify_resolution(result, server, anchors, root=root))
     print(format_report(report, language()))
     return 0 if report.is_trusted else 1
 

@@ -2,22 +2,14 @@
 
 ``perform`` sends a request, answers the challenge after checking that it is about that very
 request, and returns the typed reply body; the functions below it are the operations. A refusal
-by the server is PeerError ``identity.refused`` with the server's code.
+by the server is PeerError ``identity.refused`` with the server's code. A national server that
+wants a login first (codes 407, 408) gets one, once, and the request again in its session.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
 
-from cryptography.hazmat.primitives.asymmetric import dsa, rsa
-
-from mingwu.identity.authentication import (
-    PUBLIC_KEY,
-    SECRET_KEY,
-    answer_with_key,
-    answer_with_secret,
-)
 from mingwu.identity.client import HandleClient, request
+from mingwu.identity.credentials import Credentials
 from mingwu.kernel.errors import PeerError
 from mingwu.wire.handle.bodies import (
     Body,
@@ -26,68 +18,31 @@ from mingwu.wire.handle.bodies import (
     Created,
     ErrorBody,
     Handles,
+    Login,
     OneHandle,
     Record,
     RemoveValues,
+    SiteInfo,
     read_body,
 )
 from mingwu.wire.handle.codes import DigestAlgorithm, Op, OpFlag, Rc
 from mingwu.wire.handle.errors import ProtocolError
-from mingwu.wire.handle.message import request_digest, split_digest
-from mingwu.wire.handle.values import HandleValue, Reference
+from mingwu.wire.handle.message import Message, request_digest, split_digest
+from mingwu.wire.handle.site import Site, read_site
+from mingwu.wire.handle.values import HandleValue
 
-
-class Credentials(Protocol):
-    """Somebody who can prove to hold the key ``who``."""
-
-    who: Reference
-
-    def prove(self, signed: bytes) -> tuple[str, bytes]:
-        """(HS_PUBKEY or HS_SECKEY, proof over ``signed``)."""
-
-
-@dataclass(frozen=True, slots=True)
-class SecretCredentials:
-    """Holds the secret of an HS_SECKEY value."""
-
-    who: Reference
-    secret: bytes
-
-    def prove(self, signed: bytes) -> tuple[str, bytes]:
-        return SECRET_KEY, answer_with_secret(self.secret, signed)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyCredentials:
-    """Holds the private key of an HS_PUBKEY value."""
-
-    who: Reference
-    key: rsa.RSAPrivateKey | dsa.DSAPrivateKey
-
-    def prove(self, signed: bytes) -> tuple[str, bytes]:
-        return PUBLIC_KEY, answer_with_key(self.key, signed)
+_LOGIN_FIRST = {Rc.IDIS_LOGIN_AGAIN, Rc.IDIS_LOGIN_FIRST}
 
 
 async def perform(
     client: HandleClient, who: Credentials, op: int, body: Body, *, flags: int = 0
 ) -> Body:
     """Carry out an operation as ``who``; raises PeerError, ProtocolError, Unavailable."""
-    asked = request(op, body.encode(), flags=flags | OpFlag.KEEP_ALIVE)
-    reply = await client.ask(asked)
+    reply = await _carry_out(client, who, op, body, flags)
+    if reply.rc in _LOGIN_FIRST:
+        client.session_id = await login(client, who)
+        reply = await _carry_out(client, who, op, body, flags)
     answer = read_body(reply)
-    if isinstance(answer, Challenge):
-        digest, _ = split_digest(reply)
-        if not digest or digest != request_digest(asked, DigestAlgorithm(digest[0])):
-            # Signing a strange digest would let a man in the middle act in our name.
-            raise ProtocolError("the challenge is not about the request that was sent")
-        kind, proof = who.prove(answer.nonce + digest[1:])
-        proven = ChallengeAnswer(kind, who.who.handle, who.who.index, proof).encode()
-        reply = await client.ask(
-            request(
-                Op.CHALLENGE_ANSWER, proven, flags=OpFlag.KEEP_ALIVE, session_id=reply.session_id
-            )
-        )
-        answer = read_body(reply)
     if reply.rc != Rc.SUCCESS:
         detail = answer.message if isinstance(answer, ErrorBody) else ""
         handle = getattr(body, "handle", "")
@@ -95,6 +50,45 @@ async def perform(
             "identity.refused", server=client.server, code=reply.rc, name=handle, detail=detail
         )
     return answer
+
+
+async def _carry_out(
+    client: HandleClient, who: Credentials, op: int, body: Body, flags: int
+) -> Message:
+    """The last reply to a request, its challenge answered."""
+    asked = request(
+        op, body.encode(), flags=flags | OpFlag.KEEP_ALIVE, session_id=client.session_id
+    )
+    reply = await client.ask(asked)
+    answer = read_body(reply)
+    if not isinstance(answer, Challenge):
+        return reply
+    digest, _ = split_digest(reply)
+    if not digest or digest != request_digest(asked, DigestAlgorithm(digest[0])):
+        # Signing a strange digest would let a man in the middle act in our name.
+        raise ProtocolError("the challenge is not about the request that was sent")
+    kind, proof = who.prove(answer.nonce + digest[1:])
+    proven = ChallengeAnswer(kind, who.who.handle, who.who.index, proof).encode()
+    return await client.ask(
+        request(Op.CHALLENGE_ANSWER, proven, flags=OpFlag.KEEP_ALIVE, session_id=reply.session_id)
+    )
+
+
+async def login(client: HandleClient, who: Credentials, *, password: bool = False) -> int:
+    """Log in as the national dialect has it (op 2001; ``password``: op 2000); the session's id.
+
+    Requests with that id in the envelope (``client.session_id``) need no further proof.
+    """
+    op = Op.IDIS_LOGIN_PASSWORD if password else Op.IDIS_LOGIN_KEY
+    reply = await _carry_out(client, who, op, Login(who.who.handle, who.who.index), 0)
+    if reply.rc != Rc.SUCCESS:
+        answer = read_body(reply)
+        detail = answer.message if isinstance(answer, ErrorBody) else ""
+        raise PeerError(
+            "identity.refused", server=client.server, code=reply.rc, name=str(who.who),
+            detail=detail,
+        )  # fmt: skip
+    return reply.session_id
 
 
 async def create(
@@ -149,3 +143,28 @@ async def list_names(client: HandleClient, who: Credentials, prefix: str) -> tup
     """All names under a prefix."""
     reply = await perform(client, who, Op.LIST_HANDLES, OneHandle(f"0.NA/{prefix}"))
     return reply.handles if isinstance(reply, Handles) else ()
+
+
+async def home_prefix(
+    client: HandleClient, who: Credentials, prefix: str, *, homed: bool = True
+) -> None:
+    """Make the server responsible for a prefix, or no longer; its own administrators only."""
+    op = Op.HOME_PREFIX if homed else Op.UNHOME_PREFIX
+    await perform(client, who, op, OneHandle(f"0.NA/{prefix}"))
+
+
+async def list_prefixes(client: HandleClient, who: Credentials) -> tuple[str, ...]:
+    """Prefixes that the server is responsible for; its own administrators only."""
+    reply = await perform(client, who, Op.LIST_PREFIXES, OneHandle("0.NA/0.NA"))
+    return reply.handles if isinstance(reply, Handles) else ()
+
+
+async def site_info(client: HandleClient) -> Site:
+    """The server's own site record (op 2); raises PeerError where it tells none."""
+    reply = await client.ask(request(Op.SITE_INFO, OneHandle("/").encode()))
+    answer = read_body(reply)
+    if not isinstance(answer, SiteInfo):
+        raise PeerError(
+            "identity.refused", server=client.server, code=reply.rc, name="/", detail="no site"
+        )
+    return read_site(answer.site)

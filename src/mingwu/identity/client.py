@@ -1,8 +1,8 @@
-"""Client of any Handle server: UDP, TCP and HTTP, with retries and referrals.
+"""Client of any Handle server: UDP and TCP, with retries, referrals and aliases.
 
-``resolve`` is what ``mingwu resolve`` runs: it asks a server (or follows referrals from it, hop by
-hop, never in circles) and returns a :class:`Resolution`; ``format_resolution`` renders it for
-people or as JSON. ``HandleClient`` holds one TCP connection for many requests.
+``resolve`` asks a server, follows referrals from it, hop by hop, and aliases (HS_ALIAS), never in
+circles, and returns a :class:`Resolution`; ``identity.root`` starts at a root instead.
+``HandleClient`` holds one TCP connection for many requests.
 """
 
 import asyncio
@@ -10,33 +10,39 @@ import ipaddress
 import itertools
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Self
 
-import orjson
-
 from mingwu.identity import errors as _texts  # noqa: F401 - registers the texts
-from mingwu.kernel.errors import PeerError, Unavailable
+from mingwu.kernel.errors import Unavailable
+from mingwu.kernel.names import fold
 from mingwu.wire.handle.bodies import Body, ErrorBody, Record, Referral, Resolve, read_body
 from mingwu.wire.handle.codes import DEFAULT_PORT, ENVELOPE_BYTES, Op, OpFlag, Rc
 from mingwu.wire.handle.envelope import Reassembly
 from mingwu.wire.handle.errors import ProtocolError
-from mingwu.wire.handle.jsonform import value_to_json
 from mingwu.wire.handle.message import Message, decode, encode, message_length
 from mingwu.wire.handle.site import Service, Site, Transport, read_site
 from mingwu.wire.handle.values import HandleValue
 
 _EXPIRY_S = 12 * 3600
 _HOPS = 8
+_ALIASES = 8
+_SITES = 6
+_ALIAS = "HS_ALIAS"
+SITE_TYPES = frozenset({"HS_SITE", "HS_SITE.PREFIX"})
+SERVICE_TYPES = frozenset({"HS_SERV", "HS_SERV.PREFIX"})
 _UDP_TRIES = 3
 _requests = itertools.count(secrets.randbits(30))
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a name answered: code, values, and the servers asked on the way."""
+    """What a name answered: code, values, and the servers asked on the way.
+
+    ``aliases`` are the names gone through before ``handle``, the one asked for first.
+    """
 
     handle: str
     rc: int
@@ -44,6 +50,7 @@ class Resolution:
     message: str = ""
     path: tuple[str, ...] = ()
     elapsed_ms: float = 0.0
+    aliases: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -127,7 +134,10 @@ async def ask_udp(host: str, port: int, message: Message, *, timeout_s: float = 
 
 
 class HandleClient:
-    """One TCP connection to a server; requests are answered in order."""
+    """One TCP connection to a server; requests are answered in order.
+
+    ``session_id`` is that of a login (ops 2000, 2001), for callers to put into their requests.
+    """
 
     def __init__(
         self,
@@ -139,6 +149,7 @@ class HandleClient:
         self._reader = reader
         self._writer = writer
         self.server = server
+        self.session_id = 0
         self._timeout_s = timeout_s
         self._turn = asyncio.Lock()
 
@@ -217,24 +228,44 @@ async def resolve(
     transport: str = "",
     timeout_s: float = 3.0,
     follow: bool = True,
+    aliases: bool = False,
 ) -> Resolution:
-    """Resolve ``name`` at ``server`` ("host[:port]"), following referrals.
+    """Resolve ``name`` at ``server`` ("host[:port]"), following referrals and, if told, aliases.
 
     Raises Unavailable when a server on the way does not answer; every answered code, also
     "not found", is a value in the result.
     """
-    started = time.perf_counter()
-    host, port = parse_server(server)
-    path: list[str] = []
-    body = Resolve(name, indexes, types).encode()
-    flags = OpFlag.PUBLIC_ONLY | OpFlag.KEEP_ALIVE
-    while True:
-        here = f"{host}:{port}"
-        path.append(here)
-        reply = await ask(
-            host, port, request(Op.RESOLVE, body, flags=flags),
-            transport=transport, timeout_s=timeout_s,
+
+    async def from_here(target: str, kinds: tuple[str, ...]) -> Resolution:
+        return await _walk(
+            target, parse_server(server), Resolve(target, indexes, kinds),
+            transport=transport, timeout_s=timeout_s, follow=follow,
         )  # fmt: skip
+
+    if not aliases:
+        return await from_here(name, types)
+    return await through_aliases(name, indexes, types, from_here)
+
+
+async def _walk(
+    name: str,
+    start: tuple[str, int],
+    body: Resolve,
+    *,
+    transport: str,
+    timeout_s: float,
+    follow: bool,
+) -> Resolution:
+    """Ask ``start`` and the servers that it refers to."""
+    started = time.perf_counter()
+    path: list[str] = []
+    candidates = [start]
+    flags = OpFlag.PUBLIC_ONLY | OpFlag.KEEP_ALIVE
+    message = request(Op.RESOLVE, body.encode(), flags=flags)
+    while True:
+        host, port, reply = await _first_answer(
+            candidates, path, message, transport=transport, timeout_s=timeout_s
+        )
         answer = read_body(reply)
         result = Resolution(
             name,
@@ -246,83 +277,129 @@ async def resolve(
         )
         if not follow or not isinstance(answer, Referral):
             return result
-        following = await _next_server(answer, name, host, port, timeout_s)
-        if following is None or f"{following[0]}:{following[1]}" in path or len(path) >= _HOPS:
+        following = await _next_servers(answer, name, host, port, timeout_s)
+        candidates = [one for one in following if f"{one[0]}:{one[1]}" not in path]
+        if not candidates or len(path) >= _HOPS:
             return replace(result, message=f"referred to {answer.handle}, which leads nowhere new")
-        host, port = following
+        message = replace(message, request_id=next(_requests) & 0x7FFF_FFFF, raw=b"")
 
 
-async def _next_server(
+async def _first_answer(
+    candidates: list[tuple[str, int]],
+    path: list[str],
+    message: Message,
+    *,
+    transport: str,
+    timeout_s: float,
+) -> tuple[str, int, Message]:
+    """The answer of the first of some sites that gives one; sites that were asked join ``path``."""
+    silent: Unavailable | None = None
+    for host, port in candidates[:_SITES]:
+        path.append(f"{host}:{port}")
+        try:
+            reply = await ask(host, port, message, transport=transport, timeout_s=timeout_s)
+        except Unavailable as error:
+            silent = error
+        else:
+            return host, port, reply
+    raise silent or Unavailable("identity.unreachable", server="?", detail="no site to ask")
+
+
+async def _next_servers(
     referral: Referral, name: str, host: str, port: int, timeout_s: float
-) -> tuple[str, int] | None:
-    """Where a referral points: a site in its values, or the site of the service it names."""
-    values = referral.values
-    for _ in range(_HOPS):
-        for value in values:
-            if value.type.upper() in {"HS_SITE", "HS_SITE.PREFIX"}:
-                found = site_address(read_site(value.data), name)
-                if found:
-                    return found
-        services = [item for item in values if item.type.upper() in {"HS_SERV", "HS_SERV.PREFIX"}]
-        target = services[0].text() if services else ("" if values else referral.handle)
-        if not target:
-            return None
-        message = request(Op.RESOLVE, Resolve(target).encode(), flags=OpFlag.PUBLIC_ONLY)
+) -> list[tuple[str, int]]:
+    """Where a referral points: sites in its values, or those of the service it names."""
+
+    async def look(handle: str) -> tuple[HandleValue, ...]:
+        message = request(Op.RESOLVE, Resolve(handle).encode(), flags=OpFlag.PUBLIC_ONLY)
         answer: Body = read_body(await ask(host, port, message, timeout_s=timeout_s))
-        values = answer.values if isinstance(answer, Record) else ()
-        if not values:
-            return None
-    return None
+        return answer.values if isinstance(answer, Record) else ()
+
+    values = referral.values or await look(referral.handle)
+    return await service_addresses(values, name, look)
 
 
-def site_address(site: Site, name: str) -> tuple[str, int] | None:
-    """(host, port) of the server of ``site`` that answers for ``name`` by TCP or UDP."""
+async def service_addresses(
+    values: tuple[HandleValue, ...],
+    name: str,
+    look: Callable[[str], Awaitable[tuple[HandleValue, ...]]],
+    service: int = Service.QUERY,
+) -> list[tuple[str, int]]:
+    """Servers for ``name`` by sites among ``values``, or by the service records they name.
+
+    ``look`` fetches the values of a service record (HS_SERV); at most eight are looked at. Changes
+    (``Service.ADMIN``) go to primary sites only.
+    """
+    for _ in range(_HOPS):
+        sites = [read_site(one.data) for one in values if one.type.upper() in SITE_TYPES]
+        if service & Service.ADMIN:
+            sites = [site for site in sites if site.primary]
+        found = [address for site in sites if (address := site_address(site, name, service))]
+        if found:
+            return found
+        services = [value for value in values if value.type.upper() in SERVICE_TYPES]
+        if not services:
+            return []
+        values = await look(services[0].text())
+    return []
+
+
+# -- aliases ----------------------------------------------------------------------------------
+
+OneName = Callable[[str, tuple[str, ...]], Awaitable[Resolution]]
+"""Resolves one name for these types."""
+
+
+async def through_aliases(
+    name: str, indexes: tuple[int, ...], types: tuple[str, ...], one: OneName
+) -> Resolution:
+    """Resolve, and go on where a record only says HS_ALIAS (RFC 3651 §3.2.3), at most eight times.
+
+    A circle or a longer chain is code 6 (recursion too high). Who asks for HS_ALIAS gets it.
+    """
+    if _ALIAS in {fold(kind) for kind in types}:
+        return await one(name, types)
+    # A question by type or index would not see the alias: ask for it in the same breath.
+    kinds = (*types, _ALIAS) if types or indexes else types
+    gone: list[str] = []
+    path: tuple[str, ...] = ()
+    elapsed_ms = 0.0
+    while True:
+        found = await one(name, kinds)
+        path, elapsed_ms = path + found.path, elapsed_ms + found.elapsed_ms
+        target = _alias_in(found, asked_all=not kinds)
+        found = replace(found, aliases=tuple(gone), path=path, elapsed_ms=elapsed_ms)
+        if not target:
+            return _without_alias(found) if kinds else found
+        gone.append(name)
+        if fold(target) in {fold(item) for item in gone} or len(gone) > _ALIASES:
+            chain = " > ".join((*gone, target))
+            return replace(
+                found, rc=int(Rc.RECURSION_TOO_HIGH), values=(), message=f"aliases {chain}"
+            )
+        name = target
+
+
+def _alias_in(found: Resolution, *, asked_all: bool) -> str:
+    """The name a record stands for; empty when it has something to say itself."""
+    aliases = [value for value in found.values if fold(value.type) == _ALIAS]
+    others = [value for value in found.values if value not in aliases]
+    says = [value for value in others if not (asked_all and fold(value.type).startswith("HS_"))]
+    return aliases[0].text() if aliases and not says else ""
+
+
+def _without_alias(found: Resolution) -> Resolution:
+    values = tuple(value for value in found.values if fold(value.type) != _ALIAS)
+    return replace(found, values=values)
+
+
+def site_address(site: Site, name: str, service: int = Service.QUERY) -> tuple[str, int] | None:
+    """(host, port) of the server of ``site`` that serves ``name`` by TCP or UDP."""
     if not site.servers:
         return None
     server = site.server_for(name)
     for wanted in (Transport.TCP, Transport.UDP):
         for item in server.interfaces:
-            if item.transport == wanted and item.service & Service.QUERY:
+            if item.transport == wanted and item.service & service:
                 return str(ipaddress.ip_address(server.host)), item.port
     return None
-
-
-def format_resolution(result: Resolution, form: str = "text") -> str:
-    """The result for people (``text``) or programs (``json``)."""
-    if form == "json":
-        body: dict[str, object] = {"responseCode": result.rc, "handle": result.handle}
-        if result.message:
-            body["message"] = result.message
-        if result.ok:
-            body["values"] = [value_to_json(value) for value in result.values]
-        return orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()
-    head = f"{result.handle}  code {result.rc}  {result.elapsed_ms:.1f} ms  via " + " > ".join(
-        result.path
-    )
-    lines = [head, *([result.message] if result.message else [])]
-    lines += [_line(value) for value in sorted(result.values, key=_by_index)]
-    return "\n".join(lines)
-
-
-def _by_index(value: HandleValue) -> int:
-    return value.index
-
-
-def _line(value: HandleValue) -> str:
-    data = value_to_json(value)["data"]
-    shown = (
-        data["value"] if isinstance(data["value"], str) else orjson.dumps(data["value"]).decode()
-    )
-    # Control characters of a stranger's record must not reach the terminal.
-    shown = "".join(char if char.isprintable() else "�" for char in shown)
-    return f"{value.index:>9}  {value.type:<24}  {shown}"
-
-
-def check(result: Resolution, server: str) -> Resolution:
-    """The result if it resolved; raises PeerError ``identity.refused`` otherwise."""
-    if not result.ok:
-        raise PeerError(
-            "identity.refused", server=server, code=result.rc, name=result.handle,
-            detail=result.message,
-        )  # fmt: skip
-    return result

@@ -52,3 +52,11 @@ add(
         "请检查 tls_certificate 与 tls_key：须为配套且可读的 PEM 文件。",
     ),
 )
+add(
+    "identity.root",
+    en=(
+        "The root cannot be read: {fault}",
+        "Give a JSON file with the root's site record, or HOST:PORT.",
+    ),
+    zh=("无法读取根节点信息：{fault}", "请提供含根节点站点记录的 JSON 文件，或 HOST:PORT。"),
+)

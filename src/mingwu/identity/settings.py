@@ -67,5 +67,7 @@ class ResolverSettings(Settings, frozen=True, kw_only=True):
     server_admins: tuple[str, ...] = ()
     # Whether HTTP writes are taken without TLS from other machines (never on an open net).
     plain_http_writes: bool = False
+    # Where names of other nodes are looked up: HOST:PORT, or a JSON file with the root's record.
+    root: str = ""
     # Share the ports with other resolver processes of this machine (SO_REUSEPORT).
     reuse_port: bool = False

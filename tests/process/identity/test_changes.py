@@ -13,6 +13,7 @@ import trustme
 
 from mingwu.identity import adminclient
 from mingwu.identity.client import ask, connected, request, resolve
+from mingwu.identity.credentials import SecretCredentials
 from mingwu.identity.serverkey import ServerKey, is_certified_by
 from mingwu.kernel.errors import ConfigError, PeerError
 from mingwu.wire.handle.admin import Admin, encode_admin
@@ -23,7 +24,7 @@ from mingwu.wire.handle.values import HandleValue, Reference
 
 pytestmark = pytest.mark.anyio
 ADMIN = Reference("0.NA/88.888.101", 301)
-GOOD = adminclient.SecretCredentials(ADMIN, b"correct horse")
+GOOD = SecretCredentials(ADMIN, b"correct horse")
 NAME = "88.888.101/LOT.2509"
 OWNER = HandleValue(100, "HS_ADMIN", encode_admin(Admin(ADMIN.handle, ADMIN.index)))
 
@@ -50,7 +51,7 @@ async def test_the_life_of_a_name(serving):
 
 
 async def test_a_wrong_secret_is_refused(serving):
-    wrong = adminclient.SecretCredentials(ADMIN, b"guess")
+    wrong = SecretCredentials(ADMIN, b"guess")
     async with serving() as server, connected("127.0.0.1", server.port) as client:
         with pytest.raises(PeerError) as caught:
             await adminclient.delete(client, wrong, "88.888.101/DEV.DCM2500.01")

@@ -17,6 +17,7 @@ import msgspec
 
 from mingwu.identity.client import Resolution, ask, parse_server, request, resolve
 from mingwu.identity.lookup import PREFIX_HOME, prefix_of
+from mingwu.identity.root import Root, resolve_from
 from mingwu.identity.serverkey import is_certified_by
 from mingwu.identity.trusted.signing import SIGNATURE
 from mingwu.identity.trusted.verdict import TrustReport
@@ -33,15 +34,22 @@ from mingwu.wire.handle.site import read_site
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Fetches records from ``server`` ("host[:port]"), following referrals."""
+    """Fetches records from ``server`` ("host[:port]") or from a root, following referrals."""
 
     server: str
     timeout_s: float = 3.0
+    root: Root | None = None
+
+    async def resolve(self, handle: str, types: tuple[str, ...] = ()) -> Resolution:
+        """Ask for a record; raises Unavailable or PeerError."""
+        if self.root:
+            return await resolve_from(self.root, handle, types=types, timeout_s=self.timeout_s)
+        return await resolve(handle, self.server, types=types, timeout_s=self.timeout_s)
 
     async def fetch(self, handle: str) -> Values | None:
         """Public values of a handle; None when it does not resolve or nobody answers."""
         try:
-            found = await resolve(handle, self.server, timeout_s=self.timeout_s)
+            found = await self.resolve(handle)
         except (Unavailable, PeerError):
             return None  # the verdict says that the certificate was not found
         return found.values if found.ok else None
@@ -54,13 +62,16 @@ async def verify_resolution(
     *,
     now: float | None = None,
     timeout_s: float = 3.0,
+    root: Root | None = None,
 ) -> TrustReport:
-    """The verdict about a resolved answer. Raises Unavailable if the signature cannot be asked."""
+    """The verdict about a resolved answer. Raises Unavailable if the signature cannot be asked.
+
+    What is missing is asked of ``server``, or from ``root`` when there is one.
+    """
+    remote = Remote(server, timeout_s, root)
     values = result.values
     if not any(fold(value.type) == SIGNATURE for value in values):
-        more = await resolve(result.handle, server, types=(SIGNATURE,), timeout_s=timeout_s)
-        values = (*values, *more.values)
-    remote = Remote(server, timeout_s)
+        values = (*values, *(await remote.resolve(result.handle, (SIGNATURE,))).values)
     at = time.time() if now is None else now
     return await verify_async(result.handle, values, anchors, remote.fetch, at)
 

@@ -1,0 +1,77 @@
+"""What ``mingwu handle`` says, in English and Chinese: results, next steps, codes of servers."""
+
+from mingwu.cli.main import language
+
+_TEXTS = {
+    "created": ("{name} is registered", "标识 {name} 已注册"),
+    "added": ("{name}: values {what} are added", "标识 {name}：已添加值 {what}"),
+    "modified": ("{name}: values {what} are changed", "标识 {name}：已变更值 {what}"),
+    "removed": ("{name}: values {what} are removed", "标识 {name}：已删除值 {what}"),
+    "deleted": ("{name} is deregistered", "标识 {name} 已注销"),
+    "homed": ("{server} is responsible for {name} now", "{server} 现在负责前缀 {name}"),
+    "unhomed": ("{server} is no longer responsible for {name}", "{server} 不再负责前缀 {name}"),
+    "logged-in": (
+        "{server} accepts {who}; the session lasts as long as the connection",
+        "{server} 已确认身份 {who}；会话与连接同时结束",
+    ),
+    "listed": ("{count} names under {name}", "前缀 {name} 下共 {count} 个标识"),
+    "prefixes": ("{count} prefixes at {server}", "{server} 共负责 {count} 个前缀"),
+    "dry": (
+        "Nothing was sent. This would go to {server} as {who}:",
+        "未发送任何内容。以下内容将以 {who} 的身份发往 {server}：",
+    ),
+    "nobody": ("(nobody: give --as)", "（未指定身份：请用 --as）"),
+    "key-made": (
+        "The private key is in {file} (only you can read it). Value to store:",
+        "私钥保存在 {file}（仅您可读）。需要登记的值：",
+    ),
+    "next-look": (
+        "look: mingwu resolve {name} --server {server}",
+        "查看：mingwu resolve {name} --server {server}",
+    ),
+    "next-create": (
+        "its prefix record: mingwu handle create 0.NA/{name} … --server {server}",
+        "登记前缀记录：mingwu handle create 0.NA/{name} … --server {server}",
+    ),
+    "next-store": (
+        "mingwu handle add HANDLE --file VALUE.json --as …, then --as {index}:HANDLE --key {file}",
+        "mingwu handle add HANDLE --file VALUE.json --as …，之后 --as {index}:HANDLE --key {file}",
+    ),
+    "next-send": ("send it: the same command without --dry-run", "发送：去掉 --dry-run 重新执行"),
+    "ask-secret": ("Secret of {who}: ", "{who} 的密钥："),
+}  # fmt: skip
+
+_CODES = {
+    100: ("no such name", "标识不存在"),
+    101: ("the name is registered already", "标识已注册"),
+    102: ("the name cannot be registered", "标识不合规，无法注册"),
+    200: ("no such value", "没有所指的值"),
+    201: ("a value with this index exists", "该索引的值已存在"),
+    202: ("a value is not acceptable", "值不可接受"),
+    301: ("this server does not serve the prefix", "该服务器不负责此前缀"),
+    400: ("this key does not administer the name", "该密钥不是此标识的管理者"),
+    401: ("this key lacks the right", "该密钥没有此项权限"),
+    402: ("an identity is needed: give --as with --key or --secret-file",
+          "需要身份认证：请用 --as 并给出 --key 或 --secret-file"),
+    403: ("the proof of identity does not hold", "身份证明不成立"),
+    407: ("log in again", "请重新登录"),
+    408: ("log in first", "请先登录"),
+    603: ("the daily limit of requests is used up", "当日请求次数已达上限"),
+    604: ("the limit of registrations is used up", "注册数量已达上限"),
+    605: ("the limit of prefixes is used up", "前缀数量已达上限"),
+}  # fmt: skip
+
+
+def say(key: str, **fields: object) -> str:
+    """A sentence in the terminal's language."""
+    return _TEXTS[key][language() == "zh"].format(**fields)
+
+
+def next_step(key: str, **fields: object) -> None:
+    """Print what to do next."""
+    print("  → " + say(key, **fields))
+
+
+def meaning(rc: int) -> str:
+    """What a server's code means; empty for unusual ones."""
+    return _CODES.get(rc, ("", ""))[language() == "zh"]
