@@ -22,6 +22,7 @@ from mingwu.history.settings import HistorianSettings, HistorySettings, WriterSe
 from mingwu.identity.carriers.settings import CarrierSettings
 from mingwu.identity.enterprise.settings import EnterpriseSettings
 from mingwu.identity.gs1.settings import Gs1Settings
+from mingwu.identity.marking.settings import MarkingSettings
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.trusted.settings import TrustedSettings
@@ -67,6 +68,7 @@ class IdentityPart(StrEnum):
 
     CODES = "codes"
     GS1 = "gs1"
+    MARKING = "marking"
     TRUST = "trust"
     USAGE = "usage"
     ENTERPRISE = "enterprise"
@@ -199,6 +201,7 @@ SECTIONS: dict[str, Section] = {
     ),
     "usage": Section(UsageSettings, lambda _t, filling: {"directory": filling.folder("usage")}),
     "gs1": Section(Gs1Settings),
+    "marking": Section(MarkingSettings),
     "secondlevel": Section(
         SecondLevelSettings,
         lambda _t, filling: {
@@ -239,6 +242,7 @@ class Config:
     trusted: TrustedSettings
     usage: UsageSettings
     gs1: Gs1Settings
+    marking: MarkingSettings
     secondlevel: SecondLevelSettings
     carriers: CarrierSettings
     api: ApiSettings

@@ -45,6 +45,12 @@ def is_leading(config: Config, role: Role) -> bool:
     return role is (Role.CONSOLE if Role.CONSOLE in config.node.roles else Role.API)
 
 
+def gs1_root(config: Config) -> str:
+    """Where Digital Links of this node resolve, as far as the file tells; else empty."""
+    public = config.console.public_url.rstrip("/")
+    return config.gs1.resolver_root or (public + GS1_MOUNT if public else "")
+
+
 def open_identity(
     config: Config,
     role: Role,
@@ -64,6 +70,15 @@ def open_identity(
             from mingwu.identity.gs1.http import routes as gs1_routes
 
             web.free.append(Mount(GS1_MOUNT, routes=gs1_routes(store, config.gs1)))
+        if config.runs(IdentityPart.MARKING):
+            from mingwu.identity.marking.http import routes as marking_routes
+
+            web.guarded += marking_routes(
+                store,
+                config.marking,
+                base_url=config.console.public_url,
+                gs1_root=gs1_root(config),
+            )
         if config.runs(IdentityPart.TRUST):
             from mingwu.identity.trusted.http import routes as trust_routes
             from mingwu.node.signing import anchors

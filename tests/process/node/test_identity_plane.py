@@ -203,6 +203,19 @@ async def test_codes_aliases_and_gs1_links_over_http(plane: Plane):
         assert (await client.get("/gs1/.well-known/gs1resolver")).status_code == 200
 
 
+async def test_a_label_printed_here_is_read_here(plane: Plane):
+    async with plane.client() as client:
+        assert (await client.get(f"/api/identity/labels/symbol/{NAME}")).status_code == 401
+    async with plane.client(Role.VIEWER) as client:
+        made = await client.get(f"/api/identity/labels/symbol/{NAME}?format=png")
+        read = await client.post("/api/identity/read", content=made.content)
+        assert read.status_code == 200, read.text
+        things = read.json()["symbols"][0]["things"]
+        assert [(one["name"], one["simulated"]) for one in things] == [(NAME, True)]
+        sheet = await client.get("/api/identity/labels/sheet", params={"name": NAME})
+        assert sheet.content.startswith(b"%PDF-")
+
+
 async def test_second_level_node_and_carriers_answer_where_they_are_asked_for(plane: Plane):
     async with plane.client(Role.VIEWER) as client:
         prefixes = await client.get("/api/secondlevel/prefixes")

@@ -2,7 +2,8 @@
 
 Sizes are millimetres, chosen by the module. The inverse drawing fills what is light, quiet zone
 included: for marks that turn dark metal bright. DXF is R12 (AC1009): closed polylines on layer
-MARK, y upwards, millimetres, origin at the lower left corner of the quiet zone.
+MARK, y upwards, millimetres, origin at the lower left corner of the quiet zone. What is simulated
+says so in each of them: words below the picture, in DXF a text on layer SIMULATED.
 """
 
 import io
@@ -12,13 +13,15 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 from msgspec import Meta
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from mingwu.identity.marking.outlines import Outline, inverted, outlines, svg_path
 from mingwu.identity.marking.symbols import Symbol
 from mingwu.kernel.errors import InvalidInput
 
 _INK = "#101417"
+SIMULATED = "SIMULATED"
+_NOTE_SHARE = 0.14  # height of the words below, of the picture's width
 
 
 class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -79,23 +82,36 @@ def _check_inverse(symbol: Symbol) -> None:
 
 
 def svg(
-    symbol: Symbol, size: Size | None = None, label: str = "", *, scalable: bool = False
+    symbol: Symbol,
+    size: Size | None = None,
+    label: str = "",
+    *,
+    scalable: bool = False,
+    simulated: bool = False,
 ) -> str:
     """An SVG picture; ``scalable`` leaves its size to the page that shows it."""
     size = size or Size()
     laid = plan(symbol, size)
-    measures = "" if scalable else f'width="{laid.width_mm:g}mm" height="{laid.height_mm:g}mm" '
-    height = laid.rows * laid.tall
+    below = laid.width * _NOTE_SHARE if simulated else 0.0
+    height = laid.rows * laid.tall + below
+    high_mm = height * laid.module_mm
+    measures = "" if scalable else f'width="{laid.width_mm:g}mm" height="{high_mm:g}mm" '
+    note = (
+        f'<text x="{laid.width / 2:g}" y="{height - below * 0.3:g}" font-size="{below * 0.8:g}" '
+        f'font-family="Helvetica, Arial, sans-serif" text-anchor="middle">{SIMULATED}</text>'
+        if simulated
+        else ""
+    )
     ground = "" if size.inverse else f'<rect width="{laid.width}" height="{height:g}" fill="#fff"/>'
     stretch = f' transform="scale(1 {laid.tall:g})"' if laid.tall != 1 else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(label)}" '
         f'{measures}viewBox="0 0 {laid.width} {height:g}" shape-rendering="crispEdges">{ground}'
-        f'<path fill="{_INK}" fill-rule="evenodd"{stretch} d="{svg_path(laid.lines)}"/></svg>'
+        f'<path fill="{_INK}" fill-rule="evenodd"{stretch} d="{svg_path(laid.lines)}"/>{note}</svg>'
     )
 
 
-def dxf(symbol: Symbol, size: Size) -> str:
+def dxf(symbol: Symbol, size: Size, *, simulated: bool = False) -> str:
     """The outlines for a laser's software, which fills closed lines."""
     laid = plan(symbol, size)
     parts = ["0", "SECTION", "2", "HEADER", "9", "$ACADVER", "1", "AC1009",
@@ -108,6 +124,10 @@ def dxf(symbol: Symbol, size: Size) -> str:
             parts += ["0", "VERTEX", "8", "MARK", "10", _mm(x * laid.module_mm)]
             parts += ["20", _mm((laid.rows - y) * laid.tall * laid.module_mm), "30", "0"]
         parts += ["0", "SEQEND", "8", "MARK"]
+    if simulated:
+        high = laid.width_mm * _NOTE_SHARE
+        parts += ["0", "TEXT", "8", SIMULATED, "10", "0", "20", _mm(-high), "30", "0"]
+        parts += ["40", _mm(high * 0.7), "1", SIMULATED]
     return "\r\n".join([*parts, "0", "ENDSEC", "0", "EOF", ""])
 
 
@@ -115,7 +135,7 @@ def _mm(value: float) -> str:
     return f"{value:.5f}".rstrip("0").rstrip(".")
 
 
-def geometry(symbol: Symbol, size: Size) -> dict[str, Any]:
+def geometry(symbol: Symbol, size: Size, *, simulated: bool = False) -> dict[str, Any]:
     """The module matrix and its sizes, for marking machines that draw for themselves."""
     laid = plan(symbol, size)
     return {
@@ -128,18 +148,34 @@ def geometry(symbol: Symbol, size: Size) -> dict[str, Any]:
         "width_mm": round(laid.width_mm, 5),
         "height_mm": round(laid.height_mm, 5),
         "inverse": size.inverse,
+        "simulated": simulated,
         "modules": ["".join(map(str, row)) for row in symbol.rows],
     }
 
 
-def png(symbol: Symbol, size: Size, dots_per_mm: float = 600 / 25.4) -> bytes:
+def png(
+    symbol: Symbol, size: Size, *, dots_per_mm: float = 600 / 25.4, simulated: bool = False
+) -> bytes:
     """A picture of whole dots per module, black and white."""
     dots = max(1, round(size.module_mm * dots_per_mm))
     image = picture(symbol, dots, bar_dots=round(size.bar_mm * dots_per_mm), inverse=size.inverse)
+    if simulated:
+        image = _noted(image)
     out = io.BytesIO()
     per_inch = 25.4 * dots / size.module_mm
     image.save(out, "PNG", dpi=(per_inch, per_inch), optimize=True)
     return out.getvalue()
+
+
+def _noted(image: Image.Image) -> Image.Image:
+    """The picture with the words of simulated things below it."""
+    high = max(12, round(image.width * _NOTE_SHARE))
+    larger = Image.new("1", (image.width, image.height + high), 1)
+    larger.paste(image)
+    font = ImageFont.load_default(high * 0.8)
+    at = image.width / 2, image.height + high * 0.75
+    ImageDraw.Draw(larger).text(at, SIMULATED, fill=0, font=font, anchor="ms")
+    return larger
 
 
 def picture(symbol: Symbol, dots: int, *, bar_dots: int = 60, inverse: bool = False) -> Image.Image:

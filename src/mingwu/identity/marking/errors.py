@@ -49,3 +49,23 @@ add(
     en=("{count} labels are more than {most} in one call", "Ask for them in several parts."),
     zh=("一次请求 {count} 张标签，超过上限 {most}", "请分几次请求。"),
 )
+add(
+    "marking.image-too-large",
+    en=("The picture is over {limit}", "Take it at a lower resolution, or cut it to the symbol."),
+    zh=("图片超过 {limit}", "请降低拍摄分辨率，或裁剪到码的范围。"),
+)
+add(
+    "marking.image-unreadable",
+    en=("This is no picture that can be opened: {fault}", "Send PNG, JPEG, WebP, GIF or BMP."),
+    zh=("无法打开该图片：{fault}", "请发送 PNG、JPEG、WebP、GIF 或 BMP。"),
+)
+add(
+    "marking.busy",
+    en=("Too many pictures are being read at once", "Try again in a few seconds."),
+    zh=("同时识读的图片过多", "请几秒后重试。"),
+)
+add(
+    "marking.login-required",
+    en=("Marking and reading need a session", "Log in, or send a bearer token."),
+    zh=("赋码与识读需要登录", "请登录或携带访问令牌。"),
+)
