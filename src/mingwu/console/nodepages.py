@@ -9,6 +9,7 @@ PAGES = (
     ("/secondlevel/applications", "applications.title", "applications"),
     ("/secondlevel/enterprises", "enterprises.title", "enterprises"),
     ("/usage", "usage.title", "usage"),
+    ("/secondlevel/duties", "duties.title", "duties"),
 )
 
 # Entries of the side menu: (address, key of the words, icon).
@@ -16,4 +17,5 @@ MENU = (
     ("/secondlevel/applications", "nav.applications", "review"),
     ("/secondlevel/enterprises", "nav.enterprises", "enterprise"),
     ("/usage", "nav.usage", "bars"),
+    ("/secondlevel/duties", "nav.duties", "duties"),
 )

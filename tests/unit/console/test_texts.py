@@ -19,7 +19,8 @@ FAMILIES = ("state.", "run.", "dev.", "reason.", "kind.", "level.", "rel.", "par
             "method.", "window.", "role.", "live.",
             "appstate.", "appkind.", "mode.", "appfield.", "appfault.", "check.", "checkstate.",
             "checknote.", "upstream.", "eventkind.", "eventcause.",
-            "cause.", "failure.")  # fmt: skip
+            "cause.", "failure.", "period.", "duty.", "message.", "channel.", "whither.",
+            "sla.")  # fmt: skip
 
 
 def test_both_languages_use_the_same_placeholders() -> None:

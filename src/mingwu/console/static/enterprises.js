@@ -37,7 +37,8 @@ export async function mount(root, { query }) {
     ],
     none: (want) => want.q || want.only ? ["search", t("enterprises.nomatch"), t("enterprises.nomatch.why")] : ["enterprise", t("enterprises.empty"), t("enterprises.empty.why")],
   });
-  fill(root, h("div.mw-head", null, h("div", null, h("h1", null, t("enterprises.title"), " ", badge), h("p", null, t("enterprises.lead")))), strip, list.element, events);
+  fill(root, h("div.mw-head", null, h("div", null, h("h1", null, t("enterprises.title"), " ", badge), h("p", null, t("enterprises.lead")))),
+    h("div.mw-stack", null, strip, list.element, events));
   node = await api(DESK + "/about").catch(() => null);
   if (node?.simulated) fill(badge, pageBadge());
   const reply = await list.reload();

@@ -16,7 +16,7 @@ const ask = (path) => api(`${BASE}${path}${path.includes("?") ? "&" : "?"}lang=$
 
 export async function mount(root, { query }) {
   let days = [7, 14, 30].includes(Number(query.days)) ? Number(query.days) : 14;
-  const body = h("div");
+  const body = h("div.mw-stack");
   const range = segments(t("usage.range"), [7, 14, 30].map((n) => [n, t("usage.days", { n })]), days, (n) => { days = n; load(); });
   fill(root, h("div.mw-head", null, h("div.mw-grow", null, h("h1", null, t("usage.title"), " ", pageBadge()), h("p", null, t("usage.lead"))), range), body);
   fill(body, skeleton(10));

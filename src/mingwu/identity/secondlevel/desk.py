@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, case, func, select
 
 from mingwu.identity.secondlevel import outbox, schema
 from mingwu.identity.secondlevel.applications import form_faults
@@ -25,10 +25,12 @@ from mingwu.identity.secondlevel.model import (
     State,
     Tenant,
     beijing_day,
+    iso,
 )
 from mingwu.identity.secondlevel.monitoring import Monitoring
 from mingwu.identity.secondlevel.prefixes import ACTIVE, Prefixes, held
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
+from mingwu.identity.secondlevel.synctables import TABLES, Period
 from mingwu.identity.secondlevel.tenants import Tenants
 from mingwu.identity.secondlevel.usagecounts import UsageCounts
 from mingwu.kernel.clock import Clock
@@ -124,6 +126,11 @@ class Desk:
             "operator_zh": settings.operator_zh,
             "operator_en": settings.operator_en,
             "simulated": settings.simulated,
+            "upstream": {
+                "tables": bool(settings.upstream_url),
+                "epp": bool(settings.upstream_epp),
+                "escrow": bool(settings.upstream_public_key),
+            },
             "quota": {
                 "prefixes": settings.tenant_prefixes,
                 "identifiers": settings.tenant_identifiers,
@@ -281,6 +288,55 @@ class Desk:
         }
 
     # -- duties -------------------------------------------------------------------------------
+    def duties(self) -> dict[str, object]:
+        """Each table with its period and delivery, and the channels of registration and escrow."""
+        now = self._clock.time_ns() // 1_000_000
+        sent = schema.outbox
+        about_tables = sent.c.channel.in_(("sync", "monitor"))
+        subject = case((about_tables, sent.c.subject), else_=sent.c.channel)
+        query = select(
+            subject, sent.c.state, func.count(), func.min(sent.c.created_ms),
+            func.max(sent.c.acknowledged_ms),
+        ).group_by(subject, sent.c.state)  # fmt: skip
+        found: dict[str, dict[str, object]] = {}
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+            marks = {row.name: row.value for row in connection.execute(select(schema.mark))}
+        for name, state, count, oldest, acknowledged in rows:
+            one = found.setdefault(name, _nothing_sent())
+            one[state] = count
+            if state == outbox.WAITING:
+                one["lag_s"] = (now - oldest) / 1000
+            if state == outbox.SENT:
+                one["acknowledged_ms"] = acknowledged
+        tables = []
+        for table in TABLES.values():
+            told = found.get(table.id, _nothing_sent())
+            tables.append(
+                {"id": table.id, "zh": table.zh, "en": table.en, "period": table.period.value,
+                 "upto": _upto(marks.get(table.id, "")), "state": _duty_state(table.period, told)}
+                | told
+            )  # fmt: skip
+        channels = {name: found.get(name, _nothing_sent()) for name in ("epp", "escrow")}
+        return {"tables": tables, "channels": channels}
+
+    def messages(self, *, state: str = "", offset: int = 0, limit: int = 50) -> dict[str, object]:
+        """A page of what was put into the outbox, the newest first, without the bodies."""
+        sent = schema.outbox
+        plain = (sent.c.number, sent.c.channel, sent.c.subject, sent.c.created_ms,
+                 sent.c.attempts, sent.c.next_at_ms, sent.c.acknowledged_ms, sent.c.state,
+                 sent.c.error)  # fmt: skip
+        query = select(*plain).order_by(sent.c.number.desc())
+        counts = select(sent.c.state, func.count()).group_by(sent.c.state)
+        if state:
+            query = query.where(sent.c.state == state)
+        with reading(self._engine) as connection:
+            by_state = Counter({row[0]: row[1] for row in connection.execute(counts)})
+            page = connection.execute(query.offset(offset).limit(limit)).mappings()
+            rows = [dict(row) for row in page]
+        return {"rows": rows, "total": by_state[state] if state else by_state.total(),
+                "counts": by_state}  # fmt: skip
+
     def deposits(self, *, offset: int = 0, limit: int = 20) -> dict[str, object]:
         """A page of escrow deposits, the newest first, each with what became of its delivery."""
         query = select(_N).order_by(_N.c.number.desc()).offset(offset).limit(limit)
@@ -371,6 +427,36 @@ def _figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
         "unused": sum(row["is_unused"] for row in rows),
         "unused_identifiers": sum(row["identifiers"] for row in rows if row["is_unused"]),
     }
+
+
+# Seconds after which an undelivered message of a table is late: its period, and some room.
+_LATE_S = {
+    Period.REAL_TIME: 300,
+    Period.HOURLY: 2 * 3600,
+    Period.DAILY: 26 * 3600,
+    Period.MONTHLY: 48 * 3600,
+}
+
+
+def _nothing_sent() -> dict[str, object]:
+    return {outbox.WAITING: 0, outbox.REFUSED: 0, outbox.SENT: 0, "lag_s": 0.0,
+            "acknowledged_ms": 0}  # fmt: skip
+
+
+def _duty_state(period: Period, told: Mapping[str, Any]) -> str:
+    if told[outbox.REFUSED]:
+        return "refused"
+    if told[outbox.WAITING]:
+        return "late" if told["lag_s"] > _LATE_S[period] else "waiting"
+    return "delivered" if told[outbox.SENT] else "nothing"
+
+
+def _upto(mark: str) -> str:
+    """A generator's mark as a time or day for people; digests say nothing to them."""
+    first = mark.partition(" ")[0]
+    if first.isdigit():
+        return iso(int(first))
+    return first if len(first) <= len("2026-11-25") else ""
 
 
 def _next_free(node: str, taken: set[str]) -> str:

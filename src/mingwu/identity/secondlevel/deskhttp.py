@@ -67,15 +67,16 @@ class DeskHandlers:
         account(request, Permission.READ)
         return json_reply(await asyncio.to_thread(self._node.desk.deposits, **_page(request)))
 
+    async def duties(self, request: Request) -> Response:
+        account(request, Permission.READ)
+        return json_reply(await asyncio.to_thread(self._node.desk.duties))
+
     async def messages(self, request: Request) -> Response:
         account(request, Permission.READ)
-        page = _page(request)
         found = await asyncio.to_thread(
-            self._node.outbox.entries, state=_text(request, "state"), limit=page["limit"]
+            self._node.desk.messages, state=_text(request, "state"), **_page(request)
         )
-        plain = ("number", "channel", "subject", "created_ms", "attempts", "acknowledged_ms",
-                 "state", "error")  # fmt: skip
-        return json_reply({"rows": [{name: getattr(one, name) for name in plain} for one in found]})
+        return json_reply(found)
 
     async def again(self, request: Request) -> Response:
         who = account(request, Permission.SYSTEM)
@@ -101,6 +102,7 @@ def routes(node: SecondLevel, journal: Journal | None = None) -> list[Route]:
         ("GET", "/applications", do.applications),
         ("GET", "/enterprises", do.enterprises),
         ("GET", "/nodes/{node}", do.node),
+        ("GET", "/duties", do.duties),
         ("GET", "/deposits", do.deposits),
         ("GET", "/messages", do.messages),
         ("POST", "/messages/{number:int}/again", do.again),

@@ -107,3 +107,23 @@ def test_the_next_free_prefix_is_above_all(node, accepted, make_form):
     accepted(7)
     node.applications.submit(make_form(1002), "a")
     assert node.desk.about()["free_prefix"] == "88.101.1003"
+
+
+def test_duties_with_what_waits_is_refused_and_late(node, accepted, clock):
+    accepted(1)
+    node.duties.make()
+    found = {row["id"]: row for row in node.desk.duties()["tables"]}
+    assert len(found) == 14
+    assert (found["T1"]["state"], found["T1"]["waiting"]) == ("waiting", 1)
+    assert found["T10"]["state"] == "nothing"
+    assert found["T3"]["upto"] == "2026-09-20"
+    clock.ms += 301_000
+    late = {row["id"]: row["state"] for row in node.desk.duties()["tables"]}
+    assert (late["T1"], late["T3"]) == ("late", "waiting")
+    number = node.desk.messages(state="waiting")["rows"][-1]["number"]
+    node.outbox._settle(number, "refused", "why")
+    told = node.desk.messages(state="refused")
+    assert [row["error"] for row in told["rows"]] == ["why"]
+    assert "body" not in told["rows"][0]
+    assert told["counts"]["refused"] == 1
+    assert node.desk.duties()["channels"]["epp"]["waiting"] + told["counts"]["refused"] >= 1
