@@ -62,11 +62,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, what in (
         ("list", "names under a prefix"),
         ("prefixes", "prefixes that the server is responsible for"),
+        ("read", "values of a name, with the restricted ones that you may read"),
         ("login", "prove an identity to a national node, and nothing else"),
     ):
         action = actions.add_parser(name, help=what, description=what)
-        if name == "list":
-            action.add_argument("name", help="prefix")
+        if name in {"list", "read"}:
+            action.add_argument("name", help="prefix" if name == "list" else "identifier")
+        if name == "read":
+            action.add_argument("--type", action="append", default=[], help="only of this type")
+            action.add_argument("--index", action="append", default=[], type=int, help="only this")
         _identity(action)
     _site(actions.add_parser("site", help="the server's site record, or the sites of a prefix"))
     _key(actions.add_parser("key", help="make a key for HS_PUBKEY and print the value to store"))
@@ -223,6 +227,13 @@ async def _list(arguments: argparse.Namespace, client: HandleClient, who: Creden
     print(say("listed", count=len(names), name=arguments.name), file=sys.stderr)
 
 
+async def _read(arguments: argparse.Namespace, client: HandleClient, who: Credentials) -> None:
+    values = await adminclient.read_values(
+        client, who, arguments.name, arguments.index, arguments.type
+    )
+    _printed(values)
+
+
 async def _prefixes(arguments: argparse.Namespace, client: HandleClient, who: Credentials) -> None:
     del arguments
     names = await adminclient.list_prefixes(client, who)
@@ -247,6 +258,7 @@ _CHANGES: dict[str, tuple[str, Deed]] = {
 _DEEDS: dict[str, Deed] = {
     **{name: deed for name, (_, deed) in _CHANGES.items()},
     "list": _list,
+    "read": _read,
     "prefixes": _prefixes,
     "login": _logged_in,
 }

@@ -22,6 +22,7 @@ from mingwu.wire.handle.bodies import (
     OneHandle,
     Record,
     RemoveValues,
+    Resolve,
     SiteInfo,
     read_body,
 )
@@ -137,6 +138,18 @@ async def remove_values(
 ) -> None:
     """Remove values."""
     await perform(client, who, Op.REMOVE_VALUE, RemoveValues(handle, tuple(indexes)))
+
+
+async def read_values(
+    client: HandleClient,
+    who: Credentials,
+    handle: str,
+    indexes: Iterable[int] = (),
+    types: Iterable[str] = (),
+) -> tuple[HandleValue, ...]:
+    """Values of a name, with the restricted ones that ``who`` may read."""
+    reply = await perform(client, who, Op.RESOLVE, Resolve(handle, tuple(indexes), tuple(types)))
+    return reply.values if isinstance(reply, Record) else ()
 
 
 async def list_names(client: HandleClient, who: Credentials, prefix: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from mingwu.identity.authority import is_admin_value, readable, rights
 from mingwu.identity.lookup import PREFIX_HOME, prefix_of
@@ -54,6 +55,16 @@ class Change:
 
 
 Journal = Callable[[Change], None]
+
+
+class ReadGrants(Protocol):
+    """Who may read restricted values though no administrator (``identity.enterprise`` knows)."""
+
+    def readable_by(self, name: str, who: Reference) -> frozenset[int]:
+        """Indexes of values of ``name`` granted to ``who``; may block, never raises."""
+        ...
+
+
 _DONE = Outcome(Rc.SUCCESS)
 
 
@@ -79,12 +90,14 @@ class Administration:
         writable: bool = True,
         server_admins: Iterable[Reference] = (),
         journal: Journal | None = None,
+        grants: ReadGrants | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
         self._writable = writable
         self._server_admins = tuple(server_admins)
         self._journal = journal
+        self._grants = grants
         self._clock = clock
 
     # -- who may ------------------------------------------------------------------------------
@@ -108,11 +121,14 @@ class Administration:
         return None
 
     def may_read(self, name: str, who: Reference) -> frozenset[int]:
-        """Indexes of restricted values that ``who`` may read."""
+        """Indexes of restricted values that ``who`` may read: as administrator, or by grant."""
         record = self.store.get(name)
-        if record is None or self._refused(record, who, int(AdminRight.READ_VALUE)):
+        if record is None:
             return frozenset()
-        return readable(record)
+        granted = self._grants.readable_by(record.name, who) if self._grants else frozenset[int]()
+        if self._refused(record, who, int(AdminRight.READ_VALUE)):
+            return granted
+        return granted | readable(record)
 
     def _prefix_right(self, name: str, normal: AdminRight, derived: AdminRight
                       ) -> tuple[Record | None, int]:  # fmt: skip

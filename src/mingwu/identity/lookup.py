@@ -4,8 +4,9 @@ This is the one place that decides; the binary protocol and the HTTP interface o
 decision into their forms. Rules: an unknown name under a prefix of ours is "not found"; under a
 prefix that is delegated by a record ``0.NA/<prefix>`` of ours (or derived from one whose record
 delegates derived prefixes) it is referred there; elsewhere we are not responsible. A query that
-touches restricted values and did not ask for public ones only needs authentication; one that
-selects nothing finds no values.
+touches restricted values and did not ask for public ones only needs authentication; who may read
+some of a record gets those when asking for all, and a refusal when asking for others by index or
+type; a query that selects nothing finds no values.
 """
 
 import time
@@ -39,9 +40,14 @@ class Query:
     public_only: bool = False
     may_read: frozenset[int] | None = None
 
+    @property
+    def asks_for_all(self) -> bool:
+        """Whether the whole record is asked for."""
+        return not self.indexes and not self.types
+
     def selects(self, index: int, kind: str) -> bool:
         """Whether a value is asked for."""
-        if not self.indexes and not self.types:
+        if self.asks_for_all:
             return True
         return index in self.indexes or any(type_matches(want, kind) for want in self.types)
 
@@ -79,6 +85,8 @@ def look_up(
             if query.may_read is None:
                 return Found(Rc.AUTHENTICATION_NEEDED)
             if index not in query.may_read:
+                if query.may_read and query.asks_for_all:
+                    continue  # granted some of a record, one asks for what one may have
                 return Found(Rc.NO_PERMISSION, message=f"value {index} is not yours to read")
             chosen.append(raw)
     if not chosen and not living and (query.indexes or query.types):

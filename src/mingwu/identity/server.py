@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from mingwu.identity.administration import Administration, Journal
+from mingwu.identity.administration import Administration, Journal, ReadGrants
 from mingwu.identity.cards import prefix_admin
 from mingwu.identity.gate import Gate
 from mingwu.identity.http import HttpFace, HttpReply, HttpRequest, code_reply
@@ -158,6 +158,7 @@ class ResolverServer:
         *,
         usage: UsageNotes | None = None,
         dress: Dress | None = None,
+        grants: ReadGrants | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -169,6 +170,7 @@ class ResolverServer:
         self._journal = journal
         self._usage = usage
         self._dress = dress
+        self._grants = grants
         self._writer = HttpWriter(
             plain_writes=settings.plain_http_writes, live_ttl_s=settings.live_ttl_s
         )
@@ -248,6 +250,7 @@ class ResolverServer:
             writable=self.settings.writable,
             server_admins=admins,
             journal=self._journal,
+            grants=self._grants,
         )
         return Gate(
             self._make_resolver(site, key),

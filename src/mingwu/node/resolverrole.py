@@ -15,6 +15,7 @@ from mingwu.identity.server import ResolverServer, open_store
 from mingwu.identity.statistics import Statistics
 from mingwu.kernel.errors import MingwuError
 from mingwu.node.config import Config, IdentityPart
+from mingwu.node.grants import EnterpriseGrants
 from mingwu.node.live import keep_live, pause
 from mingwu.node.namecounts import NameCounts
 from mingwu.registry.service import Registry
@@ -48,6 +49,8 @@ async def run(config: Config, stop: asyncio.Event) -> None:
             tasks.create_task(keep_live(live, config.bus, name, stop, say=say))
             usage = await asyncio.to_thread(_open_usage, config, store)
             signing = await asyncio.to_thread(_open_signing, config, store)
+            asks = config.runs(IdentityPart.ENTERPRISE)
+            grants = EnterpriseGrants(config, store) if asks else None
             try:
                 server = ResolverServer(
                     config.resolver,
@@ -57,6 +60,7 @@ async def run(config: Config, stop: asyncio.Event) -> None:
                     statistics,
                     usage=usage,
                     dress=signing.dress if signing else None,
+                    grants=grants,
                 )
                 async with server:
                     if signing:
@@ -65,6 +69,8 @@ async def run(config: Config, stop: asyncio.Event) -> None:
             finally:
                 if usage:
                     await asyncio.to_thread(usage.close)
+                if grants:
+                    grants.close()
     finally:
         store.close()
         trust.close()

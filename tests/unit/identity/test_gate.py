@@ -426,3 +426,35 @@ def test_sha1_signatures_of_old_clients_are_accepted(gate, rsa_key):
         block(b"SHA1") + block(rsa_key.sign(signed, padding.PKCS1v15(), hashes.SHA1())),  # noqa: S303
     )
     assert client.do(Op.CREATE, RecordBody(NEW, (URL,))).rc == Rc.SUCCESS
+
+
+class Granted:
+    """Grants as the enterprise node would know them."""
+
+    def __init__(self, **granted):
+        self.granted = granted
+        self.asked = []
+
+    def readable_by(self, name, who):
+        self.asked.append((name, str(who)))
+        return frozenset(self.granted.get(who.handle.rpartition(".")[2], ()))
+
+
+def test_restricted_values_are_read_by_grant(client, gate, created):
+    hidden = (
+        HandleValue(300, "NOTE", b"inside", permissions=0x0C),
+        HandleValue(301, "SEAL", b"more", permissions=0x0C),
+    )
+    assert client.do(Op.ADD_VALUE, RecordBody(NEW, hidden)).rc == Rc.SUCCESS
+    grants = gate.administration._grants = Granted(ann=(300,))
+    ann, eve = make_user(gate, "88.888.101/USR.ann"), make_user(gate, "88.888.101/USR.eve")
+    whole = read_body(ann.do(Op.RESOLVE, Resolve(NEW)))
+    assert [value.index for value in whole.values] == [1, 100, 300]
+    assert ann.do(Op.RESOLVE, Resolve(NEW, (300,))).rc == Rc.SUCCESS
+    assert ann.do(Op.RESOLVE, Resolve(NEW, (300, 301))).rc == Rc.NO_PERMISSION
+    for query in (Resolve(NEW), Resolve(NEW, (300,)), Resolve(NEW, types=("SEAL",))):
+        assert eve.do(Op.RESOLVE, query).rc == Rc.NO_PERMISSION
+    asked = len(grants.asked)
+    assert asked
+    assert client.do(Op.RESOLVE, Resolve(NEW), OpFlag.PUBLIC_ONLY).rc == Rc.SUCCESS
+    assert len(grants.asked) == asked, "public questions ask for no grants"
