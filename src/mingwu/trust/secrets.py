@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mingwu.kernel.errors import ConfigError
+from mingwu.trust import errors as _texts  # noqa: F401 — registers the texts
 
 _OTHERS = 0o077
 

@@ -111,7 +111,7 @@ class AccessPlatform:
 
     def _answer(self, frame: Frame, data: bytes, address: str) -> tuple[Body, OpenSession | None]:
         if isinstance(frame.body, Hello):
-            return self._hello(frame, frame.body)
+            return self._hello(frame, frame.body, address)
         step = self._steps.get(frame.kind)
         if step is None:
             raise Conflict("carriers.out-of-turn", kind=frame.kind.name)
@@ -120,7 +120,7 @@ class AccessPlatform:
 
     # -- greeting -----------------------------------------------------------------------------
 
-    def _hello(self, frame: Frame, hello: Hello) -> tuple[Challenge, OpenSession]:
+    def _hello(self, frame: Frame, hello: Hello, address: str) -> tuple[Challenge, OpenSession]:
         now = self._clock.time_ns()
         certificate = read_certificate(hello.certificate)
         if not frame.is_signed_by(certificate.key):
@@ -141,7 +141,7 @@ class AccessPlatform:
                 "carriers.wrong-identifier",
                 serial=unit.serial, shown=hello.identifier, registered=unit.identifier,
             )  # fmt: skip
-        self._note_contact(unit, hello, certificate)
+        self._note_contact(unit, hello, certificate, address)
         session = self._sessions.open(unit.serial, certificate.key, certificate.data, _NEXT, now)
         challenge = Challenge(
             request=frame.digest,
@@ -161,11 +161,22 @@ class AccessPlatform:
         if not certificate.is_valid_at(now / _NS_PER_S):
             raise Denied("carriers.certificate-expired", serial=unit.serial)
 
-    def _note_contact(self, unit: Unit, hello: Hello, certificate: Certificate) -> None:
-        """Keep what the greeting told, if it is news; an identifier held proves a write-back."""
+    def _note_contact(
+        self, unit: Unit, hello: Hello, certificate: Certificate, address: str
+    ) -> None:
+        """Keep what the greeting told, if it is news; an identifier held proves a write-back.
+
+        Where the key lives is what the certificate says; a carrier that says otherwise is told on.
+        """
         changes: dict[str, Any] = {}
-        if hello.protection != unit.protection:
-            changes["protection"] = hello.protection
+        protection = certificate.protection or hello.protection
+        if (protection, certificate.protection) != (unit.protection, unit.certified):
+            changes |= {"protection": protection, "certified": certificate.protection}
+        if hello.protection != protection:
+            self._tell(
+                "carriers.protection-differs", unit.serial, address,
+                shown=hello.protection, certified=protection,
+            )  # fmt: skip
         if certificate.end_s * 1000 != unit.expires_ms:
             changes["expires_ms"] = certificate.end_s * 1000
         if unit.identifier and hello.identifier == unit.identifier and not unit.written_ms:
@@ -325,11 +336,15 @@ class AccessPlatform:
         """Count a refusal; unknown serial numbers share one row, so that nobody can fill disks."""
         detail: dict[str, Any] = {k: v for k, v in error.params.items() if k != "serial"}
         known = "" if error.code == "carriers.unknown-serial" else serial
+        self._tell(error.code, known, address, **detail)
+
+    def _tell(self, code: str, serial: str, address: str, **detail: Any) -> None:
+        """Note an event; the same again within ``collapse_s`` only counts."""
         with self._writing() as connection:
-            if known and find(connection, known) is None:
-                known = ""
+            if serial and find(connection, serial) is None:
+                serial = ""
             note(
-                connection, error.code, known, self._now_ms(), address=address,
+                connection, code, serial, self._now_ms(), address=address,
                 collapse_ms=int(self._settings.collapse_s * 1000), **detail,
             )  # fmt: skip
 

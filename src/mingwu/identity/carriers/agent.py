@@ -43,7 +43,7 @@ from mingwu.identity.carriers.frames import (
 from mingwu.identity.carriers.keystore import CarrierKey
 from mingwu.identity.carriers.profile import Profile, ProfileFile
 from mingwu.kernel.clock import Clock, SystemClock
-from mingwu.kernel.errors import Denied, MingwuError, PeerError
+from mingwu.kernel.errors import ConfigError, Denied, MingwuError, PeerError
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class _Conversation:
     async def send(self, body: Body, wanted: type[T]) -> T:
         """Send ``body``; raises PeerError ``carriers.platform-untrusted``, Denied refused."""
         agent = self._agent
-        sent = pack(body, agent.key)
+        sent = await asyncio.to_thread(pack, body, agent.key)  # a token may take its time
         self.reply = await agent.bearer.exchange(sent)
         frame = read(self.reply)
         answer = frame.body
@@ -95,12 +95,25 @@ class _Conversation:
             raise _untrusted("wrong signature")
 
 
+def _check_key(profile: Profile, key: CarrierKey) -> None:
+    fault = ""
+    if read_certificate(profile.certificate).key.key_id != key.public().key_id:
+        fault = "its certificate is for another key"
+    elif profile.protection != key.protection:
+        fault = f"{key.protection} instead of {profile.protection}"
+    if fault:
+        raise ConfigError("carriers.key-mismatch", serial=profile.serial, fault=fault)
+
+
 def _untrusted(fault: str) -> PeerError:
     return PeerError("carriers.platform-untrusted", fault=fault)
 
 
 class CarrierAgent:
-    """One carrier. ``directory`` holds its profile and buffer; the key is given."""
+    """One carrier. ``directory`` holds its profile and buffer; the key is given.
+
+    Raises ConfigError ``carriers.bad-profile``, ``carriers.key-mismatch``.
+    """
 
     def __init__(
         self,
@@ -118,6 +131,7 @@ class CarrierAgent:
         self._clock = clock or SystemClock()
         self._file = ProfileFile(directory / "profile.mwp")
         self.profile = self._file.load()
+        _check_key(self.profile, key)
         self._anchors = Anchors(self.profile.anchors)
         self.buffer = SampleBuffer(directory / "buffer.sqlite", buffer_samples)
         self._report_samples = report_samples

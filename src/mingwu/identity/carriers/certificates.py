@@ -1,9 +1,11 @@
 """Carrier certificates: X.509 with P-256, or a compact form for SM2 keys.
 
-The subject's common name is the serial number. ``cryptography`` cannot read SM2 in X.509, so SM2
-carriers bear a compact certificate: ``MWK1`` and a MessagePack array [serial, public key PEM,
-not before, not after (seconds since the epoch), issuer's key id, issuer's signature over the
-array without it]. An authority issues both; the platform trusts the authorities it was given.
+The subject's common name is the serial number. An extension of our own (:data:`PROTECTION`, not
+critical, a UTF8String) says where the authority saw the key being made: sealed-file, pkcs11, tpm.
+``cryptography`` cannot read SM2 in X.509, so SM2 carriers bear a compact certificate: ``MWK1`` and
+a MessagePack array [serial, public key PEM, not before, not after (seconds since the epoch),
+issuer's key id, issuer's signature over the array without it]. An authority issues both; the
+platform trusts the authorities it was given.
 """
 
 import datetime as dt
@@ -24,8 +26,10 @@ from mingwu.kernel.errors import InvalidInput, MingwuError
 from mingwu.trust.keys import Algorithm, PrivateKey, PublicKey, load_public
 
 COMPACT = b"MWK1"
+PROTECTION = x509.ObjectIdentifier("2.25.77138266237461936502958917201883986721")
 _PEM = serialization.Encoding.PEM
 _DER = serialization.Encoding.DER
+_UTF8_STRING = 0x0C
 
 
 class _Compact(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -47,6 +51,7 @@ class Certificate:
     end_s: int
     data: bytes
     parsed: x509.Certificate | None = None
+    protection: str = ""
 
     def is_valid_at(self, time_s: float) -> bool:
         """Whether its period covers ``time_s``."""
@@ -82,7 +87,20 @@ def _read_x509(data: bytes) -> Certificate:
         end_s=int(parsed.not_valid_after_utc.timestamp()),
         data=data,
         parsed=parsed,
+        protection=_protection_of(parsed),
     )
+
+
+def _protection_of(parsed: x509.Certificate) -> str:
+    try:
+        value = parsed.extensions.get_extension_for_oid(PROTECTION).value
+    except x509.ExtensionNotFound:
+        return ""
+    data = value.value if isinstance(value, x509.UnrecognizedExtension) else b""
+    head, text = data[:2], data[2:]
+    if head != bytes((_UTF8_STRING, len(text))):
+        raise ValueError("its protection is not a short UTF8String")
+    return text.decode()
 
 
 def _read_compact(data: bytes) -> Certificate:
@@ -142,8 +160,13 @@ class Authority:
         made = _builder(subject, subject, signer.public_key(), start_s, end_s, authority=True)
         return cls(key, made.sign(signer, hashes.SHA256()).public_bytes(_DER))
 
-    def issue(self, serial: str, key: PublicKey, *, start_s: int, end_s: int) -> bytes:
-        """A certificate of ``key`` for ``serial``: X.509 for P-256, compact for SM2."""
+    def issue(
+        self, serial: str, key: PublicKey, *, start_s: int, end_s: int, protection: str = ""
+    ) -> bytes:
+        """A certificate of ``key`` for ``serial``: X.509 for P-256, compact for SM2.
+
+        ``protection``: where the caller saw the key being made; compact ones do not hold it.
+        """
         if key.algorithm is Algorithm.SM2:
             body = _Compact(serial, key.pem(), start_s, end_s, self._key.public().key_id, b"")
             signature = self._key.sign(_signed(body))
@@ -152,6 +175,10 @@ class Authority:
         if not isinstance(public, ec.EllipticCurvePublicKey):
             raise InvalidInput("carriers.bad-certificate", fault=f"a key of {key.algorithm}")
         made = _builder(_name(serial), self._issuer.subject, public, start_s, end_s)
+        if protection:
+            text = protection.encode()
+            value = bytes((_UTF8_STRING, len(text))) + text
+            made = made.add_extension(x509.UnrecognizedExtension(PROTECTION, value), critical=False)
         return made.sign(_library(self._key), hashes.SHA256()).public_bytes(_DER)
 
 

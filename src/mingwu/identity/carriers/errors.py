@@ -222,3 +222,90 @@ add(
     en=("Carrier {serial} may report again", "Nothing to do."),
     zh=("载体 {serial} 已恢复", "无需处理。"),
 )
+add(
+    "carriers.bad-key-handle",
+    en=(
+        "The key handle {handle} cannot be used: {fault}",
+        "Write pkcs11:token=…;object=…?module-path=…&pin-source=file:… (RFC 7512).",
+    ),
+    zh=(
+        "密钥句柄 {handle} 不可用：{fault}",
+        "请写成 pkcs11:token=…;object=…?module-path=…&pin-source=file:…（RFC 7512）。",
+    ),
+)
+add(
+    "carriers.no-pkcs11",
+    en=(
+        "Keys in tokens need the library python-pkcs11",
+        "Install it: pip install 'mingwu[carriers]'.",
+    ),
+    zh=("使用令牌中的密钥需要 python-pkcs11 库", "请安装：pip install 'mingwu[carriers]'。"),
+)
+add(
+    "carriers.token-module",
+    en=(
+        "The PKCS#11 module {module} cannot be loaded: {fault}",
+        "Install the token's library (softhsm2, libtpm2-pkcs11-1 …) or correct the path.",
+    ),
+    zh=(
+        "无法加载 PKCS#11 模块 {module}：{fault}",
+        "请安装令牌的驱动库（softhsm2、libtpm2-pkcs11-1 等）或更正路径。",
+    ),
+)
+add(
+    "carriers.token-missing",
+    en=(
+        "There is no token “{token}” behind {module}",
+        "Plug it in, or initialise one with this label and a user PIN.",
+    ),
+    zh=("{module} 中没有令牌“{token}”", "请插入令牌，或以此标签初始化令牌并设置用户口令。"),
+)
+add(
+    "carriers.token-pin",
+    en=(
+        "The PIN ({path}) does not open the token: {fault}",
+        "Put the user PIN into the file that pin-source names, mode 600; mind the retry counter.",
+    ),
+    zh=(
+        "口令（{path}）无法打开令牌：{fault}",
+        "请将用户口令写入 pin-source 所指文件（权限 600），注意重试次数限制。",
+    ),
+)
+add(
+    "carriers.token-key",
+    en=(
+        "Key “{key}” in token “{token}”: {fault}",
+        "Provision the carrier anew; the key must be made in the token and stay there.",
+    ),
+    zh=(
+        "令牌“{token}”中的密钥“{key}”：{fault}",
+        "请重新预置载体；密钥必须在令牌内生成且不可导出。",
+    ),
+)
+add(
+    "carriers.token-failed",
+    en=(
+        "Token “{token}” does not sign: {fault}",
+        "Check the token and its service; data is kept.",
+    ),
+    zh=("令牌“{token}”无法签名：{fault}", "请检查令牌及其服务；数据已缓存。"),
+)
+add(
+    "carriers.key-mismatch",
+    en=(
+        "The key of carrier {serial} is not what its profile says: {fault}",
+        "Provision the carrier anew.",
+    ),
+    zh=("载体 {serial} 的密钥与配置文件不符：{fault}", "请重新预置载体。"),
+)
+add(
+    "carriers.protection-differs",
+    en=(
+        "Carrier {serial} says that its key lives in {shown}, certified is {certified}",
+        "Inspect the carrier: its software is not what left the factory.",
+    ),
+    zh=(
+        "载体 {serial} 声称密钥存于 {shown}，证书记载为 {certified}",
+        "请检查载体：其软件与出厂时不一致。",
+    ),
+)

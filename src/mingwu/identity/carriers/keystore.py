@@ -1,9 +1,9 @@
 """The carrier's private key: it signs and never leaves its store.
 
-:class:`CarrierKey` is the contract (a secure element, PKCS#11 token or TPM fits behind it).
+:class:`CarrierKey` is the contract; ``tokens`` fulfils it with secure elements and TPMs.
 :class:`SealedKey` is the clearly weaker fallback for carriers without such a chip: a file that is
 encrypted under a device secret and opened in memory, so whoever reads file, secret and memory has
-the key; :attr:`protection` tells the platform, which shows it.
+the key; :attr:`protection` tells the platform, which shows it. :func:`open_key` opens either.
 """
 
 import os
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from mingwu.identity.carriers import errors as _texts  # noqa: F401 — registers the texts
+from mingwu.identity.carriers import keyuri, tokens
 from mingwu.kernel.errors import ConfigError
 from mingwu.trust.keys import Algorithm, PrivateKey, PublicKey, generate, load_private
 
@@ -87,6 +88,16 @@ class SealedKey:
             fault = "wrong secret or damaged file"
             raise ConfigError("carriers.bad-key", path=str(path), fault=fault) from error
         return cls(load_private(pem))
+
+
+def open_key(directory: Path, handle: str, secret: bytes) -> CarrierKey:
+    """The key that a profile's ``key_handle`` names; ``secret`` opens sealed ones.
+
+    Raises ConfigError ``carriers.bad-key``, ``carriers.bad-key-handle``, ``carriers.token-…``.
+    """
+    if handle.startswith(keyuri.SCHEME):
+        return tokens.open_key(keyuri.parse(handle), directory)
+    return SealedKey.load(directory / handle, secret)
 
 
 def _derive(secret: bytes, salt: bytes) -> bytes:

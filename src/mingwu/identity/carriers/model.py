@@ -74,7 +74,11 @@ class NewUnit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):
-    """A carrier. Times in ms since the epoch, 0 for never."""
+    """A carrier. Times in ms since the epoch, 0 for never.
+
+    ``protection`` is where the key lives; ``certified`` where its authority saw it being made (then
+    both are the same), empty when only the carrier says so. ``queried_by`` asked last.
+    """
 
     serial: str
     key_id: str
@@ -85,6 +89,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     holder: str
     protection: str
+    certified: str
     address: str
     state: State
     blocked: Blocked
@@ -107,6 +112,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     reported_ms: int
     sampled_ms: int
     queried_ms: int
+    queried_by: str
     reports: int
     samples: int
     dropped: int

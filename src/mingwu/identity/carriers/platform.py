@@ -113,6 +113,7 @@ class CarrierPlatform:
             "suffix": new.suffix, "form": new.form, "bearer": new.bearer, "owner": new.owner,
             "holder": new.holder, "state": State.PROVISIONED.value, "content": "{}",
             "attributes": text(new.attributes), "fence": text(new.fence), "is_outside": False,
+            "protection": certificate.protection, "certified": certificate.protection,
             "simulated": new.simulated, "expires_ms": certificate.end_s * 1000,
             "provisioned_ms": self._now_ms(),
         }  # fmt: skip

@@ -23,7 +23,9 @@ _DIGEST_BYTES = 32
 class Profile(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """See the module; docs/formats/active-carrier.md names the fields one by one.
 
-    ``form`` is uicc, chip, module or terminal; ``anchors`` are DER certificates of authorities;
+    ``form`` is uicc, chip, module or terminal; ``key_handle`` names a sealed file beside the
+    profile or is a PKCS#11 URI, ``protection`` says which (sealed-file, pkcs11, tpm); ``anchors``
+    are DER certificates of authorities;
     ``platform_certificate`` is that which signed ``proof`` (a whole Provision or Receipt frame).
     """
 
@@ -46,6 +48,7 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     parameters: dict[str, float | str] = {}
     blocked: str = ""
     simulated: bool = False
+    protection: str = "sealed-file"
 
 
 class ProfileFile:

@@ -10,6 +10,7 @@ import logging
 import ssl
 import time
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,7 @@ from mingwu.identity.carriers.setup import prepare
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import MingwuError
 from mingwu.lab.carriers.moulds import Mould, moulds
-from mingwu.lab.carriers.personalise import Factory, serial_of
+from mingwu.lab.carriers.personalise import Factory, TokenKeys, serial_of
 from mingwu.lab.carriers.settings import CarrierLabSettings
 from mingwu.trust.keys import Algorithm, generate
 
@@ -35,7 +36,11 @@ _SELF_MADE_S = 3600
 def factory_of(settings: CarrierLabSettings) -> Factory:
     """The lab's carrier factory, with the authority of the platform's identity."""
     authority = prepare(Path(settings.authority)).authority
-    return Factory(authority, settings.platform, settings.prefix, int(time.time()))
+    made = Factory(authority, settings.platform, settings.prefix, int(time.time()))
+    if not settings.token_module:
+        return made
+    pin_file = Path(settings.token_pin_file).absolute()
+    return replace(made, keys=TokenKeys(settings.token_module, settings.token, pin_file))
 
 
 def write_units(settings: CarrierLabSettings) -> list[NewUnit]:

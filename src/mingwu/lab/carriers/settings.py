@@ -20,6 +20,13 @@ class CarrierLabSettings(Settings, frozen=True, kw_only=True):
     authority: str = "var/secrets"
     # Prefix of the identifiers; 88.888.102 lies in the demonstration space.
     prefix: str = "88.888.102"
+    # Library of the PKCS#11 token that makes and keeps the keys, e.g. libsofthsm2.so or
+    # libtpm2_pkcs11.so.1; empty keeps them in sealed files, which is weaker.
+    token_module: str = ""
+    # Label of that token.
+    token: str = "mingwu-carriers"  # noqa: S105 — a label
+    # File with the token's user PIN, mode 600.
+    token_pin_file: str = "lab/carriers/token.pin"  # noqa: S105 — a path
     # How many moulds are lent.
     moulds: Annotated[int, Meta(ge=1, le=10_000)] = 24
     # Seconds between two reports of a carrier.

@@ -1,10 +1,12 @@
 """What is refused, and visible as an event: copies, replays, tampering, wrong signatures."""
 
 import shutil
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
+from mingwu.identity.carriers.agent import CarrierAgent
 from mingwu.identity.carriers.certificates import Anchors, Authority
 from mingwu.identity.carriers.frames import Kind, Refused, pack, read
 from mingwu.identity.carriers.model import Blocked, Severity
@@ -213,3 +215,36 @@ async def test_refusals_are_counted_not_piled_up(scene):
     (event,) = scene.platform.events()
     assert (event.times, event.serial) == (20, "")
     assert Anchors(scene.identity.anchors).certificates
+
+
+async def test_where_the_key_lives_is_what_the_certificate_says(scene):
+    carrier = await active(scene)
+    unit = scene.platform.unit(carrier.serial)
+    assert (unit.protection, unit.certified) == ("sealed-file", "sealed-file")
+    assert "carriers.protection-differs" not in scene.codes()
+    key = carrier.agent.key
+    boast = SimpleNamespace(
+        protection="tpm", algorithm=key.algorithm, public=key.public, sign=key.sign
+    )
+    with pytest.raises(ConfigError) as told:
+        CarrierAgent(carrier.directory, boast, carrier.wire)
+    assert told.value.code == "carriers.key-mismatch"
+    carrier.agent.key = boast  # an agent that was tampered with
+    for _ in range(2):
+        carrier.work(5)
+        await carrier.agent.report()
+    unit = scene.platform.unit(carrier.serial)
+    assert unit.protection == "sealed-file"
+    (event,) = [e for e in scene.platform.events() if e.code == "carriers.protection-differs"]
+    assert (event.severity, event.detail["shown"]) == (Severity.WARNING, "tpm")
+
+
+async def test_an_agent_refuses_a_key_that_is_not_its_certificates(scene):
+    carrier = scene.carrier()
+    other = generate(Algorithm.P256)
+    strange = SimpleNamespace(
+        protection="sealed-file", algorithm=other.algorithm, public=other.public, sign=other.sign
+    )
+    with pytest.raises(ConfigError) as told:
+        CarrierAgent(carrier.directory, strange, carrier.wire)
+    assert told.value.code == "carriers.key-mismatch"
