@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from mingwu.identity.root import Root, parse_root, root_at
-from mingwu.kernel.errors import InvalidInput
+from mingwu.identity.root import Root
+from mingwu.node.roots import root_of
 
 LOCAL = "127.0.0.1:2641"
 DEFAULT_CONFIG = Path(".run/demo/mingwu.toml")
@@ -26,17 +26,10 @@ def begin(arguments: argparse.Namespace) -> tuple[str, Root | None]:
     """The server to ask first, or the root; ``--server`` goes before everything else."""
     if arguments.server:
         return arguments.server, None
-    word = arguments.root or _configured(arguments.config)
-    return (LOCAL, root_of(word)) if word else (LOCAL, None)
-
-
-def root_of(word: str) -> Root:
-    """The root in a file, or at an address."""
-    if not Path(word).is_file():
-        if "/" in word or word.endswith(".json"):
-            raise InvalidInput("identity.root", fault=f"no file {word}")
-        return root_at(word)
-    return parse_root(Path(word).read_bytes())
+    if arguments.root:
+        return LOCAL, root_of(arguments.root)
+    word = _configured(arguments.config)
+    return LOCAL, root_of(word, arguments.config.parent) if word else None
 
 
 def _configured(config: Path) -> str:
@@ -45,6 +38,4 @@ def _configured(config: Path) -> str:
     from mingwu.node.config import read
 
     table = read(config).get("resolver")
-    root = table.get("root", "") if isinstance(table, dict) else ""
-    beside = config.parent / str(root)  # as every path of a configuration file
-    return str(beside) if root and beside.is_file() else str(root)
+    return str(table.get("root", "")) if isinstance(table, dict) else ""

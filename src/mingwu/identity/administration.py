@@ -185,11 +185,12 @@ class Administration:
             return Outcome(Rc.INVALID_HANDLE, fault)
         if not self._writable:
             return Outcome(Rc.READ_ONLY, "this node takes no changes")
-        if not self._is_ours(name):
+        if not self.is_ours(name):
             return Outcome(Rc.NOT_RESPONSIBLE, "the prefix is not served here")
         return None
 
-    def _is_ours(self, name: str) -> bool:
+    def is_ours(self, name: str) -> bool:
+        """Whether this node is responsible for ``name``."""
         prefix = prefix_of(name)
         if self.store.is_homed(prefix):
             return True
@@ -285,7 +286,7 @@ class Administration:
             return None, Outcome(Rc.READ_ONLY, "this node takes no changes")
         record = self.store.get(name)
         if record is None:
-            code = Rc.HANDLE_NOT_FOUND if self._is_ours(name) else Rc.NOT_RESPONSIBLE
+            code = Rc.HANDLE_NOT_FOUND if self.is_ours(name) else Rc.NOT_RESPONSIBLE
             return None, Outcome(code, "no such name here")
         return record, self._refused(record, who, needed)
 

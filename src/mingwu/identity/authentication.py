@@ -92,6 +92,10 @@ class Challenges:
         self._pending[session] = Pending(request, nonce, digest, source, until)
         return session, nonce
 
+    def put_back(self, session: int, pending: Pending) -> None:
+        """Let a challenge wait for its answer again: nobody could judge it yet."""
+        self._pending[session] = pending
+
     def take(self, session: int) -> Pending | None:
         """The challenge of a session, once; None when there is none or it is too late."""
         pending = self._pending.pop(session, None)

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mingwu.identity.administration import Administration, Outcome
 from mingwu.identity.authentication import (
@@ -18,8 +19,10 @@ from mingwu.identity.authentication import (
     SECRET_KEY,
     Challenges,
     Failures,
+    Pending,
     proven,
 )
+from mingwu.identity.elsewhere import Deferred, Elsewhere, Question
 from mingwu.identity.lookup import Query
 from mingwu.identity.resolver import Resolver
 from mingwu.identity.serverkey import ServerKey
@@ -80,6 +83,15 @@ class LoggedIn:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A proof that was shown for a waiting request."""
+
+    message: Message
+    pending: Pending
+    who: Reference
+
+
 class Gate:
     """Adds the guarded operations to a resolver of the worker thread."""
 
@@ -101,6 +113,10 @@ class Gate:
         self._clock = clock
         self._logins: dict[int, LoggedIn] = {}
         self.source = ""
+        self.asks_elsewhere = False
+        self.verdict: bool | None = None
+        self._session: Session | None = None
+        self._shown: _Shown | None = None
         self._proven: Session | None = None
         self._performers: dict[int, Performer] = {
             Op.CREATE: self._create,
@@ -125,10 +141,38 @@ class Gate:
         resolver.handlers[Op.SESSION_SETUP] = self._set_up
         resolver.handlers[Op.SESSION_EXCHANGE_KEY] = self._take_key
 
-    def answer(self, data: bytes, source: str) -> bytes:
-        """The reply to one message from an address."""
+    def answer(self, data: bytes, source: str) -> bytes | Deferred[bytes]:
+        """The reply to one message from an address, or what it waits for."""
         self.source = source
         self._proven = None
+        self._session = None
+        self.verdict = None
+        try:
+            return self._answer(data)
+        except Elsewhere as elsewhere:
+            shown = self._shown
+            assert shown  # noqa: S101 - set before a proof is looked at
+            return Deferred(
+                elsewhere.question,
+                partial(self._resume, shown, self._session, self._proven, source),
+            )
+
+    def _resume(
+        self,
+        shown: "_Shown",
+        session: Session | None,
+        by_session: Session | None,
+        source: str,
+        valid: bool,
+    ) -> bytes:
+        """Go on where a proof was shown whose key lives at another node."""
+        self.source, self._proven = source, by_session
+        reply = self._proved(shown, self.counted(shown.who, good=valid))
+        if session is None:
+            return self.resolver.finished(shown.message, reply)
+        return self._sealed(session, shown.message, reply)
+
+    def _answer(self, data: bytes) -> bytes:
         if len(data) >= ENVELOPE_BYTES and data[4:8] != _NO_SESSION:
             session = self.sessions.get(int.from_bytes(data[4:8]))
             if session is not None:
@@ -152,7 +196,11 @@ class Gate:
             self.resolver.statistics.malformed += 1
             rc = error.rc if isinstance(error, SessionFault) else int(Rc.PROTOCOL_ERROR)
             return self.resolver.refusal_of(envelope, rc, str(error))
-        reply = self.resolver.reply(message)
+        self._session = session
+        return self._sealed(session, message, self.resolver.reply(message))
+
+    def _sealed(self, session: Session, message: Message, reply: Message) -> bytes:
+        """The reply as a message of the session."""
         self.resolver.statistics.by_code[reply.rc] += 1
         if session.key and (self._proven or message.wants(OpFlag.CERTIFY)):
             reply = session.sealed(reply)
@@ -206,15 +254,28 @@ class Gate:
         values = record.values if record else ()
         return [value for value in values if who.index in {0, value.index}]
 
-    def identified(self, kind: str, proof: bytes, signed: bytes, who: Reference) -> bool:
-        """Whether the proof is good; counts failures and stops looking after too many."""
+    def identified(self, question: Question) -> bool:
+        """Whether the proof is good; counts failures and stops looking after too many.
+
+        Raises Elsewhere for a key of another node, where such are asked about.
+        """
+        who = question.who
         if self.failures.too_many(self.source, who):
             return False
-        if proven(kind, proof, signed, self.keys(who), who.handle):
-            return True
-        self.failures.note(self.source, who)
-        log.info("authentication failed who=%s source=%s", who, self.source)
-        return False
+        keys = self.keys(who)
+        if not keys and self.asks_elsewhere and not self.administration.is_ours(who.handle):
+            if self.verdict is None:
+                raise Elsewhere(question)
+            return self.counted(who, good=self.verdict)
+        good = proven(question.kind, question.proof, question.signed, keys, who.handle)
+        return self.counted(who, good=good)
+
+    def counted(self, who: Reference, *, good: bool) -> bool:
+        """The verdict about a proof, failures noted."""
+        if not good:
+            self.failures.note(self.source, who)
+            log.info("authentication failed who=%s source=%s", who, self.source)
+        return good
 
     def at(self, source: str) -> "Gate":
         """Set the address that failures are counted for (HTTP calls the gate's parts directly)."""
@@ -254,6 +315,13 @@ class Gate:
                 message, Rc.AUTHENTICATION_TIMEOUT, "no challenge waits in this session"
             )
         who = Reference(answer.handle, answer.index)
+        shown = self._shown = _Shown(message, pending, who)
+        question = Question(who, answer.auth_type, answer.answer, pending.nonce, pending.digest)
+        return self._proved(shown, self.identified(question))
+
+    def _proved(self, shown: "_Shown", holds: bool) -> Message:
+        """Carry out the request that waited for a proof, or refuse."""
+        message, pending, who = shown.message, shown.pending, shown.who
         # The result answers the proof's request id, under the operation that was asked for.
         request = replace(
             pending.request,
@@ -262,8 +330,7 @@ class Gate:
             version=message.version,
             raw=message.signed_part,
         )
-        signed = pending.nonce + pending.digest
-        if not self.identified(answer.auth_type, answer.answer, signed, who):
+        if not holds:
             return self.resolver.error(
                 request, Rc.AUTHENTICATION_FAILED, f"the proof of {who} does not hold"
             )
@@ -283,7 +350,10 @@ class Gate:
         """Op 201: another server asks whether an answer with one of our secret keys is right."""
         body = VerifyChallenge.decode(request.body)
         who = Reference(body.handle, body.index)
-        valid = self.identified(SECRET_KEY, body.answer, body.nonce + body.digest, who)
+        # Only of our own keys: two nodes that pass the question on would never end.
+        valid = bool(self.keys(who)) and self.identified(
+            Question(who, SECRET_KEY, body.answer, body.nonce, body.digest)
+        )
         return self.resolver.make(request, Rc.SUCCESS, Verified(valid).encode())
 
     def _login(self, request: Message, who: Reference) -> Message:

@@ -17,15 +17,24 @@ import binascii
 import hmac
 import ipaddress
 import re
+import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import unquote
 
 import orjson
 
 from mingwu.identity import sm2proof
 from mingwu.identity.administration import Outcome
-from mingwu.identity.authentication import PUBLIC_KEY, SECRET_KEY, hash_named
+from mingwu.identity.authentication import (
+    NONCE_BYTES,
+    PUBLIC_KEY,
+    SECRET_KEY,
+    answer_with_secret,
+    hash_named,
+)
+from mingwu.identity.elsewhere import Deferred, Elsewhere, Question
 from mingwu.identity.gate import Gate
 from mingwu.identity.http import TUNNEL, HttpFace, HttpReply, HttpRequest, code_reply, flag
 from mingwu.kernel.names import fold
@@ -63,17 +72,30 @@ class HttpWriter:
         self._plain_writes = plain_writes
         self._live_ttl_s = live_ttl_s
 
-    def answer(self, gate: Gate, request: HttpRequest) -> HttpReply:
-        """The reply; runs within a round of the gate."""
+    def answer(
+        self, gate: Gate, request: HttpRequest, verdict: bool | None = None
+    ) -> HttpReply | Deferred[HttpReply]:
+        """The reply, or what it waits for; runs within a round of the gate.
+
+        ``verdict``: what was found out about the identity, which lives at another node.
+        """
         gate.at(request.source)
+        gate.verdict = verdict
         if request.method == "POST" and request.headers.get("content-type", "") == TUNNEL:
-            return HttpReply(200, gate.answer(request.body, request.source), TUNNEL)
+            return _tunnelled(gate.answer(request.body, request.source))
         try:
             return self._answer(gate, request)
         except Refusal as refusal:
             return refusal.reply
+        except Elsewhere as elsewhere:
+            return Deferred(elsewhere.question, partial(self._again, gate, request))
         except ProtocolError as error:
             return code_reply(Rc.INVALID_VALUE, _handle_of(request), str(error))
+
+    def _again(self, gate: Gate, request: HttpRequest, valid: bool) -> HttpReply:
+        reply = self.answer(gate, request, valid)
+        assert isinstance(reply, HttpReply)  # noqa: S101 - with a verdict nothing is deferred
+        return reply
 
     def _answer(self, gate: Gate, request: HttpRequest) -> HttpReply:
         method, path = request.method, request.path.rstrip("/")
@@ -187,6 +209,13 @@ def _challenge(gate: Gate, request: HttpRequest, rc: int = Rc.AUTHENTICATION_NEE
     return HttpReply(401, _body(rc, "prove who you are", _handle_of(request)), headers=offers)
 
 
+def _tunnelled(reply: bytes | Deferred[bytes]) -> HttpReply | Deferred[HttpReply]:
+    if isinstance(reply, bytes):
+        return HttpReply(200, reply, TUNNEL)
+    resume = reply.resume
+    return Deferred(reply.question, lambda valid: HttpReply(200, resume(valid), TUNNEL))
+
+
 def parse_key_name(text: str) -> Reference:
     """``index:handle`` as a reference; raises ProtocolError."""
     before, _, handle = text.partition(":")
@@ -210,8 +239,13 @@ def _basic(gate: Gate, text: str) -> Reference | None:
             hmac.compare_digest(value.data, offer) for offer in (password.encode(), secret)
         ):
             return who
-    gate.failures.note(gate.source, who)
-    return None
+    if gate.administration.is_ours(who.handle):
+        gate.counted(who, good=False)
+        return None
+    # Elsewhere the secret is asked about as if it had answered a challenge of ours.
+    nonce, digest = secrets.token_bytes(NONCE_BYTES), secrets.token_bytes(NONCE_BYTES)
+    proof = answer_with_secret(secret, nonce + digest)
+    return who if gate.identified(Question(who, SECRET_KEY, proof, nonce, digest)) else None
 
 
 def _signed(gate: Gate, text: str) -> Reference | None:
@@ -226,8 +260,12 @@ def _signed(gate: Gate, text: str) -> Reference | None:
         return None
     if pending is None or pending.source != gate.source:
         return None
-    signed = pending.nonce + client_nonce
-    return who if gate.identified(fields["type"], proof, signed, who) else None
+    question = Question(who, fields["type"], proof, pending.nonce, client_nonce)
+    try:
+        return who if gate.identified(question) else None
+    except Elsewhere:
+        gate.challenges.put_back(int(fields["sessionid"]), pending)
+        raise
 
 
 def _proof(fields: dict[str, str]) -> bytes:

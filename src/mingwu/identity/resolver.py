@@ -195,7 +195,10 @@ class Resolver:
         except ProtocolError as error:
             self.statistics.malformed += 1
             return self._malformed(data, error)
-        reply = self.reply(request)
+        return self.finished(request, self.reply(request))
+
+    def finished(self, request: Message, reply: Message) -> bytes:
+        """A reply counted, signed where that was asked for, and encoded."""
         self.statistics.by_code[reply.rc] += 1
         if self._certify and request.wants(OpFlag.CERTIFY) and reply.version >= _SIGNED_SINCE:
             reply = self._certify(reply)

@@ -15,6 +15,7 @@ from typing import Self
 
 from mingwu.identity.administration import Administration, Journal, ReadGrants
 from mingwu.identity.cards import prefix_admin
+from mingwu.identity.elsewhere import Verdicts
 from mingwu.identity.gate import Gate
 from mingwu.identity.http import HttpFace, HttpReply, HttpRequest, code_reply
 from mingwu.identity.httpd import HttpConnection
@@ -159,6 +160,7 @@ class ResolverServer:
         usage: UsageNotes | None = None,
         dress: Dress | None = None,
         grants: ReadGrants | None = None,
+        verdicts: Verdicts | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -171,6 +173,7 @@ class ResolverServer:
         self._usage = usage
         self._dress = dress
         self._grants = grants
+        self._verdicts = verdicts
         self._writer = HttpWriter(
             plain_writes=settings.plain_http_writes, live_ttl_s=settings.live_ttl_s
         )
@@ -217,7 +220,7 @@ class ResolverServer:
         if self._dress:
             self._dress(self._resolver)
             self._dress(gate.resolver)
-        self._worker = Worker(gate)
+        self._worker = Worker(gate, self._verdicts)
         for datagrams, stream in pairs:
             service = UdpService(self._resolver, self._worker.answer, settings, self._usage)
             service.start(datagrams)
@@ -297,7 +300,7 @@ class ResolverServer:
         if self._worker is None or self._worker.is_busy:
             return code_reply(Rc.TOO_BUSY, "", "try again soon")
         try:
-            return await self._worker.run(lambda gate: self._writer.answer(gate, request))
+            return await self._worker.carry_out(lambda gate: self._writer.answer(gate, request))
         except Exception:  # noqa: BLE001 - a full disk or a bug must answer, not hang the client
             log.exception("worker failed source=%s", request.source)
             return code_reply(Rc.ERROR, "", "internal error, see the log")

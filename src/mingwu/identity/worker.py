@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from mingwu.identity.elsewhere import Deferred, Verdicts
 from mingwu.identity.gate import Gate
 from mingwu.wire.handle.codes import Rc
 
@@ -23,8 +24,10 @@ _MOST_WAITING = 1000
 class Worker:
     """Runs jobs with the gate in one thread."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, verdicts: Verdicts | None = None) -> None:
         self.gate = gate
+        gate.asks_elsewhere = verdicts is not None
+        self._verdicts = verdicts
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="identity-worker")
         self._waiting = 0
 
@@ -38,10 +41,19 @@ class Worker:
         if self.is_busy:
             return self.gate.resolver.refusal(data, Rc.TOO_BUSY, "")
         try:
-            return await self.run(lambda gate: gate.answer(data, source))
+            return await self.carry_out(lambda gate: gate.answer(data, source))
         except Exception:  # noqa: BLE001 - a full disk or a bug must answer, not hang the client
             log.exception("worker failed source=%s", source)
             return self.gate.resolver.refusal(data, Rc.ERROR, "internal error, see the log")
+
+    async def carry_out(self, job: Callable[[Gate], T | Deferred[T]]) -> T:
+        """Run ``job``; where it meets a key of another node, find out about it and go on."""
+        result = await self.run(job)
+        if not isinstance(result, Deferred):
+            return result
+        waiting, verdicts = result, self._verdicts
+        valid = verdicts is not None and await verdicts.holds(waiting.question)
+        return await self.run(lambda _: waiting.resume(valid))
 
     async def run(self, job: Callable[[Gate], T]) -> T:
         """Run ``job`` in the thread, within a round of the gate's resolver."""

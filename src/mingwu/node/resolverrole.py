@@ -18,6 +18,7 @@ from mingwu.node.config import Config, IdentityPart
 from mingwu.node.grants import EnterpriseGrants
 from mingwu.node.live import keep_live, pause
 from mingwu.node.namecounts import NameCounts
+from mingwu.node.roots import foreign_identities
 from mingwu.registry.service import Registry
 from mingwu.trust.journal import OK
 from mingwu.trust.service import Trust
@@ -61,6 +62,7 @@ async def run(config: Config, stop: asyncio.Event) -> None:
                     usage=usage,
                     dress=signing.dress if signing else None,
                     grants=grants,
+                    verdicts=await asyncio.to_thread(foreign_identities, config),
                 )
                 async with server:
                     if signing:
