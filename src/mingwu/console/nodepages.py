@@ -10,6 +10,7 @@ PAGES = (
     ("/secondlevel/enterprises", "enterprises.title", "enterprises"),
     ("/usage", "usage.title", "usage"),
     ("/secondlevel/duties", "duties.title", "duties"),
+    ("/carriers", "carriers.title", "carriers"),
 )
 
 # Entries of the side menu: (address, key of the words, icon).
@@ -18,4 +19,5 @@ MENU = (
     ("/secondlevel/enterprises", "nav.enterprises", "enterprise"),
     ("/usage", "nav.usage", "bars"),
     ("/secondlevel/duties", "nav.duties", "duties"),
+    ("/carriers", "nav.carriers", "chip"),
 )

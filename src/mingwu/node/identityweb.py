@@ -168,6 +168,7 @@ def _secondlevel(
 
 
 def _carriers(web: IdentityWeb, config: Config, store: RecordStore, journal: Journal) -> None:
+    from mingwu.identity.carriers import deskhttp
     from mingwu.identity.carriers.http import bearer_routes, routes
     from mingwu.identity.carriers.platform import CarrierPlatform
     from mingwu.identity.carriers.registrar import RecordRegistrar
@@ -182,5 +183,5 @@ def _carriers(web: IdentityWeb, config: Config, store: RecordStore, journal: Jou
         anchors=own.anchors,
     )
     web.stack.callback(platform.close)
-    web.guarded += routes(platform, journal)
+    web.guarded += [*deskhttp.routes(platform), *routes(platform, journal)]
     web.free += bearer_routes(platform)

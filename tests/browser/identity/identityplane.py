@@ -13,6 +13,7 @@ from pathlib import Path
 
 from starlette.routing import Route
 
+from mingwu.identity.carriers import deskhttp as carrier_desk
 from mingwu.identity.carriers.agent import CarrierAgent
 from mingwu.identity.carriers.http import routes as carrier_routes
 from mingwu.identity.carriers.platform import CarrierPlatform
@@ -227,7 +228,7 @@ class Plane:
             self._carriers.append(SimulatedCarrier(mould, agent))
             wires.append(wire)
         await self._incidents(platform, wires)
-        self.routes += carrier_routes(platform, self._journal)
+        self.routes += [*carrier_desk.routes(platform), *carrier_routes(platform, self._journal)]
 
     async def _incidents(self, platform: CarrierPlatform, wires: list[Wire]) -> None:
         """One is never switched on, one never reports; the others meet S2's troubles."""

@@ -20,7 +20,9 @@ FAMILIES = ("state.", "run.", "dev.", "reason.", "kind.", "level.", "rel.", "par
             "appstate.", "appkind.", "mode.", "appfield.", "appfault.", "check.", "checkstate.",
             "checknote.", "upstream.", "eventkind.", "eventcause.",
             "cause.", "failure.", "period.", "duty.", "message.", "channel.", "whither.",
-            "sla.")  # fmt: skip
+            "sla.",
+            "keyplace.", "carrierform.", "orderstate.", "blocked.", "severity.",
+            "proofcheck.", "proofverdict.", "tone.")  # fmt: skip
 
 
 def test_both_languages_use_the_same_placeholders() -> None:

@@ -2,7 +2,7 @@
 
 import { button, fill, h, icon, lang, panel, problem, role, skeleton, state, t, toast } from "mingwu-console/dom.js";
 import { pageBadge, trouble } from "mingwu-console/absent.js";
-import { figure, percent } from "mingwu-console/figures.js";
+import { figure } from "mingwu-console/figures.js";
 import { age, count, moment, plain } from "mingwu-console/format.js";
 import { api, live } from "mingwu-console/net.js";
 import { paged } from "mingwu-console/paged.js";
@@ -162,7 +162,7 @@ function groups(made) {
   return h("div.mw-report", null,
     h("p.mw-dim", null, t("report.made", { at: moment(Date.parse(made.made_at)), due: made.due, node: made.node })),
     h("section", null, h("h3", null, t("report.operating")), nodes.length ? h("div.mw-table-wrap.mw-report-nodes", null, h("table.mw-table", null, h("thead", null, h("tr", null, h("th", null, t("report.node")), h("th.num", null, t("report.hours")), h("th.num", null, t("report.down")), h("th.num", null, t("report.up")))),
-      h("tbody", null, nodes.map((one) => h("tr", null, h("td.mw-mono", null, one.node), h("td.num", null, plain(one.hours, 1)), h("td.num", { style: one.down_hours ? "color:var(--bad)" : "" }, plain(one.down_hours, 2)), h("td.num", null, one.up_percent === null ? t("report.null") : percent(one.up_percent / 100))))))) : h("p.mw-dim", null, t("report.none"))),
+      h("tbody", null, nodes.map((one) => h("tr", null, h("td.mw-mono", null, one.node), h("td.num", null, plain(one.hours, 1)), h("td.num", { style: one.down_hours ? "color:var(--bad)" : "" }, plain(one.down_hours, 2)), h("td.num", null, one.up_percent === null ? t("report.null") : `${plain(one.up_percent, one.up_percent < 100 ? 3 : 0)} %`)))))) : h("p.mw-dim", null, t("report.none"))),
     h("section", null, h("h3", null, t("report.sla")), h("dl.mw-pairs", null, SLA.map((key) => [h("dt", null, t("sla." + key)), h("dd", null, value(key, made.sla[key]))]))),
     h("section", null, h("h3", null, t("report.maintenance")), eventList(made.maintenance)),
     h("section", null, h("h3", null, t("report.emergencies")), eventList(made.emergencies)));

@@ -7,10 +7,10 @@ per area holds the words; each key has its English and its Chinese words, in thi
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from mingwu.console.texts import names, nodes, plant
+from mingwu.console.texts import carriers, names, nodes, plant
 
-_AREAS = {"plant": plant.TEXTS, "names": names.TEXTS, "nodes": nodes.TEXTS}
-_TEXTS: dict[str, tuple[str, str]] = {**plant.TEXTS, **names.TEXTS, **nodes.TEXTS}
+_AREAS = {"plant": plant.TEXTS, "names": names.TEXTS, "nodes": nodes.TEXTS | carriers.TEXTS}
+_TEXTS: dict[str, tuple[str, str]] = {**plant.TEXTS, **names.TEXTS, **nodes.TEXTS, **carriers.TEXTS}
 
 
 def languages() -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """The secure access platform (安全接入管控平台) toward carriers: frames in, frames out.
 
 Invariants: nothing is stored for a frame whose signature was not verified under the key that was
-provisioned for its serial number (refusals are counted as events); every reply is signed and
+provisioned for its serial number (refusals are counted as events, an attack keeps one signed
+message as its proof); every reply is signed and
 names the request it answers; an accepted report is durable before its receipt leaves. Synchronous
 and thread-safe; bearers call :meth:`AccessPlatform.handle` through a thread.
 """
@@ -13,10 +14,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, update
 
-from mingwu.identity.carriers import schema, uploads
+from mingwu.identity.carriers import proofs, schema, uploads
 from mingwu.identity.carriers.certificates import Anchors, Certificate
 from mingwu.identity.carriers.certificates import read as read_certificate
-from mingwu.identity.carriers.events import LOCK, REFUSALS, note
+from mingwu.identity.carriers.events import ATTACKS, LOCK, REFUSALS, note
 from mingwu.identity.carriers.frames import (
     NONCE_BYTES,
     Applied,
@@ -88,9 +89,14 @@ class AccessPlatform:
             Kind.APPLIED: self._applied,
         }
 
+    @property
+    def anchors(self) -> Anchors:
+        """Whose certificates are believed."""
+        return self._anchors
+
     def handle(self, data: bytes, address: str) -> bytes:
         """Answer one frame that came from ``address``; never raises for what a carrier sent."""
-        serial = ""
+        serial, frame = "", None
         try:
             if len(data) > self._settings.frame_bytes:
                 raise PeerError("carriers.malformed", fault="too large")
@@ -99,7 +105,7 @@ class AccessPlatform:
             answer, session = self._answer(frame, data, address)
         except MingwuError as error:
             if error.code in REFUSALS:
-                self._note_refusal(error, serial, address)
+                self._note_refusal(error, serial, address, frame, data)
             answer = Refused(
                 digest_of(data), self._clock.time_ns(), error.code, serial, self._certificate
             )
@@ -332,21 +338,43 @@ class AccessPlatform:
             found = connection.execute(table.select().where(table.c.digest == digest)).first()
         return found is not None
 
-    def _note_refusal(self, error: MingwuError, serial: str, address: str) -> None:
+    def _note_refusal(
+        self, error: MingwuError, serial: str, address: str, frame: Frame | None, data: bytes
+    ) -> None:
         """Count a refusal; unknown serial numbers share one row, so that nobody can fill disks."""
         detail: dict[str, Any] = {k: v for k, v in error.params.items() if k != "serial"}
         known = "" if error.code == "carriers.unknown-serial" else serial
-        self._tell(error.code, known, address, **detail)
+        proof = frame if error.code in ATTACKS else None
+        self._tell(error.code, known, address, proof, data, **detail)
 
-    def _tell(self, code: str, serial: str, address: str, **detail: Any) -> None:
-        """Note an event; the same again within ``collapse_s`` only counts."""
+    def _tell(
+        self,
+        code: str,
+        serial: str,
+        address: str,
+        proof: Frame | None = None,
+        data: bytes = b"",
+        **detail: Any,
+    ) -> None:
+        """Note an event; the same again within ``collapse_s`` only counts.
+
+        ``proof``: the refused message, kept when it is signed (see ``proofs``).
+        """
+        now_ms = self._now_ms()
         with self._writing() as connection:
             if serial and find(connection, serial) is None:
                 serial = ""
-            note(
-                connection, code, serial, self._now_ms(), address=address,
-                collapse_ms=int(self._settings.collapse_s * 1000), **detail,
+            signer = b""
+            if proof is not None and serial:
+                signer = proofs.certificate_of(connection, proof, data, serial)
+            is_new = note(
+                connection, code, serial, now_ms, address=address,
+                collapse_ms=int(self._settings.collapse_s * 1000),
+                evidence=digest_of(proof.signed).hex() if proof is not None and signer else "",
+                **detail,
             )  # fmt: skip
+            if is_new and signer and proof is not None:
+                proofs.keep(connection, proof, data, signer, serial, now_ms)
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return _locked(self._engine)

@@ -63,8 +63,11 @@ def note(
     address: str = "",
     evidence: str = "",
     **detail: Any,
-) -> None:
-    """Write an event inside the caller's transaction, or count it with the last like it."""
+) -> bool:
+    """Write an event inside the caller's transaction, or count it with the last like it.
+
+    Whether it became a row of its own.
+    """
     lock(connection, LOCK)
     if collapse_ms:
         last = connection.execute(
@@ -77,7 +80,7 @@ def note(
         if last is not None:
             changed = {"last_ms": now_ms, "times": last.times + 1}
             connection.execute(update(_E).where(_E.c.number == last.number).values(changed))
-            return
+            return False
     severity = severity_of(code)
     connection.execute(
         insert(_E).values(
@@ -95,3 +98,4 @@ def note(
     )
     if severity is not Severity.INFO:
         log.warning("carrier event serial=%s code=%s address=%s", serial, code, address)
+    return True

@@ -96,17 +96,19 @@ def routes(platform: CarrierPlatform, journal: Journal | None = None) -> list[Ro
     """Lists, details, events, evidence, discovery, provisioning and commands."""
     desk = _Desk(platform, journal)
     return [
-        Route(BASE, _door(desk.listing), methods=["GET"]),
-        Route(BASE, _door(desk.provision), methods=["POST"]),
-        Route(f"{BASE}/events", _door(desk.events), methods=["GET"]),
-        Route(f"{BASE}/events/{{number:int}}/evidence", _door(desk.evidence), methods=["GET"]),
-        Route(f"{BASE}/discover/{{name:path}}", _door(desk.discover), methods=["GET"]),
-        Route(f"{BASE}/{{serial}}", _door(desk.detail), methods=["GET"]),
-        Route(f"{BASE}/{{serial}}/commands", _door(desk.command), methods=["POST"]),
+        Route(BASE, behind_door(desk.listing), methods=["GET"]),
+        Route(BASE, behind_door(desk.provision), methods=["POST"]),
+        Route(f"{BASE}/events", behind_door(desk.events), methods=["GET"]),
+        Route(
+            f"{BASE}/events/{{number:int}}/evidence", behind_door(desk.evidence), methods=["GET"]
+        ),
+        Route(f"{BASE}/discover/{{name:path}}", behind_door(desk.discover), methods=["GET"]),
+        Route(f"{BASE}/{{serial}}", behind_door(desk.detail), methods=["GET"]),
+        Route(f"{BASE}/{{serial}}/commands", behind_door(desk.command), methods=["POST"]),
     ]
 
 
-class _Asker(msgspec.Struct, frozen=True):
+class Asker(msgspec.Struct, frozen=True):
     """Who asks, in which language, from where."""
 
     account: str
@@ -125,9 +127,9 @@ class _Desk:
     def __init__(self, platform: CarrierPlatform, journal: Journal | None) -> None:
         self._platform, self._journal = platform, journal
 
-    async def listing(self, request: Request, _asker: _Asker) -> object:
-        offset = _number(request.query_params, "offset", 0)
-        limit = min(_number(request.query_params, "limit", 100), _MOST_ROWS)
+    async def listing(self, request: Request, _asker: Asker) -> object:
+        offset = number(request.query_params, "offset", 0)
+        limit = min(number(request.query_params, "limit", 100), _MOST_ROWS)
 
         def look() -> object:
             units, total = self._platform.units(offset=offset, limit=limit)
@@ -136,7 +138,7 @@ class _Desk:
 
         return await run_in_threadpool(look)
 
-    async def detail(self, request: Request, asker: _Asker) -> object:
+    async def detail(self, request: Request, asker: Asker) -> object:
         serial = request.path_params["serial"]
 
         def look() -> object:
@@ -149,29 +151,30 @@ class _Desk:
 
         return await run_in_threadpool(look)
 
-    async def events(self, request: Request, asker: _Asker) -> object:
+    async def events(self, request: Request, asker: Asker) -> object:
         asked = request.query_params
 
         def look() -> object:
             found = self._platform.events(
                 name=asked.get("name", ""),
-                before=_number(asked, "before", 0),
-                limit=min(_number(asked, "limit", 100), _MOST_ROWS),
+                before=number(asked, "before", 0),
+                limit=min(number(asked, "limit", 100), _MOST_ROWS),
             )
             return {"events": [event_document(event, asker.lang) for event in found]}
 
         return await run_in_threadpool(look)
 
-    async def evidence(self, request: Request, _asker: _Asker) -> object:
+    async def evidence(self, request: Request, _asker: Asker) -> object:
         number = request.path_params["number"]
         return evidence_document(await run_in_threadpool(self._platform.evidence, number))
 
-    async def discover(self, request: Request, asker: _Asker) -> object:
+    async def discover(self, request: Request, asker: Asker) -> object:
         name = request.path_params["name"]
-        found = await run_in_threadpool(self._platform.discover, name)
+        counted = request.query_params.get("counted", "true") != "false"  # our own looking
+        found = await run_in_threadpool(self._platform.discover, name, counted=counted)
         return discovery_document(found, asker.lang)
 
-    async def provision(self, request: Request, asker: _Asker) -> object:
+    async def provision(self, request: Request, asker: Asker) -> object:
         asker.require_register()
         new = await _decoded(request, _read_new)
 
@@ -182,7 +185,7 @@ class _Desk:
 
         return await run_in_threadpool(write)
 
-    async def command(self, request: Request, asker: _Asker) -> object:
+    async def command(self, request: Request, asker: Asker) -> object:
         asker.require_register()
         serial = request.path_params["serial"]
         command = await _decoded(request, _read_command)
@@ -208,15 +211,17 @@ class _Desk:
             case "revoke":
                 return platform.revoke(serial, actor=actor)
 
-    def _note(self, asker: _Asker, action: str, serial: str, detail: dict[str, Any]) -> None:
+    def _note(self, asker: Asker, action: str, serial: str, detail: dict[str, Any]) -> None:
         if self._journal is not None:
             name = f"identity.carrier-{action}"
             self._journal(asker.account, name, serial, detail, asker.address)
 
 
-def _door(
-    handler: Callable[[Request, _Asker], Awaitable[object]],
+def behind_door(
+    handler: Callable[[Request, Asker], Awaitable[object]],
 ) -> Callable[[Request], Awaitable[Response]]:
+    """``handler`` for known callers; its answer, or the error it raises, as JSON."""
+
     async def answer(request: Request) -> Response:
         lang = "zh" if request.query_params.get("lang", "en") == "zh" else "en"
         try:
@@ -229,12 +234,12 @@ def _door(
     return answer
 
 
-def _asker_of(request: Request, lang: str) -> _Asker:
+def _asker_of(request: Request, lang: str) -> Asker:
     principal = getattr(request.state, "principal", None)
     if principal is None or not getattr(principal, "account", ""):
         raise NotAuthenticated("trust.no-session")
     address = request.client.host if request.client is not None else ""
-    return _Asker(principal.account, Role(str(principal.role)), lang, address)
+    return Asker(principal.account, Role(str(principal.role)), lang, address)
 
 
 async def _decoded(request: Request, decode: Callable[[bytes], Any]) -> Any:
@@ -257,7 +262,8 @@ async def _body(request: Request, limit: int) -> bytes | None:
     return bytes(data)
 
 
-def _number(asked: Mapping[str, str], name: str, default: int) -> int:
+def number(asked: Mapping[str, str], name: str, default: int) -> int:
+    """A whole number of the query; raises InvalidInput."""
     text = asked.get(name, "")
     if not text:
         return default

@@ -15,8 +15,8 @@ from mingwu.identity.carriers.access import RENAMED_FROM, AccessPlatform, OnSamp
 from mingwu.identity.carriers.certificates import Anchors
 from mingwu.identity.carriers.certificates import read as read_certificate
 from mingwu.identity.carriers.events import LOCK, note
-from mingwu.identity.carriers.frames import Report, SigningKey, digest_of
-from mingwu.identity.carriers.frames import read as read_frame
+from mingwu.identity.carriers.evidence import checks
+from mingwu.identity.carriers.frames import SigningKey
 from mingwu.identity.carriers.model import (
     Blocked,
     Discovery,
@@ -293,7 +293,7 @@ class CarrierPlatform:
             with writing(self.engine) as connection:
                 changes = {"queried_ms": now_ms, "queries": _U.c.queries + 1}
                 connection.execute(update(_U).where(_U.c.serial == unit.serial).values(changes))
-        reason, detail = self._distrust(unit, now_ms)
+        reason, detail = self.distrust(unit)
         return Discovery(
             identifier=unit.identifier,
             serial=unit.serial,
@@ -308,8 +308,9 @@ class CarrierPlatform:
             simulated=unit.simulated,
         )
 
-    def _distrust(self, unit: Unit, now_ms: int) -> tuple[str, dict[str, int]]:
+    def distrust(self, unit: Unit) -> tuple[str, dict[str, int]]:
         """Why a carrier is not believed now; an empty code when it is."""
+        now_ms = self._now_ms()
         if unit.blocked is not Blocked.NO:
             return f"carriers.{unit.blocked.value}", {}
         if unit.state is not State.ACTIVE:
@@ -329,14 +330,4 @@ class CarrierPlatform:
 
 def is_sound(evidence: Evidence, anchors: Anchors) -> bool:
     """Whether a signed report is what its carrier signed; needs no store and no network."""
-    frame = read_frame(evidence.frame)
-    certificate = read_certificate(evidence.certificate)
-    body = frame.body
-    return (
-        isinstance(body, Report)
-        and body.serial == evidence.serial == certificate.serial
-        and digest_of(frame.signed).hex() == evidence.digest
-        and certificate.is_valid_at(evidence.at_ms / 1000)
-        and anchors.issued(certificate)
-        and frame.is_signed_by(certificate.key)
-    )
+    return all(checks(evidence, anchors).values())
