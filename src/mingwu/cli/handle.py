@@ -20,7 +20,9 @@ import orjson
 from mingwu.cli import handlevalues, roots
 from mingwu.cli.handlewords import meaning, next_step, say
 from mingwu.identity import adminclient
-from mingwu.identity.client import HandleClient, connected, parse_server, resolve
+from mingwu.identity.adminclient import Asking
+from mingwu.identity.certified import home_servers
+from mingwu.identity.client import connected, parse_server, resolve
 from mingwu.identity.credentials import (
     ALGORITHMS,
     Credentials,
@@ -31,15 +33,17 @@ from mingwu.identity.credentials import (
 )
 from mingwu.identity.lookup import prefix_of
 from mingwu.identity.root import admin_server, home_of
+from mingwu.identity.sessionclient import open_session
 from mingwu.identity.showing import check
 from mingwu.kernel.errors import InvalidInput, PeerError
+from mingwu.kernel.names import fold
 from mingwu.wire.handle.jsonform import data_to_json, value_to_json
 from mingwu.wire.handle.site import encode_site
 from mingwu.wire.handle.values import HandleValue
 
 _KEY_INDEX = 300
 
-Deed = Callable[[argparse.Namespace, HandleClient, Credentials], Awaitable[None]]
+Deed = Callable[[argparse.Namespace, Asking, Credentials], Awaitable[None]]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +86,9 @@ def _identity(parser: argparse.ArgumentParser) -> None:
     held = parser.add_mutually_exclusive_group()
     held.add_argument("--key", type=Path, help="PEM file of your private key")
     held.add_argument("--secret-file", type=Path, help="file with your secret (HS_SECKEY)")
+    parser.add_argument(
+        "--encrypt", action="store_true", help="in a session with a Diffie-Hellman key"
+    )
     parser.add_argument("--login", choices=["key", "password"], help="log in first (2001, 2000)")
 
 
@@ -120,12 +127,28 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _carry_out(arguments: argparse.Namespace, who: Credentials) -> int:
     host, port = parse_server(await _server(arguments))
-    async with connected(host, port) as client:
+    async with connected(host, port) as plain:
+        client: Asking = plain
+        if arguments.encrypt:
+            client = await open_session(plain, server_key=await _server_key(arguments, host, port))
         if arguments.login or arguments.action == "login":
             password = arguments.login == "password"
             client.session_id = await adminclient.login(client, who, password=password)
         await _DEEDS[arguments.action](arguments, client, who)
     return 0
+
+
+async def _server_key(arguments: argparse.Namespace, host: str, port: int) -> bytes:
+    """The key of the server by signed answers from the root down; else empty, and said so."""
+    _, root = roots.begin(arguments)
+    name = getattr(arguments, "name", "")
+    if root is not None and name:
+        prefix = prefix_of(name) if "/" in name else name
+        for server in await home_servers(root, prefix):
+            if (server.host, server.port) == (host, port):
+                return server.key
+    print(say("not-verified", server=f"{host}:{port}"), file=sys.stderr)
+    return b""
 
 
 async def _server(arguments: argparse.Namespace) -> str:
@@ -173,7 +196,7 @@ def _show_change(arguments: argparse.Namespace) -> int:
 # -- what is done -----------------------------------------------------------------------------
 
 
-def _done(client: HandleClient, key: str, name: str, what: object = "") -> None:
+def _done(client: Asking, key: str, name: str, what: object = "") -> None:
     print(say(key, name=name, what=what, server=client.server))
     if key not in {"deleted", "homed", "unhomed"}:
         next_step("next-look", name=name, server=client.server)
@@ -185,63 +208,65 @@ def _indexes(values: tuple[HandleValue, ...]) -> str:
     return ", ".join(str(value.index) for value in values)
 
 
-async def _create(arguments: argparse.Namespace, client: HandleClient, who: Credentials) -> None:
+async def _create(arguments: argparse.Namespace, client: Asking, who: Credentials) -> None:
     name = await adminclient.create(
         client, who, arguments.name, arguments.values,
         overwrite=arguments.overwrite, mint=arguments.mint,
     )  # fmt: skip
     _done(client, "created", name)
+    if not any(fold(value.type) == "HS_ADMIN" for value in arguments.values):
+        next_step("next-admin")
 
 
-async def _add(arguments: argparse.Namespace, client: HandleClient, who: Credentials) -> None:
+async def _add(arguments: argparse.Namespace, client: Asking, who: Credentials) -> None:
     await adminclient.add_values(
         client, who, arguments.name, arguments.values, overwrite=arguments.overwrite
     )
     _done(client, "added", arguments.name, _indexes(arguments.values))
 
 
-async def _modify(arguments: argparse.Namespace, client: HandleClient, who: Credentials) -> None:
+async def _modify(arguments: argparse.Namespace, client: Asking, who: Credentials) -> None:
     await adminclient.modify_values(client, who, arguments.name, arguments.values)
     _done(client, "modified", arguments.name, _indexes(arguments.values))
 
 
-async def _remove(arguments: argparse.Namespace, client: HandleClient, who: Credentials) -> None:
+async def _remove(arguments: argparse.Namespace, client: Asking, who: Credentials) -> None:
     await adminclient.remove_values(client, who, arguments.name, arguments.indexes)
     _done(client, "removed", arguments.name, ", ".join(map(str, arguments.indexes)))
 
 
-async def _delete(arguments: argparse.Namespace, client: HandleClient, who: Credentials) -> None:
+async def _delete(arguments: argparse.Namespace, client: Asking, who: Credentials) -> None:
     await adminclient.delete(client, who, arguments.name)
     _done(client, "deleted", arguments.name)
 
 
-async def _home(arguments: argparse.Namespace, client: HandleClient, who: Credentials) -> None:
+async def _home(arguments: argparse.Namespace, client: Asking, who: Credentials) -> None:
     homed = arguments.action == "home"
     await adminclient.home_prefix(client, who, arguments.name, homed=homed)
     _done(client, "homed" if homed else "unhomed", arguments.name)
 
 
-async def _list(arguments: argparse.Namespace, client: HandleClient, who: Credentials) -> None:
+async def _list(arguments: argparse.Namespace, client: Asking, who: Credentials) -> None:
     names = await adminclient.list_names(client, who, prefix_of(arguments.name))
     sys.stdout.writelines(f"{name}\n" for name in names)
     print(say("listed", count=len(names), name=arguments.name), file=sys.stderr)
 
 
-async def _read(arguments: argparse.Namespace, client: HandleClient, who: Credentials) -> None:
+async def _read(arguments: argparse.Namespace, client: Asking, who: Credentials) -> None:
     values = await adminclient.read_values(
         client, who, arguments.name, arguments.index, arguments.type
     )
     _printed(values)
 
 
-async def _prefixes(arguments: argparse.Namespace, client: HandleClient, who: Credentials) -> None:
+async def _prefixes(arguments: argparse.Namespace, client: Asking, who: Credentials) -> None:
     del arguments
     names = await adminclient.list_prefixes(client, who)
     sys.stdout.writelines(f"{name}\n" for name in names)
     print(say("prefixes", count=len(names), server=client.server), file=sys.stderr)
 
 
-async def _logged_in(arguments: argparse.Namespace, client: HandleClient, who: Credentials) -> None:
+async def _logged_in(arguments: argparse.Namespace, client: Asking, who: Credentials) -> None:
     del arguments
     print(say("logged-in", server=client.server, who=who.who))
 

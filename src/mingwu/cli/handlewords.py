@@ -29,6 +29,10 @@ _TEXTS = {
         "look: mingwu resolve {name} --server {server}",
         "查看：mingwu resolve {name} --server {server}",
     ),
+    "next-admin": (
+        "it has no HS_ADMIN value: only the node's own administrators can change it (see --admin)",
+        "该标识没有 HS_ADMIN 值：只有节点管理员可以变更（参见 --admin）",
+    ),
     "next-create": (
         "its prefix record: mingwu handle create 0.NA/{name} … --server {server}",
         "登记前缀记录：mingwu handle create 0.NA/{name} … --server {server}",
@@ -38,6 +42,10 @@ _TEXTS = {
         "mingwu handle add HANDLE --file VALUE.json --as …，之后 --as {index}:HANDLE --key {file}",
     ),
     "next-send": ("send it: the same command without --dry-run", "发送：去掉 --dry-run 重新执行"),
+    "not-verified": (
+        "Encrypted, but the key of {server} is not verified (use a --root with keys)",
+        "会话已加密，但 {server} 的密钥未经验证（请使用带密钥的 --root）",
+    ),
     "ask-secret": ("Secret of {who}: ", "{who} 的密钥："),
 }  # fmt: skip
 

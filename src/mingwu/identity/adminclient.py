@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from mingwu.identity.client import HandleClient, request
 from mingwu.identity.credentials import Credentials
+from mingwu.identity.sessionclient import SecureClient
 from mingwu.kernel.errors import PeerError
 from mingwu.wire.handle.bodies import (
     Body,
@@ -32,12 +33,11 @@ from mingwu.wire.handle.message import Message, request_digest, split_digest
 from mingwu.wire.handle.site import Site, read_site
 from mingwu.wire.handle.values import HandleValue
 
+Asking = HandleClient | SecureClient
 _LOGIN_FIRST = {Rc.IDIS_LOGIN_AGAIN, Rc.IDIS_LOGIN_FIRST}
 
 
-async def perform(
-    client: HandleClient, who: Credentials, op: int, body: Body, *, flags: int = 0
-) -> Body:
+async def perform(client: Asking, who: Credentials, op: int, body: Body, *, flags: int = 0) -> Body:
     """Carry out an operation as ``who``; raises PeerError, ProtocolError, Unavailable."""
     reply = await _carry_out(client, who, op, body, flags)
     if reply.rc in _LOGIN_FIRST:
@@ -53,13 +53,10 @@ async def perform(
     return answer
 
 
-async def _carry_out(
-    client: HandleClient, who: Credentials, op: int, body: Body, flags: int
-) -> Message:
+async def _carry_out(client: Asking, who: Credentials, op: int, body: Body, flags: int) -> Message:
     """The last reply to a request, its challenge answered."""
-    asked = request(
-        op, body.encode(), flags=flags | OpFlag.KEEP_ALIVE, session_id=client.session_id
-    )
+    always = client.flags | OpFlag.KEEP_ALIVE
+    asked = request(op, body.encode(), flags=flags | always, session_id=client.session_id)
     reply = await client.ask(asked)
     answer = read_body(reply)
     if not isinstance(answer, Challenge):
@@ -71,11 +68,11 @@ async def _carry_out(
     kind, proof = who.prove(answer.nonce + digest[1:])
     proven = ChallengeAnswer(kind, who.who.handle, who.who.index, proof).encode()
     return await client.ask(
-        request(Op.CHALLENGE_ANSWER, proven, flags=OpFlag.KEEP_ALIVE, session_id=reply.session_id)
+        request(Op.CHALLENGE_ANSWER, proven, flags=always, session_id=reply.session_id)
     )
 
 
-async def login(client: HandleClient, who: Credentials, *, password: bool = False) -> int:
+async def login(client: Asking, who: Credentials, *, password: bool = False) -> int:
     """Log in as the national dialect has it (op 2001; ``password``: op 2000); the session's id.
 
     Requests with that id in the envelope (``client.session_id``) need no further proof.
@@ -93,7 +90,7 @@ async def login(client: HandleClient, who: Credentials, *, password: bool = Fals
 
 
 async def create(
-    client: HandleClient,
+    client: Asking,
     who: Credentials,
     handle: str,
     values: Iterable[HandleValue],
@@ -108,13 +105,13 @@ async def create(
     return reply.handle if isinstance(reply, Created) and reply.handle else handle
 
 
-async def delete(client: HandleClient, who: Credentials, handle: str) -> None:
+async def delete(client: Asking, who: Credentials, handle: str) -> None:
     """Deregister a name."""
     await perform(client, who, Op.DELETE, OneHandle(handle))
 
 
 async def add_values(
-    client: HandleClient,
+    client: Asking,
     who: Credentials,
     handle: str,
     values: Iterable[HandleValue],
@@ -127,21 +124,21 @@ async def add_values(
 
 
 async def modify_values(
-    client: HandleClient, who: Credentials, handle: str, values: Iterable[HandleValue]
+    client: Asking, who: Credentials, handle: str, values: Iterable[HandleValue]
 ) -> None:
     """Replace values that exist."""
     await perform(client, who, Op.MODIFY_VALUE, Record(handle, tuple(values)))
 
 
 async def remove_values(
-    client: HandleClient, who: Credentials, handle: str, indexes: Iterable[int]
+    client: Asking, who: Credentials, handle: str, indexes: Iterable[int]
 ) -> None:
     """Remove values."""
     await perform(client, who, Op.REMOVE_VALUE, RemoveValues(handle, tuple(indexes)))
 
 
 async def read_values(
-    client: HandleClient,
+    client: Asking,
     who: Credentials,
     handle: str,
     indexes: Iterable[int] = (),
@@ -152,27 +149,25 @@ async def read_values(
     return reply.values if isinstance(reply, Record) else ()
 
 
-async def list_names(client: HandleClient, who: Credentials, prefix: str) -> tuple[str, ...]:
+async def list_names(client: Asking, who: Credentials, prefix: str) -> tuple[str, ...]:
     """All names under a prefix."""
     reply = await perform(client, who, Op.LIST_HANDLES, OneHandle(f"0.NA/{prefix}"))
     return reply.handles if isinstance(reply, Handles) else ()
 
 
-async def home_prefix(
-    client: HandleClient, who: Credentials, prefix: str, *, homed: bool = True
-) -> None:
+async def home_prefix(client: Asking, who: Credentials, prefix: str, *, homed: bool = True) -> None:
     """Make the server responsible for a prefix, or no longer; its own administrators only."""
     op = Op.HOME_PREFIX if homed else Op.UNHOME_PREFIX
     await perform(client, who, op, OneHandle(f"0.NA/{prefix}"))
 
 
-async def list_prefixes(client: HandleClient, who: Credentials) -> tuple[str, ...]:
+async def list_prefixes(client: Asking, who: Credentials) -> tuple[str, ...]:
     """Prefixes that the server is responsible for; its own administrators only."""
     reply = await perform(client, who, Op.LIST_PREFIXES, OneHandle("0.NA/0.NA"))
     return reply.handles if isinstance(reply, Handles) else ()
 
 
-async def site_info(client: HandleClient) -> Site:
+async def site_info(client: Asking) -> Site:
     """The server's own site record (op 2); raises PeerError where it tells none."""
     reply = await client.ask(request(Op.SITE_INFO, OneHandle("/").encode()))
     answer = read_body(reply)

@@ -20,7 +20,7 @@ from mingwu.kernel.errors import Unavailable
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.bodies import Body, ErrorBody, Record, Referral, Resolve, read_body
 from mingwu.wire.handle.codes import DEFAULT_PORT, ENVELOPE_BYTES, Op, OpFlag, Rc
-from mingwu.wire.handle.envelope import Reassembly
+from mingwu.wire.handle.envelope import Reassembly, read_envelope
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.message import Message, decode, encode, message_length
 from mingwu.wire.handle.site import Service, Site, Transport, read_site
@@ -136,7 +136,8 @@ async def ask_udp(host: str, port: int, message: Message, *, timeout_s: float = 
 class HandleClient:
     """One TCP connection to a server; requests are answered in order.
 
-    ``session_id`` is that of a login (ops 2000, 2001), for callers to put into their requests.
+    ``session_id`` is that of a login (ops 2000, 2001) and ``flags`` are op flags, for callers to
+    put into their requests.
     """
 
     def __init__(
@@ -150,6 +151,7 @@ class HandleClient:
         self._writer = writer
         self.server = server
         self.session_id = 0
+        self.flags = 0
         self._timeout_s = timeout_s
         self._turn = asyncio.Lock()
 
@@ -172,23 +174,27 @@ class HandleClient:
 
     async def ask(self, message: Message) -> Message:
         """Send a request and wait for its reply; raises Unavailable or ProtocolError."""
+        return decode(await self.exchange(encode(message), message.request_id))
+
+    async def exchange(self, data: bytes, request_id: int) -> bytes:
+        """The same with whole messages as bytes, encrypted ones perhaps."""
         async with self._turn:
             try:
-                return await asyncio.wait_for(self._ask(message), self._timeout_s)
+                return await asyncio.wait_for(self._exchange(data, request_id), self._timeout_s)
             except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
                 self._writer.close()
                 raise Unavailable(
                     "identity.unreachable", server=self.server, detail="TCP, connection lost"
                 ) from error
 
-    async def _ask(self, message: Message) -> Message:
-        self._writer.write(encode(message))
+    async def _exchange(self, data: bytes, request_id: int) -> bytes:
+        self._writer.write(data)
         await self._writer.drain()
         while True:
             envelope = await self._reader.readexactly(ENVELOPE_BYTES)
             rest = message_length(envelope) - ENVELOPE_BYTES
-            reply = decode(envelope + await self._reader.readexactly(rest))
-            if reply.request_id == message.request_id:
+            reply = envelope + await self._reader.readexactly(rest)
+            if read_envelope(reply).request_id == request_id:
                 return reply
 
 

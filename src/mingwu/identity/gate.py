@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from mingwu.identity.administration import Administration, Outcome
+from mingwu.identity.agreement import answer as agree
 from mingwu.identity.authentication import (
     PUBLIC_KEY,
     SECRET_KEY,
@@ -28,6 +29,7 @@ from mingwu.identity.resolver import Resolver
 from mingwu.identity.serverkey import ServerKey
 from mingwu.identity.sessions import (
     CLIENT_KEY,
+    DIFFIE_HELLMAN,
     HANDLE_KEY,
     SERVER_KEY,
     Session,
@@ -217,6 +219,8 @@ class Gate:
             elif body.mode == CLIENT_KEY:
                 key = new_key()
                 data = wrap_key(key, reader.block())
+            elif body.mode == DIFFIE_HELLMAN:
+                key, data = agree(reader.block())
             elif body.mode == HANDLE_KEY:
                 key = new_key()
                 data = wrap_key(key, self._key_data(Reference(reader.text(), reader.u32())))

@@ -2,8 +2,9 @@
 
 Set-up modes: 1 the client sends an RSA key and gets the session key encrypted for it; 2 it gets
 this server's RSA key and sends the session key (op 402); 3 as 1 with an RSA key that stands in a
-handle here. Diffie-Hellman (4) is refused. A session key travels as algorithm 4 (3 = AES) and 16
-bytes, RSA PKCS#1 v1.5; bytes without a known algorithm in front are taken as an AES key.
+handle here; 4 Diffie-Hellman (``identity.agreement``). In modes 1 to 3 the key travels as algorithm
+4 (3 = AES) and 16 bytes, RSA PKCS#1 v1.5; bytes without a known algorithm in front are taken as an
+AES key.
 
 In a session, HS_MAC credentials are HMAC-SHA256 under the whole key (``wire.handle.signing``) with
 a counter that must not repeat; encrypted messages are IV 16 and AES-128-CBC (PKCS#7) over header,

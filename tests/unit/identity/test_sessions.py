@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from mingwu.identity.agreement import Half, _session_key
 from mingwu.identity.authentication import answer_with_secret, public_key
 from mingwu.identity.gate import Gate
 from mingwu.identity.serverkey import ServerKey
@@ -23,6 +24,7 @@ from mingwu.wire.handle.bodies import (
 )
 from mingwu.wire.handle.codes import EnvelopeFlag, Op, OpFlag, Rc
 from mingwu.wire.handle.envelope import read_envelope
+from mingwu.wire.handle.keys import read_key
 from mingwu.wire.handle.message import Credential, Message, decode, encode, split_digest
 from mingwu.wire.handle.primitives import block, text, u32
 from mingwu.wire.handle.values import HandleValue
@@ -31,6 +33,13 @@ ADMIN = "0.NA/88.888.101"
 PART = "88.888.101/Part.7"
 URL = HandleValue(1, "URL", b"https://example.org/s")
 SERVER_KEY = ServerKey(rsa.generate_private_key(65537, 2048))
+
+
+GROUP_14 = int.from_bytes(read_key(Half().public).parts[1])
+
+
+def half(y=12345, p=GROUP_14, g=2):
+    return keys.encode_key(keys.make_key(keys.DH, y=y, p=p, g=g))
 
 
 @pytest.fixture
@@ -148,10 +157,58 @@ def test_mode_3_uses_a_key_of_a_handle(session_gate, rsa_key):
     assert client.ask(Op.RESOLVE, Resolve(PART), OpFlag.PUBLIC_ONLY).rc == Rc.SUCCESS
 
 
+# A prime of 1024 bits as deployed clients make them: group 2 of RFC 2409.
+GROUP_2 = int(
+    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A0879"
+    "8E3404DDEF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B"
+    "0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF",
+    16,
+)
+
+
+@pytest.mark.parametrize("prime", [GROUP_2, GROUP_14])
+def test_mode_4_agrees_on_a_key_by_plain_arithmetic(session_gate, prime):
+    client, secret = Client(session_gate), 0xC0FFEE << 200 | 7
+    ours = block(half(y=pow(2, secret, prime), p=prime))
+    reply = client.plain(Op.SESSION_SETUP, SessionSetup(4, 0, key=ours))
+    body = read_body(reply)
+    assert (reply.rc, body.mode, body.data[:4]) == (Rc.SUCCESS, 4, u32(3))
+    numbers = read_key(body.data[4:]).numbers()
+    assert (numbers["p"], numbers["g"]) == (prime, 2)
+    shared = pow(numbers["y"], secret, prime)
+    client.holds(reply.session_id, shared.to_bytes((shared.bit_length() + 7) // 8)[:32])
+    assert client.ask(Op.CREATE, Record("88.888.101/DH", (URL,))).rc == Rc.SUCCESS
+    request = client.sealed(Op.RESOLVE, Resolve(PART), OpFlag.PUBLIC_ONLY)
+    raw = client.raw(client.session.encrypted(request))
+    envelope = read_envelope(raw)
+    assert envelope.flags & EnvelopeFlag.ENCRYPTED
+    assert client.session.decrypted(envelope, raw[20:]).rc == Rc.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("shared", "key"),
+    [
+        (bytes(5) + bytes(range(1, 124)), bytes(range(1, 33))),
+        (bytes(100) + b"\1" * 28, bytes(4) + b"\1" * 28),
+        (b"\1" * 20, b"\1" * 20),
+    ],
+)
+def test_leading_zeros_of_the_shared_number_do_not_count(shared, key):
+    assert _session_key(shared) == key
+
+
 @pytest.mark.parametrize(
     ("setup", "rc"),
     [
-        (SessionSetup(4, 0), Rc.SESSION_BAD_SETUP),
+        (SessionSetup(4, 0), Rc.PROTOCOL_ERROR),
+        (SessionSetup(4, 0, key=block(half(p=GROUP_14 >> 1025))), Rc.PROTOCOL_ERROR),
+        (SessionSetup(4, 0, key=block(half(p=GROUP_14 - 1))), Rc.PROTOCOL_ERROR),
+        (SessionSetup(4, 0, key=block(half(p=GROUP_14**2))), Rc.PROTOCOL_ERROR),
+        (SessionSetup(4, 0, key=block(half(y=1))), Rc.PROTOCOL_ERROR),
+        (SessionSetup(4, 0, key=block(half(y=GROUP_14 - 1))), Rc.PROTOCOL_ERROR),
+        (SessionSetup(4, 0, key=block(half(y=0))), Rc.PROTOCOL_ERROR),
+        (SessionSetup(4, 0, key=block(half(g=1))), Rc.PROTOCOL_ERROR),
+        (SessionSetup(4, 0, key=block(half()[:-3])), Rc.PROTOCOL_ERROR),
         (SessionSetup(9, 0), Rc.SESSION_BAD_SETUP),
         (SessionSetup(3, 0, key=text("88.888.101/none") + u32(1)), Rc.SESSION_BAD_SETUP),
         (SessionSetup(1, 0, key=block(b"")), Rc.PROTOCOL_ERROR),
