@@ -7,7 +7,15 @@ import time
 import httpx
 import pytest
 
-PAGES = ["/", "/tags", "/gateways", "/history", "/resolve", "/things/88.888.101/DEV.DCM2500.01"]
+PAGES = [
+    "/",
+    "/scan",
+    "/tags",
+    "/gateways",
+    "/history",
+    "/resolve",
+    "/things/88.888.101/DEV.DCM2500.01",
+]
 PAGE_BYTES = 60_000
 
 

@@ -29,11 +29,11 @@ _MENU = (
         ),
     ),
     ("nav.access", (("/gateways", "nav.gateways", "gateway"),)),
-    ("nav.names", (("/resolve", "nav.resolve", "resolve"),)),
+    ("nav.names", (("/resolve", "nav.resolve", "resolve"), ("/scan", "nav.scan", "scan"))),
     ("nav.nodes", nodepages.MENU),
 )
 
-_SHEETS = ("mingwu.css", "names.css", "nodes.css")
+_SHEETS = ("mingwu.css", "names.css", "nodes.css", "scan.css")
 
 
 @dataclass(frozen=True, kw_only=True)

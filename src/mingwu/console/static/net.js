@@ -9,14 +9,15 @@ export class Problem extends Error {
   }
 }
 
-/** GET (or `method` with `body`) a path below /api; resolves to the JSON, rejects with a Problem. */
+/** GET (or `method` with `body`, JSON or a Blob) a path below /api; resolves to the JSON, rejects with a Problem. */
 export async function api(path, { method = "GET", body, signal } = {}) {
   let response;
+  const raw = body instanceof Blob;
   try {
     response = await fetch("/api" + path, {
       method, signal,
-      headers: body ? { "Content-Type": "application/json" } : {},
-      body: body ? JSON.stringify(body) : undefined,
+      headers: body && !raw ? { "Content-Type": "application/json" } : {},
+      body: body && !raw ? JSON.stringify(body) : body,
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;

@@ -1,6 +1,6 @@
 // A thing: its name, where it stands, what it has to do with others, its tags live, its trend.
 
-import { copyButton, empty, fill, h, has, icon, lang, named, panel, problem, setState, simBadge, skeleton, state, t, thingHref } from "mingwu-console/dom.js";
+import { button, copyButton, empty, fill, h, has, icon, lang, named, panel, problem, setState, simBadge, skeleton, state, t, thingHref } from "mingwu-console/dom.js";
 import { period } from "mingwu-console/format.js";
 import { ruleTags, runState } from "mingwu-console/machine.js";
 import { api, watchTags } from "mingwu-console/net.js";
@@ -87,12 +87,14 @@ function tagTable(tags, ends) {
 }
 
 function names(thing, qr) {
+  const label = button(t("label.open"), async () => (await import("mingwu-console/label.js")).labelDialog(thing.id), "", "print");
   const picture = new DOMParser().parseFromString(qr, "image/svg+xml").documentElement;
   const command = `mingwu resolve ${thing.id}`;
   return panel(t("thing.name"),
     h("div.mw-qr", null, document.importNode(picture, true),
       h("div.mw-two", null, h("span.mw-mono", { style: "overflow-wrap:anywhere" }, thing.id), h("small", null, t("thing.qr.hint")))),
     h("div.mw-pad.mw-stack", { style: "padding-top:0;gap:8px" },
+      label,
       h("small.mw-faint", null, t("thing.command")),
       h("div.mw-code", null, h("code", null, command), copyButton(command)),
       link("resolve", t("thing.record"), "/resolve?name=" + encodeURIComponent(thing.id)),

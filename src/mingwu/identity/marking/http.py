@@ -27,6 +27,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mingwu.identity.codes.code import Code
+from mingwu.identity.codes.recognition import NAMES
 from mingwu.identity.marking import drawings
 from mingwu.identity.marking.contents import Content, text_for
 from mingwu.identity.marking.filling import is_simulated
@@ -188,7 +190,7 @@ class _Marking:
                     "text": one.shown,
                     "gs1": one.gs1,
                     "corners": one.corners,
-                    "code": code.as_dict(lang) if code else None,
+                    "code": _told(code, lang) if code else None,
                     "things": things_of(self._store, one.text),
                 }
             )
@@ -277,6 +279,10 @@ class _Marking:
         if not 1 <= order.page <= sheets.pages:
             raise InvalidInput("input.invalid", path="page", fault=f"1 to {sheets.pages}")
         return svg_page(sheets, order.page - 1, self._lettering).encode(), sheets.pages
+
+
+def _told(code: Code, lang: str) -> dict[str, object]:
+    return {**code.as_dict(lang), "system_name": NAMES[code.system][lang == "zh"]}
 
 
 def _query(request: Request, cls: type[T]) -> T:
