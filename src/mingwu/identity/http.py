@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote
 
 import orjson
+from cryptography.x509 import Certificate
 
 from mingwu.identity.lookup import Found, Query, look_up
 from mingwu.identity.records import HAS_LIVE, HEAD, key_of
@@ -63,7 +64,10 @@ _MESSAGES = {
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """``target`` is path and query as sent; header names are lower-case."""
+    """``target`` is path and query as sent; header names are lower-case.
+
+    ``certificate``: what the client showed in the TLS handshake, its key proven, its signer not.
+    """
 
     method: str
     target: str
@@ -71,6 +75,7 @@ class HttpRequest:
     body: bytes = b""
     source: str = ""
     secure: bool = False
+    certificate: Certificate | None = None
 
     @property
     def path(self) -> str:

@@ -186,6 +186,9 @@ class HttpConnection(asyncio.Protocol):
             b"".join(self._body),
             self._source,
             self._secure,
+            self._transport.get_extra_info("client_certificate")
+            if self._secure and self._transport
+            else None,
         )
         self._waiting.append((request, self._parser.should_keep_alive()))
 

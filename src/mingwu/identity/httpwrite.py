@@ -1,15 +1,16 @@
 """HTTP with an identity: authentication, PUT, DELETE, lists; runs in the worker thread.
 
 Authentication as deployed servers take it: ``Basic`` with a percent-encoded ``index:handle`` and
-the secret key as password, or ``Handle`` with a signature over server nonce and client nonce; a
-request without either gets 401 with both challenges. ``PUT /api/handles/{h}`` registers or
-replaces the record (``overwrite``, default true; ``mintNewSuffix``); with ``index=…`` it adds or
-changes those values only; ``index=various`` takes the values given. ``DELETE`` removes the record,
-or the values of ``index``. ``GET /api/handles?prefix=…`` lists names, ``GET /api/prefixes`` the
-prefixes.
+the secret key as password, or ``Handle`` with a signature over server nonce and client nonce, or
+by TLS with a client certificate (``identity.clientcert``; for reading with the header ``Handle
+clientCert="true"``); a request without any gets 401 with both challenges. ``PUT
+/api/handles/{h}`` registers or replaces the record (``overwrite``, default true;
+``mintNewSuffix``); with ``index=…`` it adds or changes those values only; ``index=various`` takes
+the values given. ``DELETE`` removes the record, or the values of ``index``. ``GET
+/api/handles?prefix=…`` lists names, ``GET /api/prefixes`` the prefixes.
 
-Secrets travel in these headers, so other machines must come by TLS (a proxy in front); the
-setting ``plain_http_writes`` lifts that for closed nets.
+Secrets travel in these headers, so other machines must come by TLS (our own or a proxy in front);
+the setting ``plain_http_writes`` lifts that for closed nets.
 """
 
 import base64
@@ -34,6 +35,7 @@ from mingwu.identity.authentication import (
     answer_with_secret,
     hash_named,
 )
+from mingwu.identity.clientcert import identity_of, parse_key_name
 from mingwu.identity.elsewhere import Deferred, Elsewhere, Question
 from mingwu.identity.gate import Gate
 from mingwu.identity.http import TUNNEL, HttpFace, HttpReply, HttpRequest, code_reply, flag
@@ -182,6 +184,11 @@ class HttpWriter:
     def _who(self, gate: Gate, request: HttpRequest) -> Reference:
         """The proven identity; raises Refusal with 401 or 403."""
         scheme, _, rest = request.headers.get("authorization", "").strip().partition(" ")
+        if request.certificate and (not scheme or _says_certificate(rest)):
+            who = identity_of(request.certificate, gate.keys)
+            if who is None:
+                raise Refusal(_challenge(gate, request, Rc.AUTHENTICATION_FAILED))
+            return who
         check: dict[str, Callable[[Gate, str], Reference | None]] = {
             "basic": _basic,
             "handle": _signed,
@@ -216,13 +223,10 @@ def _tunnelled(reply: bytes | Deferred[bytes]) -> HttpReply | Deferred[HttpReply
     return Deferred(reply.question, lambda valid: HttpReply(200, resume(valid), TUNNEL))
 
 
-def parse_key_name(text: str) -> Reference:
-    """``index:handle`` as a reference; raises ProtocolError."""
-    before, _, handle = text.partition(":")
-    index = small_int(before)
-    if index is None or index > MAX_INDEX or not handle:
-        raise ProtocolError(f"{text[:80]!r} is not index:handle")
-    return Reference(handle, index)
+def _says_certificate(fields: str) -> bool:
+    """``Authorization: Handle clientCert="true"``: the proof was given in the TLS handshake."""
+    return any(name.lower() == "clientcert" and (quoted or bare).lower() == "true"
+               for name, quoted, bare in _PAIR.findall(fields))  # fmt: skip
 
 
 def _basic(gate: Gate, text: str) -> Reference | None:

@@ -7,19 +7,20 @@ bring their own stop. The loop thread only reads; every change goes through the 
 import asyncio
 import logging
 import socket
-import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from mingwu.identity.administration import Administration, Journal, ReadGrants
 from mingwu.identity.cards import prefix_admin
+from mingwu.identity.clientcert import parse_key_name
 from mingwu.identity.elsewhere import Verdicts
 from mingwu.identity.gate import Gate
 from mingwu.identity.http import HttpFace, HttpReply, HttpRequest, code_reply
 from mingwu.identity.httpd import HttpConnection
-from mingwu.identity.httpwrite import HttpWriter, parse_key_name
+from mingwu.identity.httpwrite import HttpWriter
 from mingwu.identity.live import LiveGetter
 from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import Record, RecordStore
@@ -44,6 +45,9 @@ from mingwu.wire.handle.site import (
     pack_address,
 )
 from mingwu.wire.handle.values import HandleValue
+
+if TYPE_CHECKING:
+    from OpenSSL.SSL import Context
 
 log = logging.getLogger(__name__)
 
@@ -117,16 +121,13 @@ def home_prefixes(
             store.home(prefix)
 
 
-def _tls(settings: ResolverSettings) -> ssl.SSLContext | None:
+def _tls(settings: ResolverSettings) -> "Context | None":
     """TLS of the HTTP interface, if configured; raises ConfigError ``identity.tls``."""
     if not settings.tls_certificate or not settings.tls_key:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError("identity.tls", detail=str(error)) from error
-    return context
+    from mingwu.identity.tls import server_context
+
+    return server_context(settings.tls_certificate, settings.tls_key)
 
 
 def _bind(host: str, port: int, kind: socket.SocketKind, *, share: bool) -> socket.socket:
@@ -228,8 +229,8 @@ class ResolverServer:
             await self._serve(stream, self._tcp_connection)
         self._face = HttpFace(self._resolver, live_ttl_s=settings.live_ttl_s)
         await self._serve(http, self._http_connection)
-        if https:
-            await self._serve(https, self._http_connection, tls)
+        if https and tls:
+            await self._serve(https, partial(self._https_connection, tls))
         log.info("resolver up port=%d http=%d names=%d", self.port, self.http_port,
                  self.store.count())  # fmt: skip
 
@@ -273,14 +274,9 @@ class ResolverServer:
         number = stream.getsockname()[1]
         return self._bind(number, socket.SOCK_DGRAM), stream
 
-    async def _serve(
-        self,
-        sock: socket.socket,
-        factory: Callable[[], asyncio.Protocol],
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
+    async def _serve(self, sock: socket.socket, factory: Callable[[], asyncio.Protocol]) -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(factory, sock=sock, backlog=_BACKLOG, ssl=tls)
+        server = await loop.create_server(factory, sock=sock, backlog=_BACKLOG)
         self._servers.append(server)
 
     def _tcp_connection(self) -> TcpConnection:
@@ -292,6 +288,11 @@ class ResolverServer:
         return HttpConnection(
             self._resolver, self._face, self._careful_http, self.settings, self._door, self._usage
         )
+
+    def _https_connection(self, context: "Context") -> asyncio.Protocol:
+        from mingwu.identity.tls import TlsConnection
+
+        return TlsConnection(context, self._http_connection, self.settings.message_timeout_s)
 
     async def _careful(self, data: bytes, source: str) -> bytes:
         return await self._worker.answer(data, source) if self._worker else b""
