@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.routing import BaseRoute, Mount, Route
 
@@ -22,6 +22,10 @@ from mingwu.node.live import pause
 from mingwu.node.namecounts import NameCounts
 from mingwu.registry.service import Registry
 from mingwu.trust.service import Trust
+
+if TYPE_CHECKING:
+    from mingwu.identity.enterprise.service import EnterpriseNode
+    from mingwu.identity.secondlevel.service import SecondLevel
 
 log = logging.getLogger(__name__)
 
@@ -86,12 +90,13 @@ def open_identity(
             web.guarded += trust_routes(store, anchors(config))
         if config.runs(IdentityPart.USAGE):
             web.guarded += _usage(config, store)
+        enterprise = secondlevel = None
         if config.runs(IdentityPart.ENTERPRISE):
-            _enterprise(web, config, role, store, registry, trust, journal)
+            enterprise = _enterprise(web, config, role, store, registry, trust, journal)
         if config.runs(IdentityPart.SECONDLEVEL):
-            _secondlevel(web, config, role, store, journal)
+            secondlevel = _secondlevel(web, config, role, store, journal)
         if config.runs(IdentityPart.CARRIERS):
-            _carriers(web, config, store, journal)
+            _carriers(web, config, role, store, journal, enterprise, secondlevel)
     except BaseException:
         web.stack.close()
         raise
@@ -119,7 +124,7 @@ def _enterprise(
     registry: Registry,
     trust: Trust,
     journal: Journal,
-) -> None:
+) -> "EnterpriseNode":
     from mingwu.identity.enterprise import http, idhub, snms
     from mingwu.identity.enterprise.door import EnterpriseServices
     from mingwu.identity.enterprise.service import EnterpriseNode
@@ -149,11 +154,12 @@ def _enterprise(
                 log.info("seed registered=%d refused=%d", report.registered, report.refused)
 
         web.beside.append(seed)
+    return node
 
 
 def _secondlevel(
     web: IdentityWeb, config: Config, role: Role, store: RecordStore, journal: Journal
-) -> None:
+) -> "SecondLevel":
     from mingwu.identity.secondlevel import deskhttp
     from mingwu.identity.secondlevel.http import routes
     from mingwu.identity.secondlevel.service import SecondLevel, run_duties
@@ -165,23 +171,25 @@ def _secondlevel(
     web.guarded += [*deskhttp.routes(node, journal), *routes(node)]
     if is_leading(config, role):
         web.beside.append(lambda stop: run_duties(node, stop))
+    return node
 
 
-def _carriers(web: IdentityWeb, config: Config, store: RecordStore, journal: Journal) -> None:
+def _carriers(
+    web: IdentityWeb,
+    config: Config,
+    role: Role,
+    store: RecordStore,
+    journal: Journal,
+    enterprise: "EnterpriseNode | None",
+    secondlevel: "SecondLevel | None",
+) -> None:
     from mingwu.identity.carriers import deskhttp
     from mingwu.identity.carriers.http import bearer_routes, routes
-    from mingwu.identity.carriers.platform import CarrierPlatform
-    from mingwu.identity.carriers.registrar import RecordRegistrar
-    from mingwu.identity.carriers.setup import prepare
+    from mingwu.node.carrierbearers import beside, open_platform
 
-    own = prepare(config.data / "secrets")
-    platform = CarrierPlatform.open(
-        config.carriers,
-        RecordRegistrar(store),
-        key=own.key,
-        certificate=own.certificate,
-        anchors=own.anchors,
-    )
+    platform = open_platform(config, store, enterprise, secondlevel)
     web.stack.callback(platform.close)
     web.guarded += [*deskhttp.routes(platform), *routes(platform, journal)]
     web.free += bearer_routes(platform)
+    if is_leading(config, role):
+        web.beside += beside(config, platform)

@@ -40,10 +40,11 @@ from mingwu.identity.carriers.frames import (
     read,
 )
 from mingwu.identity.carriers.model import Blocked, State, Unit
-from mingwu.identity.carriers.registrar import Registrar
+from mingwu.identity.carriers.registrar import RENAMED_FROM, Registrar, record_values
 from mingwu.identity.carriers.rows import find
 from mingwu.identity.carriers.sessions import OpenSession, Sessions
 from mingwu.identity.carriers.settings import CarrierSettings
+from mingwu.identity.carriers.showing import Showing
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import (
     Conflict,
@@ -59,7 +60,6 @@ from mingwu.store.engine import lock, reading, writing
 OnSamples = Callable[[Unit, tuple[Sample, ...]], None]
 _NEXT = frozenset({Kind.POWER_ON, Kind.REPORT})
 _NS_PER_S = 1_000_000_000
-RENAMED_FROM = "renamed-from"
 
 
 class AccessPlatform:
@@ -80,6 +80,7 @@ class AccessPlatform:
         self._engine, self._registrar, self._clock = engine, registrar, clock
         self._settings, self._anchors, self._on_samples = settings, anchors, on_samples
         self._key, self._certificate = key, certificate
+        self.showing = Showing(engine, registrar)
         self._window_ns = int(settings.window_s * _NS_PER_S)
         self._sessions = Sessions(settings.open_sessions, int(settings.challenge_s * _NS_PER_S))
         self._steps: dict[Kind, Callable[[OpenSession, Frame, bytes, str], Body]] = {
@@ -189,6 +190,8 @@ class AccessPlatform:
             changes |= self._activation()
         if changes:
             self._change(unit.serial, changes)
+        if "state" in changes:
+            self.showing.bring(unit.serial)
 
     def _session_of(self, frame: Frame) -> OpenSession:
         """The conversation a frame continues, taken so that nobody else can."""
@@ -229,7 +232,7 @@ class AccessPlatform:
                 matched["state"] = State.MATCHED.value
             _update(connection, unit.serial, matched)
         if not unit.registered_ms or not unit.identifier:
-            self._registrar.register(name, unit.serial, record_values(unit))
+            self._register(unit, name, address)
         with self._writing() as connection:
             unit = self._current(connection, session.serial)
             if not unit.registered_ms:
@@ -238,6 +241,7 @@ class AccessPlatform:
                     "identifier_key": fold(name),
                     "registered_ms": now_ms,
                     "state": State.REGISTERED.value,
+                    "shown": State.REGISTERED.value,
                 }
                 _update(connection, unit.serial, done)
                 note(
@@ -246,6 +250,15 @@ class AccessPlatform:
                 )  # fmt: skip
         self._again(session, Kind.WRITTEN)
         return Provision(digest_of(data), self._clock.time_ns(), unit.serial, name)
+
+    def _register(self, unit: Unit, name: str, address: str) -> None:
+        """Registered outside the transaction: after a crash the same name is asked for again."""
+        try:
+            self._registrar.register(name, unit.serial, record_values(unit))
+        except MingwuError as error:
+            code = "carriers.registration-failed"
+            self._tell(code, unit.serial, address, name=name, reason=error.code)
+            raise
 
     def _written(self, session: OpenSession, frame: Frame, data: bytes, address: str) -> Body:
         body = frame.body
@@ -262,7 +275,7 @@ class AccessPlatform:
                 connection, "carriers.written-back", unit.serial, self._now_ms(),
                 address=address, identifier=unit.identifier,
             )  # fmt: skip
-        self._registrar.note_state(unit.identifier, State.ACTIVE.value)
+        self.showing.bring(unit.serial)
         return Done(digest_of(data), self._clock.time_ns())
 
     def _activation(self) -> dict[str, Any]:
@@ -286,6 +299,7 @@ class AccessPlatform:
             elif fault.code == "carriers.diverged":
                 uploads.quarantine(connection, unit.serial)
         if fault is not None:
+            self.showing.bring(session.serial)
             raise fault
         if fresh and self._on_samples is not None:
             self._on_samples(unit, fresh)
@@ -410,9 +424,3 @@ def _acceptable(unit: Unit) -> tuple[str, ...]:
     """Identifiers that a carrier may show: its own, none, or the one before a change of name."""
     before = "" if unit.written_ms else unit.attributes.get(RENAMED_FROM, "")
     return (unit.identifier, "", before)
-
-
-def record_values(unit: Unit) -> dict[str, str]:
-    """What the registrar is told: the provisioned attributes and the owner."""
-    values = {key: value for key, value in unit.attributes.items() if key != RENAMED_FROM}
-    return values | {"OWNER": unit.owner}

@@ -223,6 +223,33 @@ add(
     zh=("载体 {serial} 已恢复", "无需处理。"),
 )
 add(
+    "carriers.registration-off",
+    en=(
+        "The application identity {application} is disabled, so carriers are not registered",
+        "Enable it in the enterprise node.",
+    ),
+    zh=("应用身份 {application} 已停用，无法注册载体", "请在企业节点中启用该应用身份。"),
+)
+add(
+    "carriers.prefix-elsewhere",
+    en=(
+        "Prefix {prefix} is neither this enterprise's own nor hosted here",
+        "Provision the carrier under a prefix of this node, or configure the prefix.",
+    ),
+    zh=(
+        "前缀 {prefix} 既不属于本企业，也未在此托管",
+        "请使用本节点的前缀预置载体，或先配置该前缀。",
+    ),
+)
+add(
+    "carriers.registration-failed",
+    en=(
+        "{name} could not be registered for carrier {serial}: {reason}",
+        "Remove the cause; the carrier tries again at its next contact.",
+    ),
+    zh=("无法为载体 {serial} 注册标识 {name}：{reason}", "请排除原因；载体将在下次连接时重试。"),
+)
+add(
     "carriers.bad-key-handle",
     en=(
         "The key handle {handle} cannot be used: {fault}",

@@ -113,10 +113,16 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     sampled_ms: int
     queried_ms: int
     queried_by: str
+    shown: str
     reports: int
     samples: int
     dropped: int
     queries: int
+
+    @property
+    def to_show(self) -> str:
+        """What the record should say: why the carrier is blocked, or how far it came."""
+        return (self.blocked or self.state).value if self.identifier else ""
 
     @property
     def is_registered(self) -> bool:

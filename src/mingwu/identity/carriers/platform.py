@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, insert, or_, select, update
 
 from mingwu.identity.carriers import errors as _texts  # noqa: F401 — registers the texts
 from mingwu.identity.carriers import migrations, schema
-from mingwu.identity.carriers.access import RENAMED_FROM, AccessPlatform, OnSamples, record_values
+from mingwu.identity.carriers.access import AccessPlatform, OnSamples
 from mingwu.identity.carriers.certificates import Anchors
 from mingwu.identity.carriers.certificates import read as read_certificate
 from mingwu.identity.carriers.events import LOCK, note
@@ -27,7 +27,7 @@ from mingwu.identity.carriers.model import (
     State,
     Unit,
 )
-from mingwu.identity.carriers.registrar import Registrar
+from mingwu.identity.carriers.registrar import RENAMED_FROM, Registrar, record_values
 from mingwu.identity.carriers.rows import (
     event_of,
     evidence_of,
@@ -164,7 +164,7 @@ class CarrierPlatform:
             lock(connection, LOCK)
             changes = {
                 "suffix": suffix, "identifier": fresh, "identifier_key": fold(fresh),
-                "registered_ms": now_ms, "written_ms": 0,
+                "registered_ms": now_ms, "written_ms": 0, "shown": "",
                 "state": State.REGISTERED.value, "attributes": text(attributes),
             }  # fmt: skip
             connection.execute(update(_U).where(_U.c.serial == unit.serial).values(changes))
@@ -172,7 +172,7 @@ class CarrierPlatform:
                 connection, "carriers.registered", unit.serial, now_ms,
                 identifier=fresh, before=unit.identifier, actor=actor,
             )  # fmt: skip
-        self._registrar.deregister(unit.identifier)
+        self.access.showing.bring(unit.serial)
         return self.unit(unit.serial)
 
     def suspend(self, name: str, *, actor: str) -> Unit:
@@ -185,10 +185,7 @@ class CarrierPlatform:
 
     def revoke(self, name: str, *, actor: str) -> Unit:
         """End a carrier for good; its identifier no longer resolves."""
-        unit = self._block(self._commandable(name), Blocked.REVOKED, actor)
-        if unit.identifier:
-            self._registrar.deregister(unit.identifier)
-        return unit
+        return self._block(self._commandable(name), Blocked.REVOKED, actor)
 
     def _block(self, unit: Unit, blocked: Blocked, actor: str) -> Unit:
         code = f"carriers.{blocked.value}" if blocked else "carriers.resumed"
@@ -197,9 +194,12 @@ class CarrierPlatform:
             where = _U.c.serial == unit.serial
             connection.execute(update(_U).where(where).values(blocked=blocked.value))
             note(connection, code, unit.serial, self._now_ms(), actor=actor)
-        if unit.identifier and blocked is not Blocked.REVOKED:
-            self._registrar.note_state(unit.identifier, blocked.value or unit.state.value)
+        self.access.showing.bring(unit.serial)
         return self.unit(unit.serial)
+
+    def catch_up(self) -> int:
+        """Let the records say what a crash kept from them; how many carriers were behind."""
+        return self.access.showing.catch_up()
 
     def _commandable(self, name: str) -> Unit:
         unit = self.unit(name)

@@ -1,8 +1,8 @@
-"""Who registers a carrier's identifier: the enterprise node, through the second-level node.
+"""Who registers a carrier's identifier: the contract, what it is told, and the plainest way.
 
-:class:`Registrar` is the contract; the composition root gives the enterprise node's. Its calls are
-repeated after a crash, so each must be idempotent. :class:`RecordRegistrar` writes straight into
-the resolver's records and serves one plant without an enterprise node.
+:class:`Registrar` is the contract; ``registrars`` fulfils it with the enterprise node and the
+second-level node. Its calls are repeated after a crash, so each must be idempotent.
+:class:`RecordRegistrar` writes straight into the resolver's records, for a plant that runs neither.
 """
 
 import time
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from mingwu.identity.cards import prefix_admin
+from mingwu.identity.carriers.model import Unit
 from mingwu.identity.records import Record, RecordStore
 from mingwu.kernel.errors import Conflict, NotFound
 from mingwu.wire.handle.values import HandleValue
@@ -19,6 +20,10 @@ STATE_INDEX = 1021
 _FIRST_INDEX = 2000
 SERIAL_TYPE = "MW.CARRIER.SERIAL"
 STATE_TYPE = "MW.CARRIER.STATE"
+SIMULATED_INDEX = 8  # where a thing's card has it too
+SIMULATED_TYPE = "MW.SIMULATED"
+OWNER_TYPE = "OWNER"
+RENAMED_FROM = "renamed-from"
 
 
 class Registrar(Protocol):
@@ -35,6 +40,22 @@ class Registrar(Protocol):
     def deregister(self, name: str) -> None:
         """Take the name out of resolution."""
         ...
+
+
+def record_values(unit: Unit) -> dict[str, str]:
+    """What the registrar is told: attributes, owner, and the fields of sync table T9.
+
+    The carrier's own T9 fields are filled from what was provisioned; attributes named
+    ``t9.<field>`` (brand, product, terminal_use, access_licence …) give the others.
+    """
+    values = {key: value for key, value in unit.attributes.items() if key != RENAMED_FROM}
+    known = {
+        OWNER_TYPE: unit.owner,
+        "t9.terminal_type": unit.form,
+        "t9.terminal_owner": unit.owner,
+        "t9.terminal_serial": unit.serial,
+    }
+    return {key: value for key, value in (known | values).items() if value}
 
 
 class RecordRegistrar:
@@ -62,10 +83,23 @@ class RecordRegistrar:
         self._store.put(Record(name, (*made, prefix_admin(name.partition("/")[0]))))
 
     def note_state(self, name: str, state: str) -> None:
+        self._put(name, STATE_INDEX, STATE_TYPE, state)
+
+    def mark_simulated(self, name: str) -> None:
+        """Put the name service's mark into a record that a node registered."""
+        self._put(name, SIMULATED_INDEX, SIMULATED_TYPE, "true")
+
+    def _put(self, name: str, index: int, kind: str, text: str) -> None:
+        known = self._store.get(name)
+        held = known.value(index) if known is not None else None
+        if held is not None and held.data == text.encode():
+            return
+
         def edit(record: Record) -> Record:
-            fresh = HandleValue(STATE_INDEX, STATE_TYPE, state.encode(), timestamp=int(time.time()))
-            others = tuple(item for item in record.values if item.index != STATE_INDEX)
-            return Record(record.name, (*others, fresh), record.live)
+            fresh = HandleValue(index, kind, text.encode(), timestamp=int(time.time()))
+            others = [item for item in record.values if item.index != index]
+            values = sorted((*others, fresh), key=lambda item: item.index)
+            return Record(record.name, tuple(values), record.live)
 
         try:
             self._store.change(name, edit)

@@ -52,6 +52,8 @@ _TEMPLATE_INDEX = 1001
 _FIRST_INDEX = 2000
 _CHUNK = 500
 _Row = dict[str, object]
+_NEAR = 10_000
+_SAME = ("operation", "template", "content")
 
 
 def hosted_record(name: str, prefix: str, template: str, values: Mapping[str, str]) -> Record:
@@ -177,6 +179,27 @@ class Hosted:
             ]
             _log(connection, rows)
         return len(rows)
+
+    def log_once(
+        self, name: str, prefix: str, how: int, template: str, values: Mapping[str, str]
+    ) -> int:
+        """Like :meth:`log_changes` for one name; the number of its row in the change log.
+
+        When the newest row of the name says the same already, that row's number: the caller may
+        have been cut off before it knew. Looked for among the last changes only (there is no index
+        by name); beyond them a row may stand twice, which says nothing new to its reader.
+        """
+        row = _change_row(name, prefix, how, self._clock.time_ns() // 1_000_000, template, values)
+        with writing(self._engine) as connection:
+            lock(connection, "secondlevel.identifier")
+            end = connection.execute(select(func.max(_C.c.sequence))).scalar() or 0
+            near = select(_C).where(_C.c.sequence > end - _NEAR, _C.c.name == name)
+            newest = near.order_by(_C.c.sequence.desc()).limit(1)
+            last = connection.execute(newest).first()
+            if last is None or any(last._mapping[key] != row[key] for key in _SAME):  # noqa: SLF001
+                _log(connection, [row])
+                return end + 1
+        return int(last.sequence)
 
     def query(
         self,

@@ -1,0 +1,58 @@
+"""The carriers' platform in a web process: over this node's registrars, and what runs beside.
+
+The HTTPS bearer is a route of every web process; what only one may do runs in the leading one:
+letting the records catch up with the platform's decisions.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from mingwu.identity.carriers.platform import CarrierPlatform
+from mingwu.identity.carriers.registrar import RecordRegistrar
+from mingwu.identity.carriers.registrars import NodeRegistrar
+from mingwu.identity.carriers.setup import prepare
+from mingwu.identity.enterprise.service import EnterpriseNode
+from mingwu.identity.records import RecordStore
+from mingwu.identity.secondlevel.service import SecondLevel
+from mingwu.node.config import Config
+from mingwu.node.live import pause
+
+log = logging.getLogger(__name__)
+
+CATCH_UP_S = 30.0
+Beside = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+def open_platform(
+    config: Config,
+    store: RecordStore,
+    enterprise: EnterpriseNode | None,
+    secondlevel: SecondLevel | None,
+) -> CarrierPlatform:
+    """The platform; carriers are registered by whichever node answers for their prefix."""
+    own = prepare(config.data / "secrets")
+    return CarrierPlatform.open(
+        config.carriers,
+        NodeRegistrar(
+            records=RecordRegistrar(store), enterprise=enterprise, secondlevel=secondlevel
+        ),
+        key=own.key,
+        certificate=own.certificate,
+        anchors=own.anchors,
+    )
+
+
+def beside(config: Config, platform: CarrierPlatform) -> list[Beside]:
+    """What runs beside the routes of the leading web process."""
+    del config
+
+    async def catch_up(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            told = await asyncio.to_thread(platform.catch_up)
+            if told:
+                log.info("records caught up carriers=%d", told)
+            await pause(stop, CATCH_UP_S)
+
+    return [catch_up]
