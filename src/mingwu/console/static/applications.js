@@ -4,8 +4,9 @@ import { button, empty, fill, h, icon, lang, problem, role, skeleton, state, t, 
 import { pageBadge } from "mingwu-console/absent.js";
 import { applicationForm } from "mingwu-console/applying.js";
 import { confirmed, field, input, select } from "mingwu-console/dialog.js";
-import { age, moment } from "mingwu-console/format.js";
-import { api, live } from "mingwu-console/net.js";
+import { lasting } from "mingwu-console/figures.js";
+import { moment } from "mingwu-console/format.js";
+import { api } from "mingwu-console/net.js";
 import { paged } from "mingwu-console/paged.js";
 
 const DESK = "/secondlevel/desk";
@@ -16,7 +17,6 @@ const CHECKS = { passed: "good", failed: "bad", absent: "absent" };
 const FIELDS = ["organisation.uscc", "organisation.name", "organisation.industry", "legal_person.name", "legal_person.number",
   "contact.name", "contact.phone", "contact.email", "prefix", "site", "purpose", "licence_sha256"];
 
-const ago = (ms) => age(Math.max(0, (live.now() - ms) / 1000));
 const mark = (name) => state(MARKS[name] ?? "unknown", t("appstate." + name));
 const organisation = (row) => (lang === "en" && row.name_en ? row.name_en : row.name);
 
@@ -38,7 +38,7 @@ export async function mount(root, { query }) {
       { label: t("applications.prefix"), cell: (row) => h("div.mw-two", null, h("span.mw-mono", null, row.prefix),
         h("small", null, `${t("appkind." + row.kind)} · ${t("mode." + row.mode)}`)) },
       { label: t("applications.state"), cell: (row) => mark(row.state) },
-      { label: t("applications.since"), cls: ".num.mw-hide.mw-nowrap", cell: (row) => h("span.mw-dim", { title: moment(row.changed_at_ms) }, ago(row.changed_at_ms)) },
+      { label: t("applications.since"), cls: ".num.mw-hide.mw-nowrap", cell: (row) => h("span.mw-dim", { title: moment(row.changed_at_ms) }, lasting(row.changed_at_ms)) },
     ],
     none: (want) => want.q ? ["search", t("applications.nomatch"), t("applications.nomatch.why")]
       : want.state === "submitted" ? ["good", t("applications.empty"), t("applications.empty.why")]

@@ -2,15 +2,15 @@
 
 import { button, fill, h, has, icon, lang, problem, role, simBadge, state, t, toast } from "mingwu-console/dom.js";
 import { confirmed, field, input } from "mingwu-console/dialog.js";
-import { age, count, moment, plain } from "mingwu-console/format.js";
-import { api, live } from "mingwu-console/net.js";
+import { ago } from "mingwu-console/figures.js";
+import { count, moment, plain } from "mingwu-console/format.js";
+import { api } from "mingwu-console/net.js";
 
 const BASE = "/identity/carriers";
 const SEVERITY = { attack: "bad", warning: "uncertain", info: "good" };
 const ORDER = { waiting: "connecting", sent: "connecting", applied: "good", rejected: "bad", replaced: "absent" };
 const PROOF = { carrier: "good", stranger: "uncertain", broken: "bad" };
 const may = ["engineer", "admin"].includes(role);
-const ago = (ms) => (ms ? t("ago", { age: age(Math.max(0, (live.now() - ms) / 1000)) }) : "—");
 const shown = (value) => (typeof value === "number" ? plain(value, Number.isInteger(value) ? 0 : Math.abs(value) < 1 ? 3 : 2) : value);
 
 /** Where the key lies, in words where there are some. */

@@ -4,16 +4,15 @@ import { fill, h, icon, lang, panel, problem, simBadge, skeleton, state, t } fro
 import { trouble } from "mingwu-console/absent.js";
 import { carrierDetail, eventList, keyPlace } from "mingwu-console/carrier.js";
 import { drawer } from "mingwu-console/dialog.js";
-import { figure } from "mingwu-console/figures.js";
-import { age, count, moment } from "mingwu-console/format.js";
+import { ago, figure } from "mingwu-console/figures.js";
+import { count, moment } from "mingwu-console/format.js";
 import { plainMap } from "mingwu-console/map.js";
-import { api, live } from "mingwu-console/net.js";
+import { api } from "mingwu-console/net.js";
 import { paged } from "mingwu-console/paged.js";
 
 const BASE = "/identity/carriers";
 const DESK = BASE + "/desk";
 const AGAIN_MS = 10000;
-const ago = (ms) => age(Math.max(0, (live.now() - ms) / 1000));
 
 /** What a mark shows: the worst that is known. */
 const toneOf = (one) => (one.is_outside ? "outside" : one.blocked ? "blocked" : one.trusted ? "good" : "doubt");
@@ -36,7 +35,7 @@ export async function mount(root, { query }) {
       { label: t("carriers.carrier"), cls: ".mw-lead.mw-wide-col", cell: (row) => h("button.mw-row-link", { type: "button", onclick: () => show(row.serial) },
         h("span.mw-two", null, h("span.mw-mono", null, row.identifier || t("carriers.noname")), h("small", null, h("span.mw-mono", null, row.serial), row.holder ? ` · ${row.holder}` : ""))) },
       { label: t("carriers.registered"), cell: (row) => fact("registered", row.registered_ms, row.registered_ms ? moment(row.registered_ms) : "") },
-      { label: t("carriers.reported"), cell: (row) => fact("reported", row.reported_ms, row.reported_ms ? t("ago", { age: ago(row.reported_ms) }) : "") },
+      { label: t("carriers.reported"), cell: (row) => fact("reported", row.reported_ms, row.reported_ms ? ago(row.reported_ms) : "") },
       { label: t("carriers.queried"), cell: (row) => fact("queried", row.queried_ms, row.queried_ms ? t("carriers.times", { n: count(row.queries) }) : "") },
       { label: t("carriers.standing"), cls: ".mw-standing", cell: standing },
       { label: t("carriers.key"), cls: ".mw-hide", cell: (row) => h("span.mw-dim", null, keyPlace(row.protection)) },

@@ -2,15 +2,14 @@
 
 import { button, fill, h, icon, lang, panel, problem, role, skeleton, state, t, toast } from "mingwu-console/dom.js";
 import { pageBadge, trouble } from "mingwu-console/absent.js";
-import { figure } from "mingwu-console/figures.js";
+import { ago, figure } from "mingwu-console/figures.js";
 import { age, count, moment, plain } from "mingwu-console/format.js";
-import { api, live } from "mingwu-console/net.js";
+import { api } from "mingwu-console/net.js";
 import { paged } from "mingwu-console/paged.js";
 
 const DESK = "/secondlevel/desk";
 const DUTY = { delivered: "good", waiting: "connecting", late: "uncertain", refused: "bad", nothing: "absent" };
 const WHITHER = { "here": "good", "taken-over": "fault", "absent": "uncertain", "silent": "lost", "not-asked": "absent" };
-const ago = (ms) => (ms ? t("ago", { age: age(Math.max(0, (live.now() - ms) / 1000)) }) : "—");
 
 export async function mount(root, { query }) {
   const strip = h("div");

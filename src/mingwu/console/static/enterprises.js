@@ -3,14 +3,13 @@
 import { button, fill, h, icon, lang, panel, problem, role, skeleton, state, t, toast } from "mingwu-console/dom.js";
 import { pageBadge } from "mingwu-console/absent.js";
 import { confirmed, drawer, field, input, select } from "mingwu-console/dialog.js";
-import { dayBars, figure, meter, micros, percent } from "mingwu-console/figures.js";
+import { ago, dayBars, figure, lasting, meter, micros, percent } from "mingwu-console/figures.js";
 import { age, count, moment } from "mingwu-console/format.js";
-import { api, live } from "mingwu-console/net.js";
+import { api } from "mingwu-console/net.js";
 import { paged } from "mingwu-console/paged.js";
 
 const DESK = "/secondlevel/desk";
 const UPSTREAM = { registered: "good", pending: "connecting", refused: "bad" };
-const ago = (ms) => age(Math.max(0, (live.now() - ms) / 1000));
 const nameOf = (row) => (lang === "en" && row.name_en ? row.name_en : row.name);
 
 export async function mount(root, { query }) {
@@ -67,7 +66,7 @@ export async function mount(root, { query }) {
     if (!row.has_own_node) return h("span.mw-dim", null, row.state === "left" ? t("enterprises.left") : t("mode.hosted"));
     const one = row.nodes[0];
     if (!one) return h("div.mw-two", null, h("span", null, t("mode.own")), h("small", null, t("enterprises.unprobed")));
-    return h("div.mw-two", null, nodeState(one), h("small", null, one.state === "down" ? t("enterprises.since", { age: ago(one.since_ms) }) : micros(one.latency_us)));
+    return h("div.mw-two", null, nodeState(one), h("small", null, one.state === "down" ? t("enterprises.since", { age: lasting(one.since_ms) }) : micros(one.latency_us)));
   }
 
   function foreign(row) {
@@ -132,7 +131,7 @@ export async function mount(root, { query }) {
       const one = await api(`${DESK}/nodes/${encodeURIComponent(own.prefix)}`);
       const days = one.days.filter((day) => day.what === "resolve");
       fill(slot, h("div.mw-detail-block", null, h("h3", null, t("enterprises.monitoring")),
-        one.state ? h("div.mw-row.mw-node-now", null, nodeState(one.state), h("span.mw-dim", null, t("enterprises.lastprobe", { age: ago(one.state.probed_at_ms) })), h("span", null, micros(one.state.latency_us)),
+        one.state ? h("div.mw-row.mw-node-now", null, nodeState(one.state), h("span.mw-dim", null, t("enterprises.lastprobe", { when: ago(one.state.probed_at_ms) })), h("span", null, micros(one.state.latency_us)),
           one.state.detail ? h("small.mw-faint", null, one.state.detail) : null) : h("p.mw-dim", null, t("enterprises.unprobed")),
         days.some((day) => day.count) ? dayBars({ label: t("enterprises.latency"), height: 120, show: micros, keys: [{ key: "mean_us", label: t("enterprises.latency"), cls: "c1" }], rows: days }) : null,
         h("p.mw-hint", null, t("enterprises.probes", { n: count(days.reduce((sum, day) => sum + day.count + day.failures, 0)), failed: count(days.reduce((sum, day) => sum + day.failures, 0)), every: age(one.interval_s), limit: one.failures_to_down })),

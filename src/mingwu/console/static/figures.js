@@ -1,7 +1,20 @@
 // Figures with their lineage, shares as bars, and bars by day: what the pages about nodes count with.
 
 import { fill, h, icon, svg, t } from "mingwu-console/dom.js";
-import { count, plain } from "mingwu-console/format.js";
+import { age, count, plain } from "mingwu-console/format.js";
+import { live } from "mingwu-console/net.js";
+
+/** Seconds since a moment of the server's clock. */
+const since = (ms) => Math.max(0, (live.now() - ms) / 1000);
+
+/** How long ago, as a phrase; nothing for never. */
+export function ago(ms) {
+  if (!ms) return "—";
+  return since(ms) < 1.5 ? t("age.now") : t("ago", { age: age(since(ms)) });
+}
+
+/** For how long already. */
+export const lasting = (ms) => age(since(ms));
 
 /** A share as percent, with digits enough to tell a small one from none. */
 export function percent(share) {

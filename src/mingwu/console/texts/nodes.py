@@ -268,7 +268,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "enterprises.usage": ("Statistics of the prefix", "该前缀的解析统计"),
     "enterprises.applications": ("Applications", "申请记录"),
     "enterprises.monitoring": ("Probes of its node", "节点监测"),
-    "enterprises.lastprobe": ("probed {age} ago", "{age}前探测"),
+    "enterprises.lastprobe": ("probed {when}", "{when}探测"),
     "enterprises.latency": ("Mean latency by day", "日平均时延"),
     "enterprises.probes": (
         (
