@@ -16,10 +16,12 @@ from typing import Protocol
 
 from mingwu.identity.authority import is_admin_value, readable, rights
 from mingwu.identity.lookup import PREFIX_HOME, prefix_of
+from mingwu.identity.namespaces import is_namespace, templates_in
 from mingwu.identity.records import Record, RecordStore
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import MAX_CHARS, fold
 from mingwu.wire.handle.codes import AdminRight, Permission, Rc
+from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.values import HandleValue, Reference
 
 log = logging.getLogger(__name__)
@@ -201,6 +203,12 @@ class Administration:
         )
 
     def _store(self, record: Record, *, created: bool = False) -> Outcome:
+        for value in record.values:
+            if is_namespace(value.type):
+                try:
+                    templates_in(value.data)
+                except ProtocolError as error:
+                    return Outcome(Rc.INVALID_VALUE, f"value {value.index}: {error}")
         try:
             self.store.put(record)
         except InvalidInput as error:

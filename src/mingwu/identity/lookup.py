@@ -1,7 +1,8 @@
 """Choosing what to answer: values of a name by index and type, permissions, referrals.
 
 This is the one place that decides; the binary protocol and the HTTP interface only put the
-decision into their forms. Rules: an unknown name under a prefix of ours is "not found"; under a
+decision into their forms. Rules: an unknown name under a prefix of ours is asked of the prefix's
+templates (``identity.namespaces``), and else "not found"; under a
 prefix that is delegated by a record ``0.NA/<prefix>`` of ours (or derived from one whose record
 delegates derived prefixes) it is referred there; elsewhere we are not responsible. A query that
 touches restricted values and did not ask for public ones only needs authentication; who may read
@@ -14,10 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mingwu.identity.live import LiveGetter, live_value
+from mingwu.identity.namespaces import applicable, evaluate, is_namespace
 from mingwu.identity.records import PREFIX, Snapshot, StoredRecord, key_of
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.codes import Rc
-from mingwu.wire.handle.values import HandleValue, encode_value, type_matches
+from mingwu.wire.handle.primitives import Reader
+from mingwu.wire.handle.values import HandleValue, encode_value, read_value, type_matches
 
 PREFIX_HOME = "0.NA"
 # Values of a prefix record that tell where the prefix is served.
@@ -69,7 +72,8 @@ def look_up(
     """Answer a query from a store snapshot (begun by the caller)."""
     data = snapshot.get(key_of(query.name))
     if data is None:
-        return _absent(snapshot, query.name, refer=refer)
+        made = _by_template(snapshot, live, query, live_ttl_s)
+        return made or _absent(snapshot, query.name, refer=refer)
     record = StoredRecord(data)
     chosen = [raw for index, kind, raw in record.public_values() if query.selects(index, kind)]
     now = int(time.time())
@@ -92,6 +96,40 @@ def look_up(
     if not chosen and not living and (query.indexes or query.types):
         return Found(Rc.VALUES_NOT_FOUND, message="no value with these indexes or types")
     return Found(Rc.SUCCESS, chosen, living)
+
+
+def _by_template(
+    snapshot: Snapshot, live: LiveGetter, query: Query, live_ttl_s: int
+) -> Found | None:
+    """What the templates of the prefix make of a name without a record; None for nothing."""
+    prefix = prefix_of(query.name)
+    home = snapshot.get(key_of(f"{PREFIX_HOME}/{prefix}"))
+    if home is None or snapshot.get(key_of(prefix, PREFIX)) is None:
+        return None
+    values = StoredRecord(home).public_values()
+    namespaces = [read_value(Reader(raw)).data for _, kind, raw in values if is_namespace(kind)]
+    for template, base, extension in applicable(namespaces, query.name):
+        source = look_up_all(snapshot, live, base, live_ttl_s)
+        made = evaluate(template, query.name, base, extension, source)
+        if made:
+            public = [value for value in made if value.is_public]
+            chosen = [value for value in public if query.selects(value.index, value.type)]
+            if chosen:
+                return Found(Rc.SUCCESS, [encode_value(value) for value in chosen])
+            return Found(Rc.VALUES_NOT_FOUND, message="no value with these indexes or types")
+    return None
+
+
+def look_up_all(
+    snapshot: Snapshot, live: LiveGetter, name: str, live_ttl_s: int
+) -> list[HandleValue]:
+    """All public and live values of a registered name, decoded; none for others."""
+    data = snapshot.get(key_of(name))
+    if data is None:
+        return []
+    record, now = StoredRecord(data), int(time.time())
+    stored = [read_value(Reader(raw)) for _, _, raw in record.public_values()]
+    return stored + [live_value(source, live, live_ttl_s, now) for source in record.live_sources()]
 
 
 def all_encoded(found: Found) -> list[bytes]:
