@@ -4,7 +4,8 @@ Answers (GS1 Resolver 1.2): 307 to the link asked for or the default one, the wh
 on; 200 with a linkset for ``linkType=linkset`` (or ``all``) or when JSON is accepted; 300 with the
 candidates when several fit equally; 400 for a bad code, 404 for nothing known or no such link.
 GET, HEAD and OPTIONS, CORS for everybody, trailing slash tolerated, no header needed. Compressed
-URIs and EPC binary strings (§2.3) are not read. The routes stand at the root of a host or behind
+paths are read, ``compress=true`` gives the compressed URI (in a linkset: compressed anchors); EPC
+binary strings (§2.3) are not read. The routes stand at the root of a host or behind
 a mount, whose path then is the stem.
 """
 
@@ -26,7 +27,7 @@ from mingwu.identity.gs1.settings import Gs1Settings
 from mingwu.identity.records import RecordStore
 from mingwu.kernel.errors import MingwuError, NotFound
 from mingwu.wire.gs1.ai import PRIMARY_KEYS
-from mingwu.wire.gs1.link import parse_path, parse_query, path_of
+from mingwu.wire.gs1.link import DigitalLink, expanded, parse_path, parse_query, path_of
 
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -52,6 +53,7 @@ def routes(store: RecordStore, settings: Gs1Settings | None = None) -> list[Rout
         Route(f"/{ai}/{{rest:path}}", resolver.resolve, methods=["GET", "OPTIONS"])
         for ai in PRIMARY_KEYS
     ]
+    found.append(Route("/{packed}", resolver.resolve, methods=["GET", "OPTIONS"]))
     return found
 
 
@@ -88,7 +90,15 @@ class _Resolver:
 
     def _resolve(self, request: Request) -> Response:
         query = _query(request)
-        _, entity = parse_path(_raw_path(request))
+        raw = _raw_path(request)
+        written, attributes, more = expanded(raw)
+        if "packed" in request.path_params and written == raw:
+            raise NotFound("gs1.nothing-known", path=raw[:100])
+        packed_query = [
+            f"{quote(key, safe='')}={quote(data, safe='')}" for key, data in (*attributes, *more)
+        ]
+        query = "&".join([*packed_query, *filter(None, [query])])
+        _, entity = parse_path(written)
         _, words = parse_query(query)
         path = path_of(entity)
         known = levels(self._store, entity)  # some reads of mapped memory: no thread is worth it
@@ -99,8 +109,14 @@ class _Resolver:
         accept = request.headers.get("accept", "")
         form = next((name for name, _ in weighted(accept) if name in _SHOWN), "")
         form = "" if form == HTML else form
+        packed = named.get("compress", "") == "true"
         if wanted in _WANTS_LINKSET or (not wanted and form):
-            return self._linkset(request, linkset(known, self._root(request)), form or accept)
+            document = linkset(known, self._root(request), packed=packed)
+            return self._linkset(request, document, form or accept)
+        if packed:
+            link = DigitalLink(entity, attributes, (), self._root(request))
+            body = {"uri": link.uri, "compressed": link.compressed}
+            return _reply(200, orjson.dumps(body), JSON)
         level, links = _candidates(known, wanted)
         if not links:
             raise NotFound("gs1.no-such-link", path=path, kind=wanted[:100])

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from mingwu.identity.gs1.links import DEFAULT, DEFAULT_MULTI, VOCABULARY, Level, Link
+from mingwu.wire.gs1.link import parse_uri
 
 LINKSET = "application/linkset+json"
 JSON = "application/json"
@@ -18,9 +19,16 @@ JSON_LD = "application/ld+json"
 HTML = "text/html"
 
 
-def linkset(levels: Iterable[Level], root: str) -> dict[str, Any]:
-    """The linkset document of some levels; ``root`` is the resolver's address."""
-    return {"linkset": [_entry(level, root) for level in levels]}
+def linkset(levels: Iterable[Level], root: str, *, packed: bool = False) -> dict[str, Any]:
+    """The linkset document of some levels; ``root`` is the resolver's address.
+
+    ``packed``: anchors as compressed Digital Links.
+    """
+    entries = [_entry(level, root) for level in levels]
+    if packed:
+        for entry in entries:
+            entry["anchor"] = parse_uri(entry["anchor"]).compressed
+    return {"linkset": entries}
 
 
 def only(level: Level, links: Iterable[Link], root: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ toggle bit is set (+AIDC) are kept as they are, not read. '++' schemes (host nam
 from typing import NamedTuple
 
 from mingwu.kernel.errors import InvalidInput
+from mingwu.wire.bitstring import number
 from mingwu.wire.epc import bits as b
 from mingwu.wire.epc.identity import (
     NO_EXTENSION,
@@ -114,29 +115,29 @@ def _unfit(scheme: str, part: str, value: str, fault: str) -> InvalidInput:
 
 
 def _gid(identity: Identity) -> str:
-    bits = b.number(GID_HEADER, 8)
+    bits = number(GID_HEADER, 8)
     for value, width in zip(map(int, identity.parts), GID_BITS, strict=True):
         if value >= 2**width:
             raise _unfit(GID, "part", str(value), f"over {width} bits")
-        bits += b.number(value, width)
+        bits += number(value, width)
     return bits
 
 
 def _classic(scheme: Scheme, identity: Identity, filter_value: int) -> str:
     prefix, reference = identity.parts[:2]
     width = PREFIX_BITS[len(prefix)]
-    bits = b.number(scheme.header, 8) + b.number(filter_value, 3)
-    bits += b.number(LONGEST_PREFIX - len(prefix), 3) + b.number(int(prefix), width)
+    bits = number(scheme.header, 8) + number(filter_value, 3)
+    bits += number(LONGEST_PREFIX - len(prefix), 3) + number(int(prefix), width)
     bits += _reference(scheme, reference, scheme.pair - width)
     if identity.kind == "itip":
-        bits += b.number(int(identity.parts[2]), 7) + b.number(int(identity.parts[3]), 7)
+        bits += number(int(identity.parts[2]), 7) + number(int(identity.parts[3]), 7)
     serial = identity.parts[-1] if scheme.serial else ""
     return bits + _serial(scheme, serial) + "0" * scheme.tail
 
 
 def _reference(scheme: Scheme, reference: str, width: int) -> str:
     if scheme.name == "cpi-var":
-        text = "".join(b.number(ord(char) & 0x3F, _CPI_BITS) for char in reference)
+        text = "".join(number(ord(char) & 0x3F, _CPI_BITS) for char in reference)
         return text + "0" * _CPI_BITS
     if scheme.name == "giai-202":
         if len(reference) * 7 > width:
@@ -147,7 +148,7 @@ def _reference(scheme: Scheme, reference: str, width: int) -> str:
     value = int(reference or "0")
     if value >= 2**width:
         raise _unfit(scheme.name, "reference", reference, f"over {width} bits")
-    return b.number(value, width)
+    return number(value, width)
 
 
 def _plain_number(text: str) -> bool:
@@ -166,13 +167,13 @@ def _serial(scheme: Scheme, serial: str) -> str:
         raise _unfit(scheme.name, "serial", serial, "digits without leading zeros only")
     if scheme.serial and int(serial) >= 2**width:
         raise _unfit(scheme.name, "serial", serial, f"at most {2**width - 1}")
-    return b.number(int(serial), width) if scheme.serial else ""
+    return number(int(serial), width) if scheme.serial else ""
 
 
 def _plus(scheme: Plus, elements: Elements, filter_value: int, date: tuple[str, str] | None) -> str:
     known = KINDS[scheme.kind]
     key, serial = key_and_serial(known, elements)
-    bits = b.number(scheme.header, 8) + "0" + b.number(filter_value, 3)
+    bits = number(scheme.header, 8) + "0" + number(filter_value, 3)
     if scheme.dated:
         bits += _date(scheme.name, date)
     if scheme.kind in {"giai", "cpi"}:
@@ -194,12 +195,7 @@ def _date(scheme: str, date: tuple[str, str] | None) -> str:
         raise _unfit(scheme, "date", ai, f"one of {', '.join(_DATES)} is needed")
     validate(ai, day)
     year, month, of_month = int(day[:2]), int(day[2:4]), int(day[4:6])
-    return (
-        b.number(_DATES.index(ai), 4)
-        + b.number(year, 7)
-        + b.number(month, 4)
-        + b.number(of_month, 5)
-    )
+    return number(_DATES.index(ai), 4) + number(year, 7) + number(month, 4) + number(of_month, 5)
 
 
 # ------------------------------------------------------------------ decode

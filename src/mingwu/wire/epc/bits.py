@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mingwu.kernel.errors import InvalidInput
+from mingwu.wire.bitstring import BitReader, number
 from mingwu.wire.epc import errors as _texts  # noqa: F401 - registers the texts
 
 BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -24,33 +25,11 @@ def malformed(text: str, fault: str) -> InvalidInput:
     return InvalidInput("epc.malformed", text=text[:80], fault=fault)
 
 
-def number(value: int, width: int) -> str:
-    """``value`` in ``width`` bits."""
-    return format(value, f"0{width}b") if width else ""
-
-
-class Reader:
+class Reader(BitReader):
     """Takes bits from the front; raises InvalidInput ``epc.malformed`` when they run out."""
 
     def __init__(self, bits: str) -> None:
-        self._bits = bits
-        self._at = 0
-
-    def take(self, count: int) -> str:
-        """The next bits."""
-        found = self._bits[self._at : self._at + count]
-        if len(found) < count:
-            raise malformed(self._bits, f"{count - len(found)} bits are missing")
-        self._at += count
-        return found
-
-    def number(self, count: int) -> int:
-        """The next bits as a number."""
-        return int(self.take(count), 2) if count else 0
-
-    def rest(self) -> str:
-        """All that is left."""
-        return self.take(len(self._bits) - self._at)
+        super().__init__(bits, lambda fault: malformed(bits, fault))
 
 
 # ------------------------------------------------------------------ digits

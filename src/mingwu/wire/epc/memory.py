@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import fold, parse
-from mingwu.wire.epc.bits import Reader, malformed, number
+from mingwu.wire.bitstring import number
+from mingwu.wire.epc.bits import Reader, malformed
 
 AFI_ITEM = 0xA1
 _LEAD = "25SVAA"

@@ -2,8 +2,8 @@
 
 ``https://host/stem/01/09506000134352/10/ABC/21/12?17=271231``: the path names the entity, the
 query carries attributes and words that are no AIs (extensions). A path may end in "/"; GTINs of
-8, 12 or 13 digits are accepted and padded. Compressed URIs are not read (Resolver §2.3 leaves the
-old compression optional). The canonical path (sorted as the syntax wants, percent-encoded) is
+8, 12 or 13 digits are accepted and padded. A compressed path (``gs1.compression``) is written out
+before it is read. The canonical path (sorted as the syntax wants, percent-encoded) is
 what two spellings of the same name have in common; AI data keep their case.
 """
 
@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.gs1.ai import AIS, PRIMARY_KEYS, validate
+from mingwu.wire.gs1.compression import Words, compress, unpacked
 from mingwu.wire.gs1.elements import GTIN_DIGITS, Elements
 
 CANONICAL_ROOT = "https://id.gs1.org"
@@ -38,6 +39,13 @@ class DigitalLink(NamedTuple):
         """The URI under its stem, attributes in the query."""
         query = "&".join(f"{ai}={quote(value, safe='')}" for ai, value in sorted(self.attributes))
         return f"{self.stem}/{self.path}" + (f"?{query}" if query else "")
+
+    @property
+    def compressed(self) -> str:
+        """The URI with all AIs compressed, words that are no AIs in the query."""
+        words = "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in self.extensions)
+        packed = compress((*self.entity, *self.attributes))
+        return f"{self.stem}/{packed}" + (f"?{words}" if words else "")
 
 
 def path_of(entity: Elements) -> str:
@@ -67,9 +75,26 @@ def parse_uri(uri: str) -> DigitalLink:
         raise _fault(uri, str(error)) from error
     if split.scheme.lower() not in {"http", "https"} or not split.netloc:
         raise _fault(uri, "no http or https address")
-    stem, entity = parse_path(split.path)
+    path, packed, words = expanded(split.path)
+    stem, entity = parse_path(path)
     attributes, extensions = parse_query(split.query)
-    return DigitalLink(entity, attributes, extensions, f"{split.scheme}://{split.netloc}{stem}")
+    return DigitalLink(
+        entity,
+        (*packed, *attributes),
+        (*words, *extensions),
+        f"{split.scheme}://{split.netloc}{stem}",
+    )
+
+
+def expanded(path: str) -> tuple[str, Elements, Words]:
+    """(path, attributes, words): a compressed path written out, any other as it is."""
+    segments = path[:_MOST_CHARS].removesuffix("/").split("/")
+    found = unpacked(segments) if _start(segments) is None else None
+    if found is None:
+        return path, (), ()
+    stem, contents = found
+    link = from_elements(contents.elements)
+    return "/".join([*stem, link.path]), link.attributes, contents.words
 
 
 def parse_path(path: str) -> tuple[str, Elements]:

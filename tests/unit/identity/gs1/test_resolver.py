@@ -13,6 +13,7 @@ from mingwu.identity.gs1.choosing import weighted
 from mingwu.identity.gs1.http import routes
 from mingwu.identity.gs1.settings import Gs1Settings
 from mingwu.identity.records import Record, RecordStore
+from mingwu.wire.gs1.compression import compress
 from mingwu.wire.handle.values import HandleValue
 
 VOC = "https://ref.gs1.org/voc/"
@@ -228,3 +229,25 @@ def test_the_description_file(client):
 
 def test_weights():
     assert weighted("a;q=0.1, b, c;q=2, d;q=0, ;q=1") == [("b", 1.0), ("c", 1.0), ("a", 0.1)]
+
+
+def test_compressed_paths_resolve_and_are_given(client):
+    packed = client.get(f"{ITEM}/21/1?compress=true").json()
+    assert packed["uri"] == f"{ROOT}{ITEM}/21/1"
+    path = packed["compressed"].removeprefix(ROOT)
+    assert path.count("/") == 1
+    plain, short = client.get(f"{ITEM}/21/1"), client.get(path)
+    assert (short.status_code, short.headers["location"]) == (307, plain.headers["location"])
+    behind = "/01/09506000134352/" + compress((("21", "1"),))
+    assert client.get(behind).headers["location"] == plain.headers["location"]
+    dated = "/" + compress((("01", "09506000134352"), ("21", "1"), ("17", "271231")))
+    assert client.get(dated).headers["location"] == "https://example.org/one?17=271231"
+    entries = client.get(f"{ITEM}/21/1?linkType=linkset&compress=true").json()["linkset"]
+    assert [entry["anchor"] for entry in entries] == [
+        packed["compressed"], f"{ROOT}/" + compress((("01", "09506000134352"),)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/favicon.ico", "/about", "/AAAA", "/AQnYUc1gmh"])
+def test_words_that_are_no_compressed_link_are_not_known(client, path):
+    assert client.get(path).status_code == 404

@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mingwu.kernel.errors import InvalidInput
+from mingwu.wire.bitstring import number
 from mingwu.wire.epc import bits, memory
 from mingwu.wire.epc.binary import Epc, decode, encode, encode_uri, suggest
 from mingwu.wire.epc.identity import Identity, checked, from_uri
@@ -90,7 +91,7 @@ def test_general_identifiers():
 
 def test_data_behind_a_plus_epc_are_kept_apart():
     more = "1" + "0001" * 4  # as if +AIDC data followed
-    value = bits.number(0xF9, 8) + "1" + "000" + bits.nibbles("095201234567891235") + more
+    value = number(0xF9, 8) + "1" + "000" + bits.nibbles("095201234567891235") + more
     epc = decode(f"{int(value.ljust(128, '0'), 2):032X}")
     assert epc.toggle
     assert epc.rest.startswith(more)
