@@ -44,6 +44,13 @@ def _limited(user: BusUser) -> str:
     return _user(user.name, user.password, rights)
 
 
+def _tls(certificate: str, key: str) -> list[str]:
+    if not certificate:
+        return []
+    files = f"cert_file: {_quote(certificate)}, key_file: {_quote(key)}"
+    return [f"  tls {{ {files}, timeout: 5 }}"]
+
+
 def configuration(settings: ServerSettings, port: int) -> str:
     """The text of the configuration file; ``port`` 0 lets the server choose."""
     directory = Path(settings.directory)
@@ -81,6 +88,7 @@ def configuration(settings: ServerSettings, port: int) -> str:
             "mqtt {",
             f"  host: {_quote(settings.host)}",
             f"  port: {settings.mqtt_port}",
+            *_tls(settings.mqtt_tls_cert, settings.mqtt_tls_key),
             "}",
         ]
     return "\n".join(lines) + "\n"

@@ -105,6 +105,11 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 4222
     # TCP port of the MQTT 3.1.1 listener; 0 for no listener.
     mqtt_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    # PEM file (absolute path) with the certificate chain of the MQTT listener, which then speaks
+    # TLS only.
+    mqtt_tls_cert: str = ""
+    # PEM file (absolute path) with the key of that certificate.
+    mqtt_tls_key: str = ""
     # Name of the server; must be unique in a cluster.
     name: str = "mingwu-bus"
     # User of the platform itself.

@@ -1,7 +1,7 @@
 """The carriers' platform in a web process: over this node's registrars, and what runs beside.
 
 The HTTPS bearer is a route of every web process; what only one may do runs in the leading one:
-letting the records catch up with the platform's decisions.
+the MQTT bearer, and letting the records catch up with the platform's decisions.
 """
 
 import asyncio
@@ -9,9 +9,11 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from mingwu.identity.carriers.mqtt import serve_mqtt
 from mingwu.identity.carriers.platform import CarrierPlatform
 from mingwu.identity.carriers.registrar import RecordRegistrar
 from mingwu.identity.carriers.registrars import NodeRegistrar
+from mingwu.identity.carriers.settings import BearerKind
 from mingwu.identity.carriers.setup import prepare
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.records import RecordStore
@@ -46,7 +48,6 @@ def open_platform(
 
 def beside(config: Config, platform: CarrierPlatform) -> list[Beside]:
     """What runs beside the routes of the leading web process."""
-    del config
 
     async def catch_up(stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -55,4 +56,7 @@ def beside(config: Config, platform: CarrierPlatform) -> list[Beside]:
                 log.info("records caught up carriers=%d", told)
             await pause(stop, CATCH_UP_S)
 
-    return [catch_up]
+    found: list[Beside] = [catch_up]
+    if BearerKind.MQTT in config.carriers.bearers:
+        found.append(lambda stop: serve_mqtt(platform, config.carriers_mqtt, stop))
+    return found

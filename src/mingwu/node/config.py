@@ -19,7 +19,7 @@ from mingwu.bus.settings import BusSettings, ServerSettings
 from mingwu.console.settings import ConsoleSettings
 from mingwu.edge.settings import EdgeSettings
 from mingwu.history.settings import HistorianSettings, HistorySettings, WriterSettings
-from mingwu.identity.carriers.settings import CarrierSettings
+from mingwu.identity.carriers.settings import CarrierSettings, MqttBearerSettings
 from mingwu.identity.enterprise.settings import EnterpriseSettings
 from mingwu.identity.gs1.settings import Gs1Settings
 from mingwu.identity.marking.settings import MarkingSettings
@@ -31,6 +31,7 @@ from mingwu.kernel.catalogue import add
 from mingwu.kernel.errors import ConfigError
 from mingwu.kernel.settings import Settings, build
 from mingwu.lab.settings import LabSettings
+from mingwu.node.carriersections import bus_users, mqtt_defaults
 from mingwu.registry.settings import RegistrySettings
 from mingwu.trust.secrets import load_or_create
 from mingwu.trust.settings import TrustSettings
@@ -137,6 +138,8 @@ class Section:
 
     cls: type[Settings]
     fill: Fill = lambda _tables, _filling: {}
+    # Lists whose items stand beside those of the file.
+    add: Fill = lambda _tables, _filling: {}
 
 
 SECTIONS: dict[str, Section] = {
@@ -155,6 +158,7 @@ SECTIONS: dict[str, Section] = {
             "directory": filling.folder("bus"),
             "password": filling.secret("bus"),
         },
+        bus_users,
     ),
     "history": Section(
         HistorySettings,
@@ -216,6 +220,7 @@ SECTIONS: dict[str, Section] = {
             "store": {"url": f"sqlite:///{filling.folder('carriers.db')}", "durable": True}
         },
     ),
+    "carriers_mqtt": Section(MqttBearerSettings, mqtt_defaults),
     "api": Section(ApiSettings),
     "console": Section(ConsoleSettings),
     "lab": Section(LabSettings, lambda _tables, filling: {"directory": filling.folder("lab")}),
@@ -245,6 +250,7 @@ class Config:
     marking: MarkingSettings
     secondlevel: SecondLevelSettings
     carriers: CarrierSettings
+    carriers_mqtt: MqttBearerSettings
     api: ApiSettings
     console: ConsoleSettings
     lab: LabSettings
@@ -294,7 +300,7 @@ def _build(file: Path, *, create: bool) -> tuple[Config | None, list[ConfigError
         try:
             table = tables.get(name, {})
             if isinstance(table, dict):
-                table = {**section.fill(_only_tables(tables), filling), **table}
+                table = _filled(section, table, _only_tables(tables), filling)
             built[name] = build(section.cls, table, f"$.{name}")
             if isinstance(built[name], NodeSettings):
                 filling = Filling(file.parent / built[name].data, create)
@@ -303,6 +309,17 @@ def _build(file: Path, *, create: bool) -> tuple[Config | None, list[ConfigError
     if faults:
         return None, faults
     return Config(file=file, data=filling.data, **built), []
+
+
+def _filled(
+    section: Section, table: dict[str, Any], tables: dict[str, Any], filling: Filling
+) -> dict[str, Any]:
+    """The table of a section with what the file does not say; what it says wins."""
+    filled = {**section.fill(tables, filling), **table}
+    for name, items in section.add(tables, filling).items():
+        given = filled.get(name, [])
+        filled[name] = [*items, *given] if isinstance(given, list) else given
+    return filled
 
 
 def _only_tables(tables: Mapping[str, Any]) -> dict[str, Any]:

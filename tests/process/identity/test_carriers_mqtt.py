@@ -1,21 +1,23 @@
-"""The MQTT bearer through the bus' own broker: a real nats-server child."""
+"""The MQTT bearer through the bus' own broker: a real nats-server child, plain and with TLS."""
 
 import asyncio
 import socket
 import ssl
 import time
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+import uuid
+from contextlib import AsyncExitStack
 
 import msgspec
 import pytest
 import trustme
 from gmqtt import Client
+from gmqtt import Subscription as TopicFilter
 from gmqtt.mqtt.constants import MQTTv311
 
 from mingwu.bus.server import NatsServer
-from mingwu.bus.settings import ServerSettings
+from mingwu.bus.settings import BusUser, ServerSettings
 from mingwu.identity.carriers.agent import CarrierAgent
-from mingwu.identity.carriers.mqtt import DOWN, MqttBearer, serve_mqtt
+from mingwu.identity.carriers.mqtt import DOWN, UP, MqttBearer, serve_mqtt
 from mingwu.identity.carriers.platform import CarrierPlatform
 from mingwu.identity.carriers.registrar import RecordRegistrar
 from mingwu.identity.carriers.settings import CarrierSettings, MqttBearerSettings
@@ -24,6 +26,9 @@ from mingwu.identity.records import RecordStore
 from mingwu.kernel.errors import Unavailable
 from mingwu.lab.carriers.moulds import moulds
 from mingwu.lab.carriers.personalise import Factory
+from mingwu.node.carriersections import CARRIER_USER, PLATFORM_USER
+from mingwu.node.carriersections import DOWN as DOWN_SUBJECTS
+from mingwu.node.carriersections import UP as UP_SUBJECTS
 from mingwu.store.engine import sqlite_url
 from mingwu.store.settings import StoreSettings
 
@@ -36,30 +41,27 @@ def free_port() -> int:
         return sock.getsockname()[1]
 
 
-@asynccontextmanager
-async def tls_before(port: int, tmp_path):
-    """TLS in front of the broker's listener: (port, file with the authority)."""
+def tls_files(tmp_path) -> tuple[str, str, str]:
+    """Certificate and key for the broker, and the authority that carriers believe."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    for at, pem in enumerate(issued.cert_chain_pems):
+        pem.write_to_path(tmp_path / "cert.pem", append=at > 0)
+    return str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"), str(tmp_path / "ca.pem")
 
-    async def copy(reader, writer):
-        with suppress(OSError):
-            while data := await reader.read(65_536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
 
-    async def serve(reader, writer):
-        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(copy(reader, other_writer), copy(other_reader, writer))
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    try:
-        yield server.sockets[0].getsockname()[1], str(tmp_path / "ca.pem")
-    finally:
-        server.close()
+async def listener(port: int, user: str, ca: str, topic: str) -> tuple[Client, list[bytes]]:
+    """Somebody else at the broker, subscribed to ``topic`` (or not, if he may not)."""
+    client, heard = Client(f"somebody-{uuid.uuid4().hex}"), []
+    client.set_auth_credentials(user, "own")
+    client.set_config({"reconnect_retries": 0})
+    client.on_message = lambda _c, _t, payload, *_: heard.append(bytes(payload))
+    context = ssl.create_default_context(cafile=ca) if ca else False
+    await client.connect("127.0.0.1", port, ssl=context, version=MQTTv311)
+    client.subscribe(TopicFilter(topic, qos=0))
+    return client, heard
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -76,23 +78,30 @@ async def test_a_carrier_over_mqtt(tmp_path, tls):
     factory = Factory(identity.authority, "mqtt", "88.888.102", now_s)
     key, new = factory.open(tmp_path / "carrier", mould)
     platform.provision(new)
+    cert, cert_key, ca = tls_files(tmp_path) if tls else ("", "", "")
     server = ServerSettings(
         directory=str(tmp_path / "nats"), port=0, user="mingwu", password="own",
-        mqtt_port=free_port(),
+        mqtt_port=free_port(), mqtt_tls_cert=cert, mqtt_tls_key=cert_key,
+        users=(
+            BusUser(name=PLATFORM_USER, password="own", subscribe=(UP_SUBJECTS,),
+                    publish=(DOWN_SUBJECTS,)),
+            BusUser(name=CARRIER_USER, password="own", publish=(UP_SUBJECTS,),
+                    subscribe=(DOWN_SUBJECTS,)),
+        ),
     )  # fmt: skip
     async with AsyncExitStack() as stack:
         stack.enter_context(NatsServer(server))
-        port, ca = server.mqtt_port, ""
-        if tls:
-            port, ca = await stack.enter_async_context(tls_before(port, tmp_path))
-        settings = MqttBearerSettings(
-            port=port, user="mingwu", password="own", timeout_s=15, tls=tls, tls_ca=ca
-        )
+        mine = MqttBearerSettings(
+            port=server.mqtt_port, user=PLATFORM_USER, password="own", timeout_s=15, tls=tls,
+            tls_ca=ca,
+        )  # fmt: skip
+        settings = msgspec.structs.replace(mine, user=CARRIER_USER)
         stop, started = asyncio.Event(), asyncio.Event()
-        door = asyncio.create_task(serve_mqtt(platform, settings, stop, started))
-        noise = Client("noise")
-        noise.set_auth_credentials("mingwu", "own")
-        await noise.connect("127.0.0.1", server.mqtt_port, version=MQTTv311)
+        door = asyncio.create_task(serve_mqtt(platform, mine, stop, started))
+        noise, _ = await listener(server.mqtt_port, "mingwu", ca, "nothing")
+        spy, overheard = await listener(server.mqtt_port, CARRIER_USER, ca, UP + "+")
+        liar, _ = await listener(server.mqtt_port, CARRIER_USER, ca, DOWN + "+")
+        down, answers = await listener(server.mqtt_port, "mingwu", ca, DOWN + "+")
         bearer = MqttBearer(settings, new.serial)
         agent = CarrierAgent(tmp_path / "carrier", key, bearer, accept=mould.apply)
         try:
@@ -108,14 +117,19 @@ async def test_a_carrier_over_mqtt(tmp_path, tls):
             assert (unit.reports, unit.address) == (3, f"mqtt:{new.serial}")
             assert mould.parameter_set == "r12"
             assert platform.discover(unit.identifier).is_trusted
+            liar.publish(DOWN + new.serial, b"a carrier in the platform's place", qos=0)
+            noise.publish(DOWN + new.serial, b"the last", qos=0)
+            async with asyncio.timeout(10):
+                while b"the last" not in answers:
+                    await asyncio.sleep(0.02)
+            assert not any(b"place" in answer for answer in answers)
+            assert overheard == []  # carriers may not read what carriers say
         finally:
             stop.set()
             await door
-            await noise.disconnect()
-        late = MqttBearer(
-            MqttBearerSettings(port=server.mqtt_port, user="mingwu", password="own", timeout_s=0.5),
-            new.serial,
-        )
+            for client in (noise, spy, liar, down):
+                await client.disconnect()
+        late = MqttBearer(msgspec.structs.replace(settings, timeout_s=0.5), new.serial)
         with pytest.raises(Unavailable):  # the broker is there, the platform is not
             await late.exchange(b"x")
         await late.close()

@@ -197,6 +197,9 @@ class _Door:
         try:
             await asyncio.wait([*ends, *workers], return_when=asyncio.FIRST_COMPLETED)
         finally:
+            for worker in workers:
+                if worker.done() and (fault := worker.exception()) is not None:
+                    log.error("answering carriers failed; connecting anew", exc_info=fault)
             for task in (*ends, *workers):
                 task.cancel()
             await asyncio.gather(*ends, *workers, return_exceptions=True)

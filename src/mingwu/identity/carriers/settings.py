@@ -1,5 +1,6 @@
 """Settings of the secure access platform for carriers. Defaults serve one plant on one machine."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta
@@ -8,11 +9,21 @@ from mingwu.kernel.settings import Settings
 from mingwu.store.settings import StoreSettings
 
 
+class BearerKind(StrEnum):
+    """What carries frames between carriers and platform."""
+
+    HTTPS = "https"
+    MQTT = "mqtt"
+
+
 class CarrierSettings(Settings, frozen=True, kw_only=True):
     """What the platform accepts from carriers, and for how long it believes it."""
 
     # Where carriers, events and signed reports lie; commits wait for the disk.
     store: StoreSettings = StoreSettings(durable=True)
+    # Bearers at work: https is a route of the web processes; mqtt needs a broker (the bus'
+    # own MQTT listener, or the one that carriers_mqtt names).
+    bearers: tuple[BearerKind, ...] = (BearerKind.HTTPS,)
     # Seconds a challenge waits for its answer.
     challenge_s: Annotated[float, Meta(gt=0)] = 30.0
     # Most seconds a carrier's clock may differ from ours.
