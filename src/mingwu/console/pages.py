@@ -76,7 +76,7 @@ class Pages:
             path=path,
             title=texts.table(lang).get(title, title),
             plant=(state.name_zh if lang == "zh" else state.name_en) or state.name_en,
-            simulated=simulated and index.simulated,
+            simulated=simulated and (index.simulated or "simulated" in self._services.product),
             areas=areas,
         )
 

@@ -164,11 +164,14 @@ def _secondlevel(
     from mingwu.identity.secondlevel.http import routes
     from mingwu.identity.secondlevel.service import SecondLevel, run_duties
     from mingwu.identity.server import site_of
+    from mingwu.node.prefixuse import LogUse
 
     site = site_of(config.resolver, config.resolver.port, config.resolver.http_port)
     node = SecondLevel.open(config.secondlevel, store, site)
     web.stack.callback(node.close)
-    web.guarded += [*deskhttp.routes(node, journal), *routes(node)]
+    if config.runs(IdentityPart.USAGE):
+        node.desk.use_source = LogUse(config.usage, NameCounts(store))
+    web.guarded += [*deskhttp.routes(node, journal), *routes(node, journal)]
     if is_leading(config, role):
         web.beside.append(lambda stop: run_duties(node, stop))
     return node

@@ -57,6 +57,12 @@ class LateHistory:
         return await self._reader().statistics()
 
 
+def _product(config: Config) -> dict[str, str]:
+    """What this node says of itself; ``simulated`` when its plant or enterprises are the lab's."""
+    told = {"name": "Mingwu 名物", "version": __version__, "node": config.node.name}
+    return told | ({"simulated": "true"} if Role.LAB in config.node.roles else {})
+
+
 @asynccontextmanager
 async def serving(
     config: Config, settings: ApiSettings, role: Role, stop: asyncio.Event
@@ -82,7 +88,7 @@ async def serving(
         history=history,
         resolve=LocalResolve(Resolver(store, site, live=live)),
         write=writes,
-        product={"name": "Mingwu 名物", "version": __version__, "node": config.node.name},
+        product=_product(config),
         guarded=tuple(identity.guarded),
         free=tuple(identity.free),
     )

@@ -41,6 +41,7 @@ from mingwu.lab.topnode.run import TopNode
 from mingwu.lab.topnode.scenario import S3Settings, Scenario, enterprise_form
 from mingwu.lab.topnode.settings import KnownNode, TopNodeSettings
 from mingwu.node.namecounts import NameCounts
+from mingwu.node.prefixuse import LogUse
 from mingwu.store.engine import sqlite_url, writing
 from mingwu.store.settings import StoreSettings
 from mingwu.trust import secrets, sm2
@@ -90,7 +91,7 @@ class Plane:
         records = RecordStore(folder / "records", map_bytes=2**28, durable=False)
         stack.callback(records.close)
         usage = UsageSettings(
-            directory=str(folder / "usage"), own_networks=("127.0.0.1/32",),
+            directory=str(folder / "usage"), own_networks=("127.0.0.9/32",),
             health_networks=("192.0.2.0/24",),
             owners=tuple(
                 OwnerSettings(prefix=f"{NODE}.{number}", networks=("203.0.113.0/24",))
@@ -109,7 +110,8 @@ class Plane:
             )
         )  # fmt: skip
         self.routes += usage_routes(UsageStatistics.beside(usage, counts))
-        await self._second_level(records, resolver)
+        node = await self._second_level(records, resolver)
+        node.desk.use_source = LogUse(usage, counts, keep_s=0)
         await self._platform(records)
 
     # -- usage ----------------------------------------------------------------------------------
@@ -127,7 +129,7 @@ class Plane:
                 source = (
                     f"198.51.100.{chance.randrange(1, 60)}" if kind < 0.7
                     else f"203.0.113.{chance.randrange(1, 6)}" if kind < 0.8
-                    else "192.0.2.9" if kind < 0.95 else "127.0.0.1"
+                    else "192.0.2.9" if kind < 0.95 else "127.0.0.9"
                 )  # fmt: skip
                 prefix = 1014 + chance.randrange(40)
                 rc = Rc.SUCCESS if chance.random() < 0.96 else Rc.HANDLE_NOT_FOUND
@@ -138,7 +140,7 @@ class Plane:
         log.close()
 
     # -- second-level node ------------------------------------------------------------------------
-    async def _second_level(self, records: RecordStore, resolver: ResolverServer) -> None:
+    async def _second_level(self, records: RecordStore, resolver: ResolverServer) -> SecondLevel:
         folder, stack = self._folder, self._stack
         scalar = secrets.load_or_make(folder / "secrets", "secondlevel-sm2.key", sm2.generate)
         known = KnownNode(
@@ -180,7 +182,11 @@ class Plane:
             outbox.put(connection, "sync", "T5", {"table": "T5", "rows": [{"month": "soon"}]},
                        node.clock.time_ns() // 1_000_000)  # fmt: skip
         await node.round()
-        self.routes += [*deskhttp.routes(node, self._journal), *secondlevel_routes(node)]
+        self.routes += [
+            *deskhttp.routes(node, self._journal),
+            *secondlevel_routes(node, self._journal),
+        ]
+        return node
 
     def _applications(self, node: SecondLevel) -> None:
         """A queue as it is on a Monday morning."""

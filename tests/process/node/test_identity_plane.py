@@ -265,7 +265,15 @@ async def test_second_level_node_and_carriers_answer_where_they_are_asked_for(pl
     async with plane.client(Role.VIEWER) as client:
         prefixes = await client.get("/api/secondlevel/prefixes")
         carriers = await client.get("/api/identity/carriers")
+        about = await client.get("/api/secondlevel/desk/about")
+        marks = await client.get("/api/identity/carriers/desk/marks")
+        span = await client.get("/api/identity/usage/span?days=7")
+        where = await client.get("/api/secondlevel/desk/delegation")
     assert (prefixes.status_code, carriers.status_code) == (200, 200)
+    assert (about.json()["prefix"], about.json()["simulated"]) == ("88.101", True)
+    assert marks.json()["marks"] == []
+    assert len(span.json()["key_id"]) == 32
+    assert where.json()["state"] == "not-asked"
     assert carriers.json()["total"] <= 1  # the one of the test above, in any order
     async with plane.client() as client:
         assert (await client.get("/api/secondlevel/prefixes")).status_code == 401

@@ -56,7 +56,9 @@ export async function mount(root, { query }) {
     fill(strip, h("section.mw-panel.mw-kpis", null,
       figure(t("enterprises.count"), count(one.enterprises), t("enterprises.count.sub", { own: count(one.own_nodes) })),
       figure(t("enterprises.identifiers"), count(one.identifiers), t("enterprises.hosted")),
-      figure(t("enterprises.resolved"), percent(one.foreign_share), t("enterprises.resolved.sub", { n: count(one.foreign_30d), days: rules.window_days }), { key: "foreign" }),
+      figure(t("enterprises.resolved"), percent(one.foreign_share), t("enterprises.resolved.sub", { n: count(one.foreign_30d), days: rules.window_days }), { key: "foreign",
+        lineage: [[t("lineage.formula"), t("usage.share.formula", { n: count(one.foreign_30d), all: count(one.identifiers) })], [t("lineage.window"), t("enterprises.window", { days: rules.window_days })],
+          [t("lineage.source"), rules.source === "log" ? t("enterprises.source.log") : t("enterprises.source.counters")]] }),
       figure(t("enterprises.unused"), count(one.unused), one.unused ? t("enterprises.unused.sub", { n: count(one.unused_identifiers) }) : t("enterprises.unused.none"),
         { s: one.unused ? "bad" : "", key: "unused", onclick: () => list.change({ only: "unused", q: "" }) }),
       figure(t("enterprises.down"), count(one.nodes_down), t("enterprises.down.sub", { own: count(one.own_nodes) }), { s: one.nodes_down ? "bad" : "", onclick: () => list.change({ only: "down", q: "" }) })));

@@ -1,7 +1,7 @@
 // Statistics of resolution: who asked what, how much of it counts, and from which signed log.
 
 import { button, copyButton, fill, h, icon, lang, panel, problem, role, segments, skeleton, state, t } from "mingwu-console/dom.js";
-import { pageBadge, trouble } from "mingwu-console/absent.js";
+import { trouble } from "mingwu-console/absent.js";
 import { dayBars, figure, meter, micros, percent } from "mingwu-console/figures.js";
 import { count, moment } from "mingwu-console/format.js";
 import { api } from "mingwu-console/net.js";
@@ -18,7 +18,7 @@ export async function mount(root, { query }) {
   let days = [7, 14, 30].includes(Number(query.days)) ? Number(query.days) : 14;
   const body = h("div.mw-stack");
   const range = segments(t("usage.range"), [7, 14, 30].map((n) => [n, t("usage.days", { n })]), days, (n) => { days = n; load(); });
-  fill(root, h("div.mw-head", null, h("div.mw-grow", null, h("h1", null, t("usage.title"), " ", pageBadge()), h("p", null, t("usage.lead"))), range), body);
+  fill(root, h("div.mw-head", null, h("div.mw-grow", null, h("h1", null, t("usage.title")), h("p", null, t("usage.lead"))), range), body);
   fill(body, skeleton(10));
   await load();
   return {};

@@ -240,6 +240,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "enterprises.hosted": ("on this node", "托管在本节点"),
     "enterprises.resolved": ("Resolved by others", "被他人解析比例"),
     "enterprises.resolved.sub": ("{n} identifiers in {days} days", "{days} 天内 {n} 个标识"),
+    "enterprises.window": ("the last {days} days", "最近 {days} 天"),
+    "enterprises.source.log": ("the resolver's signed usage log", "解析服务的签名日志"),
+    "enterprises.source.counters": (
+        "counters of this node; the usage log does not run here",
+        "本节点计数器；未启用解析日志",
+    ),
     "enterprises.unused": ("Registered, hardly resolved", "注册未用的企业"),
     "enterprises.unused.sub": ("they hold {n} identifiers", "共注册 {n} 个标识"),
     "enterprises.unused.none": ("nobody stands out", "未发现"),

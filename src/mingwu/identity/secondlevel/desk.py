@@ -6,7 +6,7 @@ that a prefix that was taken meanwhile shows.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -95,6 +95,18 @@ class Check(msgspec.Struct, frozen=True):
     detail: Mapping[str, object] = {}
 
 
+class PrefixUse(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests for a prefix in 30 days and today; names that others than its owner resolved."""
+
+    requests: int
+    foreign: int
+    today: int
+
+
+UseSource = Callable[[], Mapping[str, PrefixUse] | None]
+"""Gives the use per prefix from elsewhere (the signed log), or None while that has none."""
+
+
 class Desk:
     """Rows for the tables of the console. Synchronous, for use in threads."""
 
@@ -112,6 +124,7 @@ class Desk:
         self._engine, self._settings, self._clock = engine, settings, clock
         self._tenants, self._prefixes = tenants, prefixes
         self._usage, self._monitoring = usage, monitoring
+        self.use_source: UseSource | None = None
 
     def about(self) -> dict[str, object]:
         """The node itself: prefix, operator, default limits, groups, code rules, what is free."""
@@ -229,7 +242,8 @@ class Desk:
         """
         if sort and sort not in SORTS:
             raise InvalidInput("input.invalid", path="sort", fault=f"one of {', '.join(SORTS)}")
-        rows = self._enterprise_rows()
+        use = None if self.use_source is None else self.use_source()
+        rows = self._enterprise_rows(use)
         figures = _figures(rows)
         if q:
             rows = [row for row in rows if _mentions(row, q)]
@@ -244,21 +258,23 @@ class Desk:
             "rows": rows[offset : offset + limit],
             "total": len(rows),
             "figures": figures,
+            "source": "counters" if use is None else "log",
             "window_days": _WINDOW_DAYS,
             "many": MANY_IDENTIFIERS,
             "little_share": LITTLE_SHARE,
         }
 
-    def _enterprise_rows(self) -> list[dict[str, Any]]:
+    def _enterprise_rows(self, use: Mapping[str, PrefixUse] | None) -> list[dict[str, Any]]:
         self._usage.flush()
         tenants = {one.uscc: one for one in self._tenants.all()}
         given: dict[str, list[PrefixRow]] = {}
         for row in self._prefixes.all(active=False):
             given.setdefault(row.uscc, []).append(row)
         states = {str(row["node"]): row for row in self._monitoring.states()}
-        today = self._requests_today()
+        today = self._requests_today() if use is None else {p: one.today for p, one in use.items()}
         rows = []
-        for used in self._usage.tenants():
+        for counted in self._usage.tenants():
+            used = counted if use is None else _from_log(counted, use)
             uscc = str(used["uscc"])
             mine = given.get(uscc, [])
             rows.append(_enterprise_row(tenants[uscc], used, mine, states, today))
@@ -375,6 +391,17 @@ def _mentions(row: Mapping[str, Any], q: str) -> bool:
     return any(wanted in str(one).casefold() for one in told)
 
 
+def _from_log(counted: dict[str, Any], use: Mapping[str, PrefixUse]) -> dict[str, Any]:
+    """A tenant's counters with those of the log in their place."""
+    found = [use[prefix] for prefix in counted["prefixes"] if prefix in use]
+    foreign, held = sum(one.foreign for one in found), counted["identifiers"]
+    return counted | {
+        "requests": sum(one.requests for one in found),
+        "foreign_30d": foreign,
+        "foreign_share": foreign / held if held else None,
+    }
+
+
 def _enterprise_row(
     tenant: Tenant,
     used: Mapping[str, Any],
@@ -404,7 +431,6 @@ def _enterprise_row(
         "identifiers": used["identifiers"],
         "requests": used["requests"],
         "requests_today": sum(today.get(row.prefix, 0) for row in active),
-        "resolved_30d": used["resolved_30d"],
         "foreign_30d": used["foreign_30d"],
         "foreign_share": share,
         "is_unused": unused,

@@ -6,7 +6,6 @@
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -14,14 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mingwu.identity.secondlevel import delegation
-from mingwu.identity.secondlevel.http import ROOT, account, json_reply, number
+from mingwu.identity.secondlevel.http import ROOT, Journal, account, json_reply, number
 from mingwu.identity.secondlevel.model import State
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.kernel.errors import InvalidInput
 from mingwu.trust.roles import Permission
-
-Journal = Callable[[str, str, str, dict[str, Any], str], None]
-"""Writes (actor, action, object, detail, address) into the journal; may block."""
 
 BASE = ROOT + "/desk"
 _MOST = 200

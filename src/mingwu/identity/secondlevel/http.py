@@ -30,6 +30,7 @@ from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.synctables import TABLES
 from mingwu.kernel.errors import InvalidInput, MingwuError, NotAuthenticated
 from mingwu.trust.roles import Permission, Role, require
+from mingwu.wire.handle.codes import Rc
 
 T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
@@ -103,17 +104,34 @@ def account(request: Request, permission: Permission) -> str:
     return str(principal.account)
 
 
+Journal = Callable[[str, str, str, dict[str, Any], str], None]
+"""Writes (actor, action, object, detail, address) into the journal; may block."""
+
+
 class Handlers:
     """The handlers of one node."""
 
-    def __init__(self, node: SecondLevel) -> None:
+    def __init__(self, node: SecondLevel, journal: Journal | None = None) -> None:
         self.node = node
+        self._journal = journal
+
+    async def _note(
+        self, request: Request, actor: str, action: str, subject: str, **detail: object
+    ) -> None:
+        if self._journal is not None:
+            address = request.client.host if request.client is not None else ""
+            await asyncio.to_thread(
+                self._journal, actor, f"identity.{action}", subject, detail, address
+            )
 
     async def submit(self, request: Request) -> Response:
         who = account(request, Permission.REGISTER)
         form = await _body(request, ApplicationForm)
         again = request.path_params.get("id", "")
         made = await asyncio.to_thread(self.node.applications.submit, form, who, id_=again)
+        await self._note(
+            request, who, "prefix-submit", made.id, prefix=form.prefix, kind=form.kind.value
+        )
         return json_reply(masked_application(made), 201)
 
     async def queue(self, request: Request) -> Response:
@@ -146,11 +164,16 @@ class Handlers:
         if decision.action == "accept":
             given = await asyncio.to_thread(queue.accept, id_, who)
             await asyncio.to_thread(self.node.tenants.refresh)
+            await self._note(request, who, "prefix-accept", id_, prefix=given.prefix)
             return json_reply(given)
         if decision.action not in {"return", "reject"}:
             raise InvalidInput("input.invalid", path="$.action", fault="accept, return or reject")
         final = decision.action == "reject"
         sent = await asyncio.to_thread(queue.send_back, id_, who, decision.reasons, final=final)
+        await self._note(
+            request, who, f"prefix-{decision.action}", id_, prefix=sent.form.prefix,
+            reasons=len(decision.reasons),
+        )  # fmt: skip
         return json_reply(masked_application(sent))
 
     async def prefixes(self, request: Request) -> Response:
@@ -163,7 +186,7 @@ class Handlers:
         return json_reply([masked_tenant(row) for row in rows])
 
     async def change_tenant(self, request: Request) -> Response:
-        account(request, Permission.SYSTEM)
+        who = account(request, Permission.SYSTEM)
         change = await _body(request, TenantChange)
         uscc = request.path_params["uscc"]
         if change.quota is not None:
@@ -171,10 +194,12 @@ class Handlers:
         if change.group:
             await asyncio.to_thread(self.node.tenants.set_group, uscc, change.group)
         changed = await asyncio.to_thread(self.node.tenants.get, uscc)
+        quota = msgspec.to_builtins(changed.quota)
+        await self._note(request, who, "tenant-change", uscc, group=changed.group, quota=quota)
         return json_reply(masked_tenant(changed))
 
     async def register(self, request: Request) -> Response:
-        account(request, Permission.REGISTER)
+        who = account(request, Permission.REGISTER)
         items = await _body(request, tuple[HostedItem, ...])
         prefix = request.path_params["prefix"]
         began = time.perf_counter_ns()
@@ -182,6 +207,8 @@ class Handlers:
         took_us = (time.perf_counter_ns() - began) // 1000
         own = self.node.settings.prefix
         await asyncio.to_thread(self.node.monitoring.count, own, REGISTER, took_us)
+        done = sum(one.code == Rc.SUCCESS for one in outcomes)
+        await self._note(request, who, "hosted-register", prefix, items=len(items), done=done)
         lang = _lang(request)
         return json_reply([{"name": one.name, "code": one.code, "error": one.error,
                        "message": one.text(lang)} for one in outcomes])  # fmt: skip
@@ -250,9 +277,9 @@ class Handlers:
         return json_reply(found, media=media)
 
 
-def routes(node: SecondLevel) -> list[Route]:
-    """Routes for the API to mount behind its door."""
-    do = Handlers(node)
+def routes(node: SecondLevel, journal: Journal | None = None) -> list[Route]:
+    """Routes for the API to mount behind its door; changes go into ``journal``."""
+    do = Handlers(node, journal)
     table: tuple[tuple[str, str, Any], ...] = (
         ("POST", "/applications", do.submit),
         ("PUT", "/applications/{id}", do.submit),

@@ -174,6 +174,13 @@ class UsageStatistics:
             days,
         )
 
+    def today(self) -> tuple[PrefixUse, ...]:
+        """What was asked of each prefix since the day began."""
+        until = self._now()
+        start_s = self._day_start(self._day(until))
+        columns = self._columns(start_s, until)
+        return reporting.window(columns, {}, int(until * 1000), 1).prefixes
+
     def prefix(self, prefix: str, days: int = reporting.WINDOW_DAYS) -> PrefixUse:
         """What was asked of one prefix; raises NotFound ``name.unknown`` for one never seen."""
         for use in self.window(days).prefixes:

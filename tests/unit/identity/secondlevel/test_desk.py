@@ -3,7 +3,12 @@
 import msgspec
 import pytest
 
-from mingwu.identity.secondlevel.desk import LITTLE_SHARE, MANY_IDENTIFIERS, masked
+from mingwu.identity.secondlevel.desk import (
+    LITTLE_SHARE,
+    MANY_IDENTIFIERS,
+    PrefixUse,
+    masked,
+)
 from mingwu.identity.secondlevel.model import HostedItem, Kind, Mode, Reason, State
 from mingwu.kernel.errors import InvalidInput
 from mingwu.trust import sm2
@@ -127,3 +132,18 @@ def test_duties_with_what_waits_is_refused_and_late(node, accepted, clock):
     assert "body" not in told["rows"][0]
     assert told["counts"]["refused"] == 1
     assert node.desk.duties()["channels"]["epp"]["waiting"] + told["counts"]["refused"] >= 1
+
+
+def test_the_signed_log_counts_where_there_is_one(node, accepted):
+    accepted(1)
+    register(node, "88.101.1", 10)
+    node.usage.count("88.101.1/VEH.0001", "198.51.100.1", ok=True)
+    assert node.desk.enterprises()["source"] == "counters"
+    assert node.desk.enterprises()["rows"][0]["foreign_30d"] == 1
+    node.desk.use_source = lambda: {"88.101.1": PrefixUse(requests=9, foreign=4, today=2)}
+    found = node.desk.enterprises()
+    row = found["rows"][0]
+    assert (found["source"], row["foreign_share"], row["requests"]) == ("log", 0.4, 9)
+    assert row["requests_today"] == 2
+    node.desk.use_source = lambda: None  # the resolver has not begun its log yet
+    assert node.desk.enterprises()["source"] == "counters"
