@@ -19,6 +19,7 @@ from mingwu.bus.settings import BusSettings, ServerSettings
 from mingwu.console.settings import ConsoleSettings
 from mingwu.edge.settings import EdgeSettings
 from mingwu.history.settings import HistorianSettings, HistorySettings, WriterSettings
+from mingwu.identity.aliases.settings import OidDnsSettings
 from mingwu.identity.carriers.settings import CarrierSettings, MqttBearerSettings
 from mingwu.identity.enterprise.settings import EnterpriseSettings
 from mingwu.identity.gs1.settings import Gs1Settings
@@ -205,6 +206,7 @@ SECTIONS: dict[str, Section] = {
     ),
     "usage": Section(UsageSettings, lambda _t, filling: {"directory": filling.folder("usage")}),
     "gs1": Section(Gs1Settings),
+    "oid_dns": Section(OidDnsSettings),
     "marking": Section(MarkingSettings),
     "secondlevel": Section(
         SecondLevelSettings,
@@ -247,6 +249,7 @@ class Config:
     trusted: TrustedSettings
     usage: UsageSettings
     gs1: Gs1Settings
+    oid_dns: OidDnsSettings
     marking: MarkingSettings
     secondlevel: SecondLevelSettings
     carriers: CarrierSettings

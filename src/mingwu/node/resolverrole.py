@@ -67,6 +67,8 @@ async def run(config: Config, stop: asyncio.Event) -> None:
                 async with server:
                     if signing:
                         tasks.create_task(signing.run(stop))
+                    if config.oid_dns.listen:
+                        tasks.create_task(_oid_dns(config, store, stop))
                     await stop.wait()
             finally:
                 if usage:
@@ -77,6 +79,17 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         store.close()
         trust.close()
         registry.close()
+
+
+async def _oid_dns(config: Config, store: RecordStore, stop: asyncio.Event) -> None:
+    """OIDs over DNS; a node resolves without it rather than not at all."""
+    from mingwu.identity.aliases.dnsserver import OidDnsServer
+
+    try:
+        async with OidDnsServer(config.oid_dns, store):
+            await stop.wait()
+    except MingwuError as error:
+        log.warning("oid-dns=off code=%s %s", error.code, error)
 
 
 def _open_usage(config: Config, store: RecordStore) -> "UsageLog | None":

@@ -5,12 +5,14 @@ Only the roles that matter here run (no historian, no plant processes), so it st
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import dns.asyncresolver
 import httpx
 import msgspec
 import pytest
@@ -40,6 +42,12 @@ PASSWORD = "a long enough password 7"
 TEMPLATE = {"prefix": "88.888.101", "version": "S1-PART-1.0"}
 
 
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
 class Plane:
     """Resolver and API of a demonstration, and tokens for two accounts."""
 
@@ -53,7 +61,9 @@ class Plane:
         text = text.replace("[bus_server]", f"identity = [{parts}]\n\n[bus_server]", 1)
         text = text.replace('prefixes = ["88.888.101"]', 'prefixes = ["88.888.101", "88.101"]')
         port = load(file).console.port
-        file.write_text(text + f"\n[api]\nport = {port}\n")
+        self.dns_port = free_port()
+        more = f"\n[api]\nport = {port}\n\n[oid_dns]\nlisten = true\nport = {self.dns_port}\n"
+        file.write_text(text + more)
         self.config: Config = load(file)
         prepare(self.config)
         trust = Trust.open(self.config.trust)
@@ -208,6 +218,16 @@ async def test_codes_aliases_and_gs1_links_over_http(plane: Plane):
         assert found.status_code == 200
         assert "M0187" in found.json()["linkset"][0]["itemDescription"]
         assert (await client.get("/gs1/.well-known/gs1resolver")).status_code == 200
+
+
+async def test_an_oid_of_a_thing_is_answered_over_dns(plane: Plane):
+    async with plane.client(Role.ENGINEER) as client:
+        given = {"name": NAME, "alias": "1.2.156.3001.187"}
+        assert (await client.post("/api/identity/aliases", json=given)).status_code == 200
+    resolver = dns.asyncresolver.Resolver(configure=False)
+    resolver.nameservers, resolver.port = ["127.0.0.1"], plane.dns_port
+    found = await resolver.resolve("187.3001.156.2.1.oid-res.org", "NAPTR")
+    assert b"!^.*$!urn:oid:1.2.156.3001.187!" in {one.regexp for one in found}
 
 
 async def test_a_label_printed_here_is_read_here(plane: Plane):

@@ -22,3 +22,8 @@ add(
     en=("Your role may not change aliases", "Ask an engineer or administrator."),
     zh=("您的角色不能更改别名", "请联系工程师或管理员。"),
 )
+add(
+    "oid-dns.port",
+    en=("DNS for OIDs cannot listen on {place}: {fault}", "Choose another `oid_dns.port`."),
+    zh=("OID 的 DNS 服务无法监听 {place}：{fault}", "请另选 `oid_dns.port`。"),
+)

@@ -3,8 +3,8 @@
 An OID becomes a domain name (its arcs reversed under oid-res.org), and what is known of it becomes
 NAPTR records: order, preference, flag "u" (the result is a URI), service ``ORS+<type>``, a regular
 expression that yields the URI. Types: COID canonical form, CINF children, RINF registration, MINF
-module, UINF any URI. Modelled on the recommendation's contents and public descriptions; nothing is
-served over DNS here, an operator can put the answers into a zone.
+module, UINF any URI. Modelled on the recommendation's contents and public descriptions. Over DNS
+they are served by ``aliases.dnszone``.
 """
 
 import msgspec
