@@ -233,7 +233,7 @@ def _basic(gate: Gate, text: str) -> Reference | None:
     try:
         user, _, password = base64.b64decode(text, validate=True).decode().partition(":")
         who = parse_key_name(unquote(user))
-    except (binascii.Error, UnicodeDecodeError, ProtocolError):
+    except (ValueError, ProtocolError):  # not Base64, not even ASCII, or no text inside
         return None
     if gate.failures.too_many(gate.source, who):
         return None

@@ -31,6 +31,7 @@ from mingwu.wire.handle.errors import MessageTooLarge, ProtocolError
 from mingwu.wire.handle.primitives import Reader, block, text, u32
 
 _COMPRESSED = int(EnvelopeFlag.COMPRESSED)
+_TRUNCATED = int(EnvelopeFlag.TRUNCATED)
 _HEADER = struct.Struct(">IIIHBBII")
 _DIGESTS = {
     DigestAlgorithm.MD5: ("md5", 16),
@@ -181,7 +182,8 @@ def read_inner(envelope: Envelope, inner: bytes) -> Message:
         site_serial=serial,
         recursion=recursion,
         expiration=expiration,
-        envelope_flags=envelope.flags,
+        # What is whole is no fragment, whatever its flag says.
+        envelope_flags=envelope.flags & ~_TRUNCATED,
         credential=read_credential(inner[end:]),
         raw=inner[:end],
     )
