@@ -87,6 +87,17 @@ def test_evidence_of_fence_copy_and_replay_is_verified(inside: Page) -> None:
         assert download.value.suggested_filename.startswith(serial)
 
 
+def test_attacks_are_found_among_the_rest(inside: Page) -> None:
+    inside.goto(PAGE)
+    panel = inside.locator(".mw-map-row .mw-panel", has_text="Events")
+    expect(panel.locator("[data-severity=info], [data-severity=warning]").first).to_be_visible()
+    panel.get_by_role("button", name="Attack", exact=True).click()
+    expect(panel.locator(".mw-events > li:not([data-severity=attack])")).to_have_count(0)
+    expect(panel.locator("[data-code='carriers.cloned']")).to_be_visible()
+    panel.get_by_role("button", name="MWC-000002").first.click()
+    expect(drawer(inside)).to_contain_text("88.888.102/MLD.M0002")
+
+
 def test_commands_go_down_and_change_what_a_query_gets(inside: Page) -> None:
     inside.goto(f"{PAGE}?id=MWC-000010")
     box = drawer(inside)

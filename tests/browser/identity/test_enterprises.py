@@ -45,7 +45,7 @@ def test_an_administrator_changes_quota_and_group(inside: Page) -> None:
     row(inside, "88.101.1030").locator(".mw-row-link").click()
     inside.get_by_role("button", name="Change quota or group").click()
     form = inside.get_by_role("dialog").last
-    form.get_by_label("Identifiers registered").fill("777")
+    form.get_by_label("Identifiers", exact=True).fill("777")
     form.get_by_label("Permission group").select_option("reader")
     form.get_by_role("button", name="Save").click()
     drawer = inside.locator("dialog.mw-drawer")

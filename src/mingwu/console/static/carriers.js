@@ -1,6 +1,6 @@
 // Active carriers: on a map, in a list with their three facts, and each with its proofs and orders.
 
-import { fill, h, icon, lang, panel, problem, simBadge, skeleton, state, t } from "mingwu-console/dom.js";
+import { fill, h, icon, lang, panel, problem, segments, simBadge, skeleton, state, t } from "mingwu-console/dom.js";
 import { trouble } from "mingwu-console/absent.js";
 import { carrierDetail, eventList, keyPlace } from "mingwu-console/carrier.js";
 import { drawer } from "mingwu-console/dialog.js";
@@ -25,6 +25,10 @@ export async function mount(root, { query }) {
   const events = h("div");
   const mapPanel = panel(t("carriers.map"), map.element, h("div.mw-map-legend", null, ["good", "doubt", "outside", "blocked"].map((tone) => h("span", { dataset: { tone } }, h("i"), t("tone." + tone))), under));
   const eventPanel = panel(t("carriers.events"), events);
+  let loud = "";
+  let was = "";
+  let seen = null;
+  eventPanel.head.append(segments(t("carriers.events"), [["", t("all")], ["attack", t("severity.attack")]], loud, (chosen) => { loud = chosen; look(); }));
   const wide = h("div.mw-map-row", null, mapPanel, eventPanel);
   const list = paged({
     at: "/carriers", query, part: "carriers", size: 20, search: t("carriers.search"),
@@ -49,18 +53,26 @@ export async function mount(root, { query }) {
   if (!first) return {};
   wide.hidden = !first.counts.provisioned;
   await look();
-  const timer = setInterval(() => { if (!document.hidden) look(); }, AGAIN_MS);
+  const timer = setInterval(() => {
+    if (document.hidden) return;
+    look();
+    if (!document.querySelector("dialog[open]") && !list.element.contains(document.activeElement)) list.reload();
+  }, AGAIN_MS);
   if (query.id) show(query.id);
   return { destroy() { clearInterval(timer); document.querySelector("dialog.mw-drawer")?.close(); } };
 
   /** Map and events as they are now. */
   async function look() {
     try {
-      const [found, told] = await Promise.all([api(`${DESK}/marks?lang=${lang}`), api(`${BASE}/events?limit=12&lang=${lang}`)]);
+      const [found, told] = await Promise.all([api(`${DESK}/marks?lang=${lang}`), api(`${BASE}/events?limit=${loud ? 500 : 12}&lang=${lang}`)]);
+      const shown = told.events.filter((one) => !loud || one.severity === loud);
       map.set({ fences: found.fences, marks: found.marks.map((one) => ({ ...one, tone: toneOf(one), label: one.identifier || one.serial })) });
       if (found.marks.some((one) => one.simulated) && !document.querySelector(".mw-top .mw-sim")) fill(badge, simBadge());
       under.textContent = [found.unplaced ? t("map.unplaced", { n: count(found.unplaced) }) : "", found.left_out ? t("map.left_out", { n: count(found.left_out) }) : "", t("map.offline")].filter(Boolean).join(" · ");
-      fill(events, told.events.length ? eventList(told.events, { onserial: show }) : h("p.mw-dim.mw-pad", null, t("carriers.events.none")));
+      const news = loud + shown.map((one) => `${one.number}:${one.times}`).join();
+      if (news === seen || (seen !== null && events.querySelector(".mw-proof") && loud === was)) return; // somebody reads a proof
+      [seen, was] = [news, loud];
+      fill(events, shown.length ? eventList(shown, { onserial: show }) : h("p.mw-dim.mw-pad", null, t("carriers.events.none")));
     } catch (error) {
       fill(events, h("div.mw-pad", null, problem(error, look)));
     }

@@ -47,7 +47,7 @@ export async function mount(root, { query }) {
       figure(t("duties.refused"), count(sum("refused")), sum("refused") ? t("duties.refused.sub") : t("duties.refused.none"), { s: sum("refused") ? "bad" : "", key: "refused" }),
       figure(t("duties.delivered"), count(sum("acknowledged")), t("duties.delivered.sub")),
       figure(t("duties.epp"), count(epp.acknowledged), epp.waiting ? t("duties.epp.waiting", { n: count(epp.waiting) }) : t("duties.epp.sub")),
-      figure(t("duties.escrow"), ago(escrow.acknowledged_ms), escrow.waiting ? t("duties.escrow.waiting", { n: count(escrow.waiting) }) : t("duties.escrow.sub"), { key: "escrow" })));
+      figure(t("duties.escrow"), ago(escrow.acknowledged_ms), escrow.waiting ? t("duties.escrow.waiting", { n: count(escrow.waiting) }) : escrow.acknowledged ? t("duties.escrow.sub") : t("duties.escrow.none"), { key: "escrow" })));
     fill(tables, panel(t("duties.tables"), about.upstream.tables ? null : h("p.mw-note", null, icon("off"), t("duties.off")),
       h("div.mw-table-wrap", null, h("table.mw-table.mw-fold", null, h("thead", null, h("tr", null,
         h("th.mw-wide-col", null, t("duties.table")), h("th", null, t("duties.period")), h("th", null, t("duties.upto")), h("th", null, t("duties.state")), h("th.num", null, t("duties.acknowledged")), h("th.num", null, t("duties.counts")))),

@@ -115,7 +115,7 @@ export async function mount(root, { query }) {
 
   async function changing(row, box) {
     const number = (label, value) => field(label, input(value, { type: "number", min: "0", step: "1", required: true }));
-    const fields = { prefixes: number(t("enterprises.quota.prefixes"), row.quota.prefixes), identifiers: number(t("enterprises.identifiers"), row.quota.identifiers), daily_requests: number(t("enterprises.quota.daily"), row.quota.daily_requests) };
+    const fields = { prefixes: number(t("enterprises.quota.prefixes"), row.quota.prefixes), identifiers: number(t("enterprises.quota.identifiers"), row.quota.identifiers), daily_requests: number(t("enterprises.quota.daily"), row.quota.daily_requests) };
     const group = field(t("enterprises.group"), select((node?.groups ?? []).map((one) => [one.name, one[lang]]), row.group), t("enterprises.group.hint"));
     const done = await confirmed(t("enterprises.quota.change"), [h("div.mw-fields", null, Object.values(fields), group)], t("save"), () => api("/secondlevel/tenants/" + encodeURIComponent(row.uscc), {
       method: "PATCH", body: { quota: Object.fromEntries(Object.entries(fields).map(([key, one]) => [key, Number(one.control.value)])), group: group.control.value } }));

@@ -75,7 +75,7 @@ export function dayBars({ rows, keys, show = count, label, height = 180 }) {
     const top = nice(Math.max(1, ...rows.map(total)));
     const step = (width - left - 14) / rows.length;
     const y = (value) => 8 + inner * (1 - value / top);
-    const marks = [0, top / 2, top].map((value) => [
+    const marks = (show(top / 2) === show(top) ? [0, top] : [0, top / 2, top]).map((value) => [
       svg("line", { class: "grid", x1: left, x2: width - 4, y1: y(value), y2: y(value) }),
       word({ x: left - 8, y: y(value) + 4, "text-anchor": "end" }, show(value))]);
     const every = Math.max(1, Math.ceil(46 / step));

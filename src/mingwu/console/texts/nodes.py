@@ -269,6 +269,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "enterprises.prefixes": ("Prefixes", "前缀"),
     "enterprises.quota": ("Quota", "配额"),
     "enterprises.quota.prefixes": ("Prefixes", "前缀数"),
+    "enterprises.quota.identifiers": ("Identifiers", "标识数"),
     "enterprises.quota.daily": ("Requests per day", "每日请求"),
     "enterprises.quota.change": ("Change quota or group", "调整配额或权限组"),
     "enterprises.usage": ("Statistics of the prefix", "该前缀的解析统计"),
@@ -440,6 +441,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "duties.epp.waiting": ("{n} waiting", "待报送 {n} 个"),
     "duties.escrow": ("Last escrow deposit", "最近一次托管"),
     "duties.escrow.sub": ("acknowledged", "已确认"),
+    "duties.escrow.none": ("none was made yet", "尚未生成"),
     "duties.escrow.waiting": ("{n} waiting", "待发送 {n} 份"),
     "duties.tables": ("Tables and their periods", "上报表与周期"),
     "duties.off": (
