@@ -1,4 +1,5 @@
-"""GS1 keys in every form a reader or a person gives: digits, element strings, Digital Link URIs.
+"""GS1 keys in every form a reader or a person gives: digits, element strings, Digital Link URIs,
+EPC URIs of RFID readers.
 
 Canonical is the Digital Link path of the entity without a leading slash, e.g.
 ``01/09506000134352/21/12``: primary key and qualifiers; attributes such as dates are not part of
@@ -9,6 +10,9 @@ from functools import lru_cache
 
 from mingwu.identity.codes.code import Code, Fault, fault_of
 from mingwu.kernel.errors import InvalidInput
+from mingwu.wire.epc.identity import from_uri
+from mingwu.wire.epc.linkform import SEGMENT, elements_of
+from mingwu.wire.epc.schemes import KINDS as EPC_KINDS
 from mingwu.wire.gs1 import elements, link
 from mingwu.wire.gs1.ai import AIS
 from mingwu.wire.gs1.checks import check_digit
@@ -32,6 +36,8 @@ def recognise(text: str) -> Code | None:
         return _composed(text)
     if text[:4].lower() == "http":
         return _address(text)
+    if text.startswith("urn:epc:"):
+        return _epc(text)
     first, slash, _ = text.partition("/")
     if slash and first in KINDS and link.looks_like_path(text.rstrip("/").split("/")):
         return _path(text)
@@ -70,7 +76,24 @@ def _composed(text: str) -> Code | None:
 
 
 @lru_cache(512)
+def _epc(text: str) -> Code | None:
+    """A pure identity or tag URI; None for those that are no GS1 key (gid, usdod, adi)."""
+    try:
+        identity, _, _ = from_uri(text)
+        return of_link(link.from_elements(identity.elements))
+    except InvalidInput as error:
+        kind = text.split(":")[3].partition("-")[0] if text.count(":") > 3 else ""  # noqa: PLR2004
+        return Code(SYSTEM, "epc", text, (), fault_of(error)) if kind in EPC_KINDS else None
+
+
+@lru_cache(512)
 def _address(text: str) -> Code | None:
+    last = text.partition("?")[0].rpartition("/")[2]
+    if SEGMENT.fullmatch(last):
+        try:
+            return of_link(link.from_elements(elements_of(last)))
+        except InvalidInput:
+            return None  # a word that begins like an EPC binary string
     try:
         return of_link(link.parse_uri(text))
     except InvalidInput as error:

@@ -34,7 +34,7 @@ _BY_FIRST: dict[str, tuple[CodeSystem, ...]] = {
     "/": (oid,),
     "d": (did, handle),
     "h": (gs1, handle),
-    "u": (oid, handle),
+    "u": (oid, gs1, handle),
 }
 
 

@@ -4,8 +4,8 @@ Answers (GS1 Resolver 1.2): 307 to the link asked for or the default one, the wh
 on; 200 with a linkset for ``linkType=linkset`` (or ``all``) or when JSON is accepted; 300 with the
 candidates when several fit equally; 400 for a bad code, 404 for nothing known or no such link.
 GET, HEAD and OPTIONS, CORS for everybody, trailing slash tolerated, no header needed. Compressed
-paths are read, ``compress=true`` gives the compressed URI (in a linkset: compressed anchors); EPC
-binary strings (§2.3) are not read. The routes stand at the root of a host or behind
+paths and EPC binary strings (§2.3: ``eh…``, ``ex…``) are read, ``compress=true`` gives the
+compressed URI (in a linkset: compressed anchors). The routes stand at the root of a host or behind
 a mount, whose path then is the stem.
 """
 
@@ -25,10 +25,19 @@ from mingwu.identity.gs1.links import VOCABULARY, Level, Link, levels, relation
 from mingwu.identity.gs1.linkset import HTML, JSON, JSON_LD, LINKSET, json_ld, linkset, only, page
 from mingwu.identity.gs1.settings import Gs1Settings
 from mingwu.identity.records import RecordStore
-from mingwu.kernel.errors import MingwuError, NotFound
+from mingwu.kernel.errors import InvalidInput, MingwuError, NotFound
+from mingwu.wire.epc.linkform import SEGMENT, elements_of
 from mingwu.wire.gs1.ai import PRIMARY_KEYS
-from mingwu.wire.gs1.link import DigitalLink, expanded, parse_path, parse_query, path_of
+from mingwu.wire.gs1.link import (
+    DigitalLink,
+    expanded,
+    from_elements,
+    parse_path,
+    parse_query,
+    path_of,
+)
 
+Pairs = tuple[tuple[str, str], ...]
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
@@ -91,7 +100,7 @@ class _Resolver:
     def _resolve(self, request: Request) -> Response:
         query = _query(request)
         raw = _raw_path(request)
-        written, attributes, more = expanded(raw)
+        written, attributes, more = _spelled(raw)
         if "packed" in request.path_params and written == raw:
             raise NotFound("gs1.nothing-known", path=raw[:100])
         packed_query = [
@@ -168,6 +177,18 @@ def _candidates(known: list[Level], wanted: str) -> tuple[Level, list[Link]]:
         if links:
             return level, links
     return known[0], []
+
+
+def _spelled(path: str) -> tuple[str, Pairs, Pairs]:
+    """(path, attributes, words) of any path: compressed or an EPC binary string written out."""
+    stem, _, last = path.removesuffix("/").rpartition("/")
+    if SEGMENT.fullmatch(last):
+        try:
+            link = from_elements(elements_of(last))
+        except InvalidInput:
+            return expanded(path)  # "export" and its like are words
+        return f"{stem}/{link.path}", link.attributes, ()
+    return expanded(path)
 
 
 def _raw_path(request: Request) -> str:

@@ -7,7 +7,7 @@ characters with the method that wrote them (3 bits: digits, hexadecimal lower, u
 compressed whole (``/AQnYUc1gmg``) or behind its primary key (``/01/05412345000013/EEarwSM``).
 Modelled on the published prototype of GS1 and held against the vectors of three public
 implementations. Words of the query that are no AIs (marked by F) are read, not written. EPC
-binary strings (``eh…``, ``ex…``) are another format and not read.
+binary strings (``eh…``, ``ex…``) are another format, see ``epc.linkform``.
 """
 
 import math

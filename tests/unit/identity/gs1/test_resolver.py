@@ -13,7 +13,10 @@ from mingwu.identity.gs1.choosing import weighted
 from mingwu.identity.gs1.http import routes
 from mingwu.identity.gs1.settings import Gs1Settings
 from mingwu.identity.records import Record, RecordStore
+from mingwu.wire.epc.binary import encode
+from mingwu.wire.epc.linkform import segment_of
 from mingwu.wire.gs1.compression import compress
+from mingwu.wire.gs1.elements import parse
 from mingwu.wire.handle.values import HandleValue
 
 VOC = "https://ref.gs1.org/voc/"
@@ -246,6 +249,15 @@ def test_compressed_paths_resolve_and_are_given(client):
     assert [entry["anchor"] for entry in entries] == [
         packed["compressed"], f"{ROOT}/" + compress((("01", "09506000134352"),)),
     ]  # fmt: skip
+
+
+def test_epc_binary_strings_resolve(client):
+    plain = client.get(f"{ITEM}/21/1").headers["location"]
+    segment = segment_of(encode("sgtin-96", parse("(01)09506000134352(21)1"), prefix_digits=7))
+    assert client.get(f"/{segment}").headers["location"] == plain
+    dated = encode("dsgtin+", parse("(01)09506000134352(21)1"), date=("17", "271231"))
+    assert client.get(f"/{segment_of(dated)}").headers["location"] == plain + "?17=271231"
+    assert client.get("/eh3016").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/favicon.ico", "/about", "/AAAA", "/AQnYUc1gmh"])
