@@ -62,6 +62,7 @@ _REPEATED = int(
     | OpFlag.NO_REFERRAL
 )
 _AUTHORITATIVE = int(OpFlag.AUTHORITATIVE)
+_COMPRESSED = int(EnvelopeFlag.COMPRESSED)
 _UNREADABLE = int(EnvelopeFlag.COMPRESSED | EnvelopeFlag.TRUNCATED)
 _ENCRYPTED = int(EnvelopeFlag.ENCRYPTED)
 _SECURED_BYTE = int(OpFlag.CERTIFY | OpFlag.ENCRYPT) >> 24
@@ -304,8 +305,10 @@ class Resolver:
         """Tell the sender, if there is enough of an envelope to address the reply."""
         if len(data) < ENVELOPE_BYTES:
             return b""
-        op = int.from_bytes(data[20:24]) if len(data) >= ENVELOPE_BYTES + HEADER_BYTES else 0
-        if len(data) >= ENVELOPE_BYTES + 8 and any(data[24:28]):
+        readable = not data[2] & _COMPRESSED  # else its header says nothing
+        whole = len(data) >= ENVELOPE_BYTES + HEADER_BYTES
+        op = int.from_bytes(data[20:24]) if whole and readable else 0
+        if readable and len(data) >= ENVELOPE_BYTES + 8 and any(data[24:28]):
             return b""  # a broken reply must not start a conversation
         request = Message(
             op=op,

@@ -47,6 +47,8 @@ class ResolverSettings(Settings, frozen=True, kw_only=True):
     udp_source_bytes_per_s: Annotated[int, Meta(ge=1024)] = 4 * 2**20
     # Longest answer sent by UDP, in bytes; longer ones are asked for again by TCP.
     udp_answer_bytes: Annotated[int, Meta(ge=512)] = 16_384
+    # Most bytes a second in answers of several packets to one source; beyond it TCP is advised.
+    udp_long_bytes_per_s: Annotated[int, Meta(ge=0)] = 256 * 2**10
     # Longest message accepted on TCP and in the HTTP tunnel, in bytes.
     message_bytes: Annotated[int, Meta(ge=1024)] = 16_672_500
     # Most bytes of unanswered messages held per TCP connection before it is made to wait.

@@ -3,8 +3,9 @@
 One readiness event drains up to a round of datagrams with one store snapshot, which costs half of
 what a callback per datagram does. A source address gets at most ``udp_source_bytes_per_s`` of
 answers per second; beyond that it receives only a refusal no longer than its question, so the
-service is of no use as an amplifier. Answers longer than ``udp_answer_bytes`` are refused with the
-advice to ask by TCP.
+service is of no use as an amplifier. Answers of several packets, the ones worth asking for in a
+victim's name, have a smaller share of their own (``udp_long_bytes_per_s``); beyond it, and for
+answers longer than ``udp_answer_bytes``, there is only the advice to ask by TCP.
 """
 
 import asyncio
@@ -49,7 +50,9 @@ class UdpService:
         self._careful = careful
         self._limit = settings.udp_source_bytes_per_s
         self._longest = settings.udp_answer_bytes
+        self._longs = settings.udp_long_bytes_per_s
         self._spent: dict[str, int] = {}
+        self._spent_long: dict[str, int] = {}
         self._parts: dict[tuple[Address, bytes], Reassembly] = {}
         self._socket: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,6 +80,7 @@ class UdpService:
 
     def _new_window(self) -> None:
         self._spent.clear()
+        self._spent_long.clear()
         self._parts.clear()  # a message whose packets took over a second is asked for again
         self._window = asyncio.get_running_loop().call_later(1.0, self._new_window)
 
@@ -163,7 +167,7 @@ class UdpService:
     def _send(self, data: bytes, reply: bytes, address: Address, started_ns: int) -> None:
         if self._note and reply:
             self._note(data, reply, str(address[0]), _VIA, started_ns)
-        if len(reply) > self._longest:
+        if len(reply) > UDP_PACKET_BYTES and not self._may_be_long(str(address[0]), len(reply)):
             reply = self._resolver.refusal(data, Rc.ERROR, "long answer: ask by TCP")
         sock = self._socket
         if sock is None:
@@ -175,6 +179,15 @@ class UdpService:
                 sock.sendto(packet, address)
         except OSError as error:
             log.debug("udp send error=%s", error)
+
+    def _may_be_long(self, source: str, size: int) -> bool:
+        """Whether an answer of several packets goes out; counts it."""
+        spent = self._spent_long.get(source, 0) + size
+        if size > self._longest or spent > self._longs:
+            self._resolver.statistics.rate_limited += size <= self._longest
+            return False
+        self._spent_long[source] = spent
+        return True
 
     def _refuse(self, data: bytes, address: Address) -> None:
         """A short "too busy" while the source is over its share; nothing for short garbage."""

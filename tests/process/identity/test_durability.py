@@ -1,5 +1,6 @@
 """What was acknowledged before kill -9 is there afterwards, whole."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -7,8 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+from mingwu.identity.adminclient import create, login
+from mingwu.identity.client import connected
+from mingwu.identity.credentials import SecretCredentials
 from mingwu.identity.records import Record, RecordStore
-from mingwu.wire.handle.values import HandleValue
+from mingwu.wire.handle.values import HandleValue, Reference
 
 WRITER = """
 import sys
@@ -85,3 +89,65 @@ def test_changes_of_two_processes_do_not_undo_each_other(tmp_path):
     counted = store.get("88.888.101/COUNT")
     store.close()
     assert counted.values[0].data == b"1000"
+
+
+SERVER = """
+import asyncio, sys
+from mingwu.identity.records import Record
+from mingwu.identity.server import ResolverServer, open_store
+from mingwu.identity.settings import ResolverSettings
+from mingwu.wire.handle.values import HandleValue
+
+async def run():
+    settings = ResolverSettings(
+        directory=sys.argv[1], port=0, http_port=0, map_bytes=2**28, prefixes=("88.888.101",)
+    )
+    store = open_store(settings)
+    async with ResolverServer(settings, store) as server:
+        secret = HandleValue(300, "HS_SECKEY", b"secret", permissions=0x0C)
+        store.change("0.NA/88.888.101", lambda r: Record(r.name, (*r.values, secret)))
+        print(server.port, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(run())
+"""
+
+
+async def _register_until_killed(port, kill_after):
+    """Registers names over the protocol in several connections; returns those acknowledged."""
+    who = SecretCredentials(Reference("0.NA/88.888.101", 300), b"secret")
+    done = []
+
+    async def work(line):
+        async with connected("127.0.0.1", port) as client:
+            client.session_id = await login(client, who)
+            for number in range(100_000):
+                name = f"88.888.101/P{line}.{number}"
+                await create(client, who, name, [HandleValue(1, "URL", name.encode())])
+                done.append(name)
+                if len(done) == kill_after[0]:
+                    kill_after[1]()
+
+    await asyncio.gather(*(work(line) for line in range(4)), return_exceptions=True)
+    return done
+
+
+def test_what_the_protocol_acknowledged_survives_kill_9(tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(tmp_path / "names")],
+        stdout=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    port = int(server.stdout.readline())
+    done = asyncio.run(_register_until_killed(port, (150, server.kill)))
+    server.wait(10)
+    server.stdout.close()
+    assert len(done) >= 150
+    store = RecordStore(tmp_path / "names", map_bytes=2**28)
+    try:
+        missing = [name for name in done if store.get(name).value(1).text() != name]
+        assert not missing
+        # At most one request per connection was stored without its answer arriving.
+        assert len(done) <= store.count_names("88.888.101") <= len(done) + 4
+    finally:
+        store.close()
