@@ -1,7 +1,7 @@
 """The carriers' platform in a web process: over this node's registrars, and what runs beside.
 
 The HTTPS bearer is a route of every web process; what only one may do runs in the leading one:
-the MQTT bearer, and letting the records catch up with the platform's decisions.
+the MQTT and CoAP bearers, and letting the records catch up with the platform's decisions.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from mingwu.identity.carriers.setup import prepare
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.records import RecordStore
 from mingwu.identity.secondlevel.service import SecondLevel
+from mingwu.kernel.errors import ConfigError
 from mingwu.node.config import Config
 from mingwu.node.live import pause
 
@@ -43,11 +44,15 @@ def open_platform(
         key=own.key,
         certificate=own.certificate,
         anchors=own.anchors,
+        store_key=own.store_key,
     )
 
 
 def beside(config: Config, platform: CarrierPlatform) -> list[Beside]:
-    """What runs beside the routes of the leading web process."""
+    """What runs beside the routes of the leading web process.
+
+    Raises ConfigError ``carriers.no-coap``.
+    """
 
     async def catch_up(stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -59,4 +64,14 @@ def beside(config: Config, platform: CarrierPlatform) -> list[Beside]:
     found: list[Beside] = [catch_up]
     if BearerKind.MQTT in config.carriers.bearers:
         found.append(lambda stop: serve_mqtt(platform, config.carriers_mqtt, stop))
+    if BearerKind.COAP in config.carriers.bearers:
+        found.append(_coap(config, platform))
     return found
+
+
+def _coap(config: Config, platform: CarrierPlatform) -> Beside:
+    try:
+        from mingwu.identity.carriers.coap import serve_coap
+    except ImportError as error:
+        raise ConfigError("carriers.no-coap") from error
+    return lambda stop: serve_coap(platform, config.carriers_coap, stop)

@@ -20,7 +20,7 @@ from mingwu.console.settings import ConsoleSettings
 from mingwu.edge.settings import EdgeSettings
 from mingwu.history.settings import HistorianSettings, HistorySettings, WriterSettings
 from mingwu.identity.aliases.settings import OidDnsSettings
-from mingwu.identity.carriers.settings import CarrierSettings, MqttBearerSettings
+from mingwu.identity.carriers.settings import CarrierSettings, CoapSettings, MqttBearerSettings
 from mingwu.identity.enterprise.settings import EnterpriseSettings
 from mingwu.identity.gs1.settings import Gs1Settings
 from mingwu.identity.marking.settings import MarkingSettings
@@ -223,6 +223,7 @@ SECTIONS: dict[str, Section] = {
         },
     ),
     "carriers_mqtt": Section(MqttBearerSettings, mqtt_defaults),
+    "carriers_coap": Section(CoapSettings),
     "api": Section(ApiSettings),
     "console": Section(ConsoleSettings),
     "lab": Section(LabSettings, lambda _tables, filling: {"directory": filling.folder("lab")}),
@@ -254,6 +255,7 @@ class Config:
     secondlevel: SecondLevelSettings
     carriers: CarrierSettings
     carriers_mqtt: MqttBearerSettings
+    carriers_coap: CoapSettings
     api: ApiSettings
     console: ConsoleSettings
     lab: LabSettings

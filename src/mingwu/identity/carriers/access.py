@@ -180,7 +180,7 @@ class AccessPlatform:
         if (protection, certificate.protection) != (unit.protection, unit.certified):
             changes |= {"protection": protection, "certified": certificate.protection}
         if hello.protection != protection:
-            self._tell(
+            self.tell(
                 "carriers.protection-differs", unit.serial, address,
                 shown=hello.protection, certified=protection,
             )  # fmt: skip
@@ -257,7 +257,7 @@ class AccessPlatform:
             self._registrar.register(name, unit.serial, record_values(unit))
         except MingwuError as error:
             code = "carriers.registration-failed"
-            self._tell(code, unit.serial, address, name=name, reason=error.code)
+            self.tell(code, unit.serial, address, name=name, reason=error.code)
             raise
 
     def _written(self, session: OpenSession, frame: Frame, data: bytes, address: str) -> Body:
@@ -359,9 +359,9 @@ class AccessPlatform:
         detail: dict[str, Any] = {k: v for k, v in error.params.items() if k != "serial"}
         known = "" if error.code == "carriers.unknown-serial" else serial
         proof = frame if error.code in ATTACKS else None
-        self._tell(error.code, known, address, proof, data, **detail)
+        self.tell(error.code, known, address, proof, data, **detail)
 
-    def _tell(
+    def tell(
         self,
         code: str,
         serial: str,

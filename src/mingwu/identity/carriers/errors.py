@@ -250,6 +250,36 @@ add(
     zh=("无法为载体 {serial} 注册标识 {name}：{reason}", "请排除原因；载体将在下次连接时重试。"),
 )
 add(
+    "carriers.bad-oscore-secret",
+    en=(
+        "The OSCORE secret of carrier {serial} cannot be kept",
+        "Give {bytes} random bytes; the platform needs its own sealing key, too.",
+    ),
+    zh=(
+        "无法保存载体 {serial} 的 OSCORE 主密钥",
+        "请提供 {bytes} 字节随机数；平台也需要自身的封装密钥。",
+    ),
+)
+add(
+    "carriers.wrong-secret",
+    en=(
+        "Somebody used the OSCORE identity of carrier {serial} without its secret",
+        "Nothing to do: it was not accepted. If it is the carrier itself, personalise it anew.",
+    ),
+    zh=(
+        "有人使用了载体 {serial} 的 OSCORE 身份，但没有其主密钥",
+        "无需处理：未被接受。若确为该载体，请重新预置。",
+    ),
+)
+add(
+    "carriers.no-coap",
+    en=(
+        "The CoAP bearer needs the library aiocoap with OSCORE",
+        "Install it: pip install 'mingwu[carriers]'.",
+    ),
+    zh=("CoAP 承载需要带 OSCORE 的 aiocoap 库", "请安装：pip install 'mingwu[carriers]'。"),
+)
+add(
     "carriers.bad-key-handle",
     en=(
         "The key handle {handle} cannot be used: {fault}",

@@ -24,6 +24,7 @@ ATTACKS = frozenset(
         "carriers.stale-counter",
         "carriers.wrong-signature",
         "carriers.wrong-identifier",
+        "carriers.wrong-secret",
     }
 )
 REFUSALS = ATTACKS | {

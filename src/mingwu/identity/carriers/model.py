@@ -58,6 +58,7 @@ class NewUnit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     ``certificate`` as issued (base64 in JSON); ``suffix`` of the identifier to register under
     ``prefix``; ``owner`` and ``holder`` are names for people (who lent it to whom).
+    ``oscore_secret``: 32 bytes that only a carrier on CoAP and the platform know; not shown again.
     """
 
     serial: Serial
@@ -71,6 +72,7 @@ class NewUnit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     attributes: dict[str, str] = {}
     fence: Fence | None = None
     simulated: bool = False
+    oscore_secret: bytes = b""
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ from mingwu.identity.carriers.rows import (
     text,
     unit_of,
 )
+from mingwu.identity.carriers.secrecy import PlatformSecrets
 from mingwu.identity.carriers.settings import CarrierSettings
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import Conflict, Denied, InvalidInput, NotFound
@@ -58,8 +59,10 @@ class CarrierPlatform:
         registrar: Registrar,
         access: AccessPlatform,
         clock: Clock,
+        secrets: PlatformSecrets,
     ) -> None:
         self.engine, self.settings, self.access = engine, settings, access
+        self.secrets = secrets
         self._registrar, self._clock = registrar, clock
 
     @classmethod
@@ -73,9 +76,11 @@ class CarrierPlatform:
         anchors: tuple[bytes, ...],
         clock: Clock | None = None,
         on_samples: OnSamples | None = None,
+        store_key: bytes = b"",
     ) -> Self:
         """Open the store; ``anchors`` are DER certificates of the carriers' authorities.
 
+        ``store_key`` (32 bytes) seals the secrets of carriers on CoAP; without it there are none.
         ``on_samples`` gets each carrier's new samples after they are durable, in the thread that
         answers the carrier.
         """
@@ -86,7 +91,8 @@ class CarrierPlatform:
             engine, settings, registrar, key=key, certificate=certificate,
             anchors=Anchors(anchors), clock=clock, on_samples=on_samples,
         )  # fmt: skip
-        return cls(engine, settings, registrar, access, clock)
+        secrets = PlatformSecrets(engine, store_key)
+        return cls(engine, settings, registrar, access, clock, secrets)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -97,8 +103,8 @@ class CarrierPlatform:
     def provision(self, new: NewUnit) -> Unit:
         """Write down serial number and certificate before the first power-on.
 
-        Raises Conflict ``carriers.exists``, InvalidInput ``carriers.bad-certificate`` or
-        ``name.malformed``.
+        Raises Conflict ``carriers.exists``, InvalidInput ``carriers.bad-certificate``,
+        ``carriers.bad-oscore-secret`` or ``name.malformed``.
         """
         certificate = read_certificate(new.certificate)
         parse(f"{new.prefix}/{new.suffix}")
@@ -122,6 +128,8 @@ class CarrierPlatform:
             if connection.execute(select(_U.c.serial).where(_U.c.serial == new.serial)).first():
                 raise Conflict("carriers.exists", serial=new.serial)
             connection.execute(insert(_U).values(row | known))
+            if new.oscore_secret:
+                self.secrets.add(connection, new.serial, new.oscore_secret)
         return self.unit(new.serial)
 
     def set_parameters(

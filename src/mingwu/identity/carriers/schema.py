@@ -32,6 +32,13 @@ event = Table(
     *_text("serial code severity address detail evidence"),
     *_long("at_ms last_ms times"),
 )
+oscore = Table(
+    "carrier_oscore",
+    metadata,
+    Column("serial", Text, primary_key=True),
+    *_text("kid secret"),
+    *_long("window_index window_bits"),
+)
 report = Table(
     "carrier_report",
     metadata,

@@ -14,6 +14,7 @@ class BearerKind(StrEnum):
 
     HTTPS = "https"
     MQTT = "mqtt"
+    COAP = "coap"
 
 
 class CarrierSettings(Settings, frozen=True, kw_only=True):
@@ -22,7 +23,7 @@ class CarrierSettings(Settings, frozen=True, kw_only=True):
     # Where carriers, events and signed reports lie; commits wait for the disk.
     store: StoreSettings = StoreSettings(durable=True)
     # Bearers at work: https is a route of the web processes; mqtt needs a broker (the bus'
-    # own MQTT listener, or the one that carriers_mqtt names).
+    # own MQTT listener, or the one that carriers_mqtt names); coap is a UDP port of its own.
     bearers: tuple[BearerKind, ...] = (BearerKind.HTTPS,)
     # Seconds a challenge waits for its answer.
     challenge_s: Annotated[float, Meta(gt=0)] = 30.0
@@ -63,3 +64,31 @@ class MqttBearerSettings(Settings, frozen=True, kw_only=True):
     waiting: Annotated[int, Meta(ge=1)] = 2000
     # Frames the platform works on at once.
     workers: Annotated[int, Meta(ge=1, le=64)] = 4
+
+
+class CoapSettings(Settings, frozen=True, kw_only=True):
+    """The platform's CoAP port for carriers; only OSCORE-protected requests are answered."""
+
+    # Address to listen at.
+    host: str = "127.0.0.1"
+    # UDP port; 5683 is CoAP's.
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 5683
+    # Seconds for which a frame that comes again gets the same reply.
+    replies_s: Annotated[float, Meta(ge=1)] = 120.0
+    # Seconds between two attempts to take a port that is not free.
+    retry_s: Annotated[float, Meta(gt=0)] = 5.0
+
+
+class CoapBearerSettings(Settings, frozen=True, kw_only=True):
+    """The platform's CoAP port as a carrier reaches it."""
+
+    # Host name or address of the platform.
+    host: str = "127.0.0.1"
+    # Its UDP port.
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 5683
+    # Seconds before the first repetition of an unacknowledged message (RFC 7252: 2).
+    ack_timeout_s: Annotated[float, Meta(gt=0)] = 2.0
+    # Seconds to wait for a reply, with all repetitions and blocks.
+    timeout_s: Annotated[float, Meta(gt=0)] = 60.0
+    # How often a frame is sent anew before the platform counts as unreachable.
+    attempts: Annotated[int, Meta(ge=1, le=10)] = 2

@@ -1,4 +1,5 @@
-"""The platform's own key and certificate, and the authority that personalises carriers.
+"""The platform's own key and certificate, the authority that personalises carriers, and the key
+that seals what the store keeps of carriers' secrets.
 
 All lie in one directory with mode 0600 for keys. A plant with an authority of its own gives that
 authority's certificate in ``carriers-authority.der`` and the platform's certificate in
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from mingwu.identity.carriers.certificates import Authority
 from mingwu.trust.keys import Algorithm, PrivateKey, generate, load_private
-from mingwu.trust.secrets import load_or_make
+from mingwu.trust.secrets import load_or_create, load_or_make
 
 PLATFORM = "mingwu-carrier-platform"
 _YEAR_S = 365 * 86_400
@@ -26,6 +27,7 @@ class PlatformIdentity:
     certificate: bytes
     anchors: tuple[bytes, ...]
     authority: Authority
+    store_key: bytes
 
 
 def prepare(directory: Path, *, now_s: int | None = None) -> PlatformIdentity:
@@ -57,4 +59,5 @@ def prepare(directory: Path, *, now_s: int | None = None) -> PlatformIdentity:
             PLATFORM, key.public(), start_s=now - 86_400, end_s=now + _PLATFORM_YEARS * _YEAR_S
         ),
     )
-    return PlatformIdentity(key, certificate, (own,), authority)
+    store_key = load_or_create(directory, "carriers-store")
+    return PlatformIdentity(key, certificate, (own,), authority, store_key)

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from mingwu.identity.carriers.certificates import Authority
 from mingwu.identity.carriers.keystore import CarrierKey, SealedKey, open_key
 from mingwu.identity.carriers.keyuri import KeyUri
 from mingwu.identity.carriers.model import NewUnit
 from mingwu.identity.carriers.profile import Profile, ProfileFile
+from mingwu.identity.carriers.secrecy import CarrierSecret
+from mingwu.identity.carriers.settings import BearerKind
 from mingwu.identity.carriers.setup import PLATFORM
 from mingwu.identity.carriers.tokens import Token, pin_of
 from mingwu.kernel.errors import ConfigError
@@ -21,6 +25,7 @@ from mingwu.trust.secrets import load_or_create
 
 _DAY_S, _YEAR_S = 86_400, 365 * 86_400
 OWNER = "模通模具（模拟）"
+COAP = BearerKind.COAP.value
 
 
 def serial_of(mould: Mould) -> str:
@@ -82,6 +87,7 @@ class Factory:
     prefix: str
     now_s: int
     years: float = 5
+    bearer: str = "https"
     keys: KeyMaker = SealedFiles()  # noqa: RUF009 — it has no state
 
     def open(
@@ -92,9 +98,13 @@ class Factory:
         file = ProfileFile(directory / "profile.mwp")
         if not file.path.exists():
             key, handle = self.keys.make(directory, serial_of(mould), secret, algorithm)
+            if self.bearer == COAP:
+                CarrierSecret.create(directory, secret)
             self._make(key, handle, file, mould)
         profile = file.load()
-        return open_key(directory, profile.key_handle, secret), self._unit(profile, mould)
+        shared = CarrierSecret(directory, secret).master if profile.bearer == COAP else b""
+        unit = replace(self._unit(profile, mould), oscore_secret=shared)
+        return open_key(directory, profile.key_handle, secret), unit
 
     def _make(self, key: CarrierKey, handle: str, file: ProfileFile, mould: Mould) -> None:
         serial = serial_of(mould)
@@ -107,7 +117,7 @@ class Factory:
             Profile(
                 serial=serial,
                 form="module",
-                bearer="https",
+                bearer=self.bearer,
                 prefix=self.prefix,
                 key_handle=handle,
                 certificate=certificate,

@@ -12,6 +12,7 @@ import time
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,13 +20,20 @@ from mingwu.identity.carriers.agent import CarrierAgent
 from mingwu.identity.carriers.bearers import Bearer, HttpsBearer
 from mingwu.identity.carriers.certificates import Authority
 from mingwu.identity.carriers.model import NewUnit
+from mingwu.identity.carriers.secrecy import CarrierSecret
+from mingwu.identity.carriers.settings import BearerKind
 from mingwu.identity.carriers.setup import prepare
 from mingwu.kernel.clock import Clock, SystemClock
-from mingwu.kernel.errors import MingwuError
+from mingwu.kernel.errors import ConfigError, MingwuError
 from mingwu.lab.carriers.moulds import Mould, moulds
 from mingwu.lab.carriers.personalise import Factory, TokenKeys, serial_of
 from mingwu.lab.carriers.settings import CarrierLabSettings
 from mingwu.trust.keys import Algorithm, generate
+from mingwu.trust.secrets import load_or_create
+
+if TYPE_CHECKING:
+    from mingwu.identity.carriers.coap import CoapBearer
+    from mingwu.identity.carriers.mqtt import MqttBearer
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +44,10 @@ _SELF_MADE_S = 3600
 def factory_of(settings: CarrierLabSettings) -> Factory:
     """The lab's carrier factory, with the authority of the platform's identity."""
     authority = prepare(Path(settings.authority)).authority
-    made = Factory(authority, settings.platform, settings.prefix, int(time.time()))
+    made = Factory(
+        authority, _address(settings), settings.prefix, int(time.time()),
+        bearer=settings.bearer.value,
+    )  # fmt: skip
     if not settings.token_module:
         return made
     pin_file = Path(settings.token_pin_file).absolute()
@@ -51,8 +62,58 @@ def write_units(settings: CarrierLabSettings) -> list[NewUnit]:
         factory.open(base / serial_of(mould), mould)[1]
         for mould in moulds(settings.moulds, settings.seed)
     ]
-    (base / "units.json").write_bytes(msgspec.json.encode(units))
+    listing = base / "units.json"
+    listing.touch(mode=0o600)  # it holds what carriers on CoAP share with the platform
+    listing.write_bytes(msgspec.json.encode(units))
     return units
+
+
+def _address(settings: CarrierLabSettings) -> str:
+    if settings.bearer is BearerKind.MQTT:
+        return f"mqtt://{settings.mqtt.host}:{settings.mqtt.port}"
+    if settings.bearer is BearerKind.COAP:
+        return f"coap://{settings.coap.host}:{settings.coap.port}"
+    return settings.platform
+
+
+class _Bearers:
+    """One connection for all carriers by HTTPS, one for each by MQTT and CoAP."""
+
+    def __init__(self, settings: CarrierLabSettings, stack: AsyncExitStack) -> None:
+        self._settings, self._stack = settings, stack
+        self._shared: HttpsBearer | None = None
+
+    def open(self, serial: str, directory: Path) -> Bearer:
+        """The bearer of a carrier whose profile lies in ``directory``."""
+        if self._settings.bearer is BearerKind.HTTPS:
+            return self._https()
+        made = self._coap(serial, directory) if self._is_coap else self._mqtt(serial)
+        self._stack.push_async_callback(made.close)
+        return made
+
+    @property
+    def _is_coap(self) -> bool:
+        return self._settings.bearer is BearerKind.COAP
+
+    def _https(self) -> HttpsBearer:
+        if self._shared is None:
+            tls = ssl.create_default_context(cafile=self._settings.tls_ca or None)
+            self._shared = HttpsBearer(self._settings.platform, tls=tls)
+            self._stack.push_async_callback(self._shared.close)
+        return self._shared
+
+    def _mqtt(self, serial: str) -> "MqttBearer":
+        from mingwu.identity.carriers.mqtt import MqttBearer
+
+        return MqttBearer(self._settings.mqtt, serial)
+
+    def _coap(self, serial: str, directory: Path) -> "CoapBearer":
+        try:
+            from mingwu.identity.carriers.coap import CoapBearer
+        except ImportError as error:
+            raise ConfigError("carriers.no-coap") from error
+        kept = CarrierSecret(directory, load_or_create(directory, "seal.bin"))
+        return CoapBearer(self._settings.coap, serial, kept)
 
 
 async def run_carriers(
@@ -60,19 +121,19 @@ async def run_carriers(
 ) -> None:
     """Run all carriers until ``stop``; ``started`` is set when each has tried once."""
     await asyncio.to_thread(write_units, settings)
-    tls = ssl.create_default_context(cafile=settings.tls_ca or None)
     factory = await asyncio.to_thread(factory_of, settings)
     fleet = moulds(settings.moulds, settings.seed)
     async with AsyncExitStack() as stack:
-        bearer = await stack.enter_async_context(HttpsBearer(settings.platform, tls=tls))
+        bearers = _Bearers(settings, stack)
         carriers = []
         for mould in fleet:
             directory = Path(settings.directory) / serial_of(mould)
             key, _ = await asyncio.to_thread(factory.open, directory, mould)
+            bearer = await asyncio.to_thread(bearers.open, serial_of(mould), directory)
             agent = CarrierAgent(directory, key, bearer, accept=mould.apply)
             stack.callback(agent.close)
             carriers.append(SimulatedCarrier(mould, agent))
-        incidents = _Incidents(settings, carriers, bearer)
+        incidents = _Incidents(settings, carriers)
         while not stop.is_set():
             for carrier in carriers:
                 await carrier.turn(settings.period_s * settings.speed)
@@ -113,10 +174,8 @@ class SimulatedCarrier:
 class _Incidents:
     """The scenario's two incidents, each once when its time has come."""
 
-    def __init__(
-        self, settings: CarrierLabSettings, carriers: list[SimulatedCarrier], bearer: Bearer
-    ) -> None:
-        self._settings, self._carriers, self._bearer = settings, carriers, bearer
+    def __init__(self, settings: CarrierLabSettings, carriers: list[SimulatedCarrier]) -> None:
+        self._settings, self._carriers = settings, carriers
         self._begun = time.monotonic()
         self._cloned = False
 
@@ -131,7 +190,7 @@ class _Incidents:
         if clone_s and age_s >= clone_s and not self._cloned:
             victim = self._carriers[1 % len(self._carriers)]
             directory = Path(self._settings.directory) / "clone"
-            code = await try_clone(directory, victim, self._bearer)
+            code = await try_clone(directory, victim, victim.agent.bearer)
             log.info("copy tried serial=%s answer=%s", serial_of(victim.mould), code)
             self._cloned = code != "carriers.unreachable"
 

@@ -4,6 +4,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from mingwu.identity.carriers.settings import (
+    BearerKind,
+    CoapBearerSettings,
+    MqttBearerSettings,
+)
 from mingwu.kernel.settings import Settings
 
 
@@ -12,6 +17,12 @@ class CarrierLabSettings(Settings, frozen=True, kw_only=True):
 
     # Folder of the carriers' profiles, sealed keys and buffers.
     directory: str = "lab/carriers"
+    # What carries the reports: https, mqtt or coap.
+    bearer: BearerKind = BearerKind.HTTPS
+    # The broker, for mqtt.
+    mqtt: MqttBearerSettings = MqttBearerSettings()
+    # The platform's CoAP port, for coap.
+    coap: CoapBearerSettings = CoapBearerSettings()
     # Base address of the platform's HTTPS bearer.
     platform: str = "https://127.0.0.1:8443"
     # PEM file with the authorities of the platform's TLS; empty takes the system's.
