@@ -228,7 +228,7 @@ class ResolverServer:
             self._udp.append(service)
             await self._serve(stream, self._tcp_connection)
         self._face = HttpFace(self._resolver, live_ttl_s=settings.live_ttl_s)
-        await self._serve(http, self._http_connection)
+        await self._serve(http, partial(self._either, tls) if tls else self._http_connection)
         if https and tls:
             await self._serve(https, partial(self._https_connection, tls))
         log.info("resolver up port=%d http=%d names=%d", self.port, self.http_port,
@@ -293,6 +293,13 @@ class ResolverServer:
         from mingwu.identity.tls import TlsConnection
 
         return TlsConnection(context, self._http_connection, self.settings.message_timeout_s)
+
+    def _either(self, context: "Context") -> asyncio.Protocol:
+        from mingwu.identity.tls import EitherConnection
+
+        secure = partial(self._https_connection, context)
+        wait_s = self.settings.message_timeout_s
+        return EitherConnection(self._http_connection, secure, self._door, wait_s)
 
     async def _careful(self, data: bytes, source: str) -> bytes:
         return await self._worker.answer(data, source) if self._worker else b""

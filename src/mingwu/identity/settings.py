@@ -27,7 +27,8 @@ class ResolverSettings(Settings, frozen=True, kw_only=True):
     tls_certificate: str = ""
     # PEM file with the certificate's key.
     tls_key: str = ""
-    # Port served with TLS when both files are given; changes may come there from other machines.
+    # Port served with TLS only when both files are given (http_port then serves both); changes may
+    # come by TLS from other machines.
     https_port: Port = 8443
     # Prefixes this node answers for; each gets a record 0.NA/<prefix> naming this server.
     prefixes: tuple[str, ...] = ("88.888.101",)

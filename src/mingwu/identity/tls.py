@@ -16,11 +16,13 @@ from typing import Any, cast
 from cryptography import x509
 from OpenSSL import SSL
 
+from mingwu.identity.tcp import Doorkeeper
 from mingwu.kernel.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 65_536
+_HANDSHAKE = 0x16  # TLS record type, which no HTTP request begins with
 
 
 def server_context(certificate_file: str, key_file: str) -> SSL.Context:
@@ -45,6 +47,53 @@ def server_context(certificate_file: str, key_file: str) -> SSL.Context:
 def _any_certificate(*_: object) -> bool:
     """Whose key it is, is judged by records, not by authorities."""
     return True
+
+
+class EitherConnection(asyncio.Protocol):
+    """A port that serves both, as the reference server's: the first byte tells TLS from HTTP."""
+
+    def __init__(
+        self,
+        plain: Callable[[], asyncio.Protocol],
+        secure: Callable[[], asyncio.Protocol],
+        door: Doorkeeper,
+        wait_s: float,
+    ) -> None:
+        self._plain, self._secure = plain, secure
+        self._door = door
+        self._wait_s = wait_s
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        if not self._door.admit(self._transport):
+            self._transport.abort()
+            return
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._wait_s, self._transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        self._leave()
+        chosen = self._secure() if data[0] == _HANDSHAKE else self._plain()
+        transport.set_protocol(chosen)
+        chosen.connection_made(transport)
+        chosen.data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._leave()
+
+    def _leave(self) -> None:
+        """Give the place at the door to the protocol that takes over."""
+        if self._timer:
+            self._timer.cancel()
+        if self._transport:
+            self._door.leave(self._transport)
+        self._transport = None
 
 
 class TlsTransport(asyncio.Transport):

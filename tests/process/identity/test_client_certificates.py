@@ -104,6 +104,42 @@ def ask(https, context, method="PUT", path=f"/api/handles/{NAME}", headers=None,
         connection.close()
 
 
+async def test_one_port_serves_tls_and_plain_http(https, tmp_path):
+    async with https() as running:
+        both = SimpleNamespace(port=running.server.http_port, trusted=running.trusted)
+        context = context_for(running, tmp_path, certificate([("UID", f"302:{HOME}")]))
+        assert (await asyncio.to_thread(ask, both, context))[0] == 201
+        assert (await asyncio.to_thread(ask_plainly, both.port))[0] == 200
+        silent = [socket.create_connection(("127.0.0.1", both.port)) for _ in range(3)]
+        while len(running.server._door.open) != 3:
+            await asyncio.sleep(0.01)
+        for one in silent:
+            one.close()
+        while running.server._door.open:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_silent_connection_is_cut_and_counted(https):
+    async with https(message_timeout_s=0.3, max_connections_per_source=2) as running:
+        port = running.server.http_port
+        streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        for reader, writer in streams:
+            with contextlib.suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+        assert (await asyncio.to_thread(ask_plainly, port))[0] == 200
+
+
+def ask_plainly(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=8)
+    try:
+        connection.request("GET", "/api/site")
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+    finally:
+        connection.close()
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("kind", ["UID", "CN"])
 async def test_a_self_signed_certificate_administers(https, tmp_path, kind, version):
