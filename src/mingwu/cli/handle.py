@@ -10,26 +10,22 @@ wrong usage.
 import argparse
 import asyncio
 import getpass
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import orjson
 
-from mingwu.cli import handlevalues, roots
+from mingwu.cli import handlekeys, handlevalues, roots
 from mingwu.cli.handlewords import meaning, next_step, say
 from mingwu.identity import adminclient
 from mingwu.identity.adminclient import Asking
 from mingwu.identity.certified import home_servers
 from mingwu.identity.client import connected, parse_server, resolve
 from mingwu.identity.credentials import (
-    ALGORITHMS,
     Credentials,
     SecretCredentials,
     credentials,
-    new_key,
-    public_data,
 )
 from mingwu.identity.lookup import prefix_of
 from mingwu.identity.root import admin_server, home_of
@@ -40,8 +36,6 @@ from mingwu.kernel.names import fold
 from mingwu.wire.handle.jsonform import data_to_json, value_to_json
 from mingwu.wire.handle.site import encode_site
 from mingwu.wire.handle.values import HandleValue
-
-_KEY_INDEX = 300
 
 Deed = Callable[[argparse.Namespace, Asking, Credentials], Awaitable[None]]
 
@@ -77,7 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             action.add_argument("--index", action="append", default=[], type=int, help="only this")
         _identity(action)
     _site(actions.add_parser("site", help="the server's site record, or the sites of a prefix"))
-    _key(actions.add_parser("key", help="make a key for HS_PUBKEY and print the value to store"))
+    handlekeys.configure(actions.add_parser("key", help="make a key, and the value to store"))
 
 
 def _identity(parser: argparse.ArgumentParser) -> None:
@@ -97,16 +91,10 @@ def _site(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="prefix; without it the server's own site")
 
 
-def _key(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="where the private key goes, or lies already")
-    parser.add_argument("--algorithm", choices=ALGORITHMS, default="rsa")
-    parser.add_argument("--index", type=int, default=_KEY_INDEX, help="of the value to store")
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Do it and say what to do next; a server's refusal is an error with its meaning."""
     if arguments.action == "key":
-        return _make_key(arguments)
+        return handlekeys.run(arguments)
     if arguments.action == "site":
         return asyncio.run(_show_site(arguments))
     values = handlevalues.given(arguments) if "values" in arguments else ()
@@ -304,22 +292,4 @@ async def _show_site(arguments: argparse.Namespace) -> int:
         site = await adminclient.site_info(client)
     shown = data_to_json("HS_SITE", encode_site(site))["value"]
     print(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
-    return 0
-
-
-def _make_key(arguments: argparse.Namespace) -> int:
-    """A key in a new file, or the one that lies there; the value to store on standard output."""
-    path: Path = arguments.file
-    try:
-        if path.exists():
-            pem = path.read_bytes()
-        else:
-            pem = new_key(arguments.algorithm)
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
-                new.write(pem)
-    except OSError as error:
-        raise InvalidInput("input.invalid", path=str(path), fault=error.strerror or "") from error
-    print(say("key-made", file=path), file=sys.stderr)
-    _printed((HandleValue(arguments.index, "HS_PUBKEY", public_data(pem)),))
-    print("  → " + say("next-store", index=arguments.index, file=path), file=sys.stderr)
     return 0

@@ -25,6 +25,14 @@ _TEXTS = {
         "The private key is in {file} (only you can read it). Value to store:",
         "私钥保存在 {file}（仅您可读）。需要登记的值：",
     ),
+    "installed": (
+        "{who} is stored; its private key is in {file}",
+        "已登记 {who}；私钥保存在 {file}",
+    ),
+    "next-use": (
+        "mingwu handle create … --as {who} --key {file}",
+        "mingwu handle create … --as {who} --key {file}",
+    ),
     "next-look": (
         "look: mingwu resolve {name} --server {server}",
         "查看：mingwu resolve {name} --server {server}",

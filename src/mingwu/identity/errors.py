@@ -60,3 +60,11 @@ add(
     ),
     zh=("无法读取根节点信息：{fault}", "请提供含根节点站点记录的 JSON 文件，或 HOST:PORT。"),
 )
+add(
+    "identity.value-exists",
+    en=(
+        "{name} has another value at index {index}",
+        "Choose another index, or remove that value first.",
+    ),
+    zh=("标识 {name} 的索引 {index} 处已有其他值", "请选用其他索引，或先删除该值。"),
+)

@@ -2,12 +2,18 @@
 
 import asyncio
 import json
+import os
+import shutil
 import stat
+import sys
 
 import pytest
 
 from mingwu.cli.main import main
 from mingwu.identity.records import Record
+from mingwu.identity.server import ResolverServer, open_store
+from mingwu.node.config import load
+from mingwu.trust.service import Trust
 from mingwu.wire.handle.jsonform import value_from_json
 from mingwu.wire.handle.keys import SM2, read_key
 from mingwu.wire.handle.site import Interface, Server, Site, encode_site, pack_address
@@ -190,3 +196,48 @@ async def test_wrong_usage_is_status_2_and_words_are_chinese_where_spoken(
         me = ("--server", f"127.0.0.1:{server.port}", "--as", ADMIN, "--secret-file", secret_file)
         assert "已注册" in (await mingwu("handle", "create", NAME, "1:A=b", *me))[1]
         assert "已注册" in (await mingwu("handle", "create", NAME, "1:A=b", *me))[2]
+
+
+async def test_the_first_key_of_a_node_of_ones_own(mingwu, tmp_path, key_file):
+    (tmp_path / "node.toml").write_text(
+        f'[resolver]\nport = 0\nhttp_port = 0\nprefixes = ["{PREFIX}"]\ndurable = false\n'
+    )
+    config = load(tmp_path / "node.toml")
+    store = open_store(config.resolver)
+    shutil.copy(key_file, config.resolver.directory)
+    pem, home = tmp_path / "admin.pem", f"0.NA/{PREFIX}"
+    install = ("handle", "key", pem, "--install", home, "--config", config.file)
+
+    async def beside(*words):
+        """The command in a process of its own, as beside a running node."""
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mingwu", *map(str, words),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env=os.environ | {"LC_ALL": "C.UTF-8"},
+        )  # fmt: skip
+        out, err = await child.communicate()
+        return child.returncode, out.decode(), err.decode()
+
+    try:
+        async with ResolverServer(config.resolver, store) as server:
+            status, out, _ = await beside(*install)
+            assert status == 0
+            assert f"--as 300:{home} --key {pem}" in out
+            assert (await beside(*install))[0] == 0, "the same key again changes nothing"
+            me = ("--server", f"127.0.0.1:{server.port}", "--as", f"300:{home}", "--key", pem)
+            words = ("1:URL=https://example.org", "--admin", f"300:{home}")
+            assert (await mingwu("handle", "create", NAME, *words, *me))[0] == 0
+            assert (await mingwu("handle", "delete", NAME, *me))[0] == 0
+            other = ("handle", "key", tmp_path / "other.pem", "--install")
+            status, _, err = await beside(*other, home, "--config", config.file)
+            assert status == 1
+            assert "another value at index 300" in err
+            assert (await beside(*other, "9.9/none", "--config", config.file))[0] == 1
+    finally:
+        store.close()
+    trust = Trust.open(config.trust)
+    try:
+        installed = [one for one in trust.journal.entries() if one.action == "handle.install-key"]
+        assert [one.object for one in installed] == [f"300:{home}"] * 2
+    finally:
+        trust.close()
