@@ -212,6 +212,8 @@ class Gate:
 
     def _set_up(self, request: Message) -> Message:
         body = SessionSetup.decode(request.body)
+        if not self.sessions.may_begin(self.source):
+            return self.resolver.error(request, Rc.TOO_BUSY, "too many sessions at once")
         reader = Reader(body.key)
         try:
             if body.mode == SERVER_KEY and self._server_key:

@@ -1,9 +1,10 @@
 """Resolving from a root: name, prefix record at the root, the prefix's service, the record.
 
 A root is a JSON document: the bootstrap file that deployed clients ship (``handles`` by name, the
-root's sites in ``0.NA/0.NA``), one record in the form of ``/api/handles``, or the reply of
-``/api/site``; or simply HOST:PORT of a server that knows the way. Sites are tried in order. At
-every step referrals are followed; the number of steps and aliases is bounded.
+root's sites in ``0.NA/0.NA``), one record in the form of ``/api/handles``, the reply of
+``/api/site`` or what ``mingwu handle site`` prints; or simply HOST:PORT of a server that knows the
+way. Sites are tried in order. At every step referrals are followed; the number of steps and aliases
+is bounded.
 """
 
 from collections.abc import Awaitable, Callable
@@ -73,8 +74,9 @@ def parse_root(document: bytes) -> Root:
 
 
 def _sites(content: Any) -> tuple[Site, ...]:
-    if "site" in content:
-        return (read_site(data_from_json({"format": "site", "value": content["site"]})),)
+    site = content if "servers" in content else content.get("site")
+    if site:
+        return (read_site(data_from_json({"format": "site", "value": site})),)
     if "handles" in content:
         handles = {fold(name): record for name, record in content["handles"].items()}
         content = handles.get(fold(_ROOT)) or {}

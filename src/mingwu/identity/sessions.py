@@ -16,7 +16,7 @@ MAC is told with one code, so that the answer is no oracle.
 import hmac
 import secrets
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -42,6 +42,7 @@ _IV_BYTES = 16
 _LONGEST_S = 24 * 3600
 _MOST = 10_000
 _COUNTERS = 256
+_SETUPS_PER_S = 20
 _DIGEST = "HMAC-SHA256"
 
 
@@ -130,6 +131,17 @@ class Sessions:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._open: dict[int, Session] = {}
+        self._window = 0.0
+        self._begun: Counter[str] = Counter()
+
+    def may_begin(self, source: str) -> bool:
+        """Whether a source may set another session up now: key arithmetic costs milliseconds."""
+        now = self._clock()
+        if now - self._window >= 1.0:
+            self._window = now
+            self._begun.clear()
+        self._begun[source] += 1
+        return self._begun[source] <= _SETUPS_PER_S
 
     def get(self, number: int) -> Session | None:
         """A session that is still alive; use prolongs it."""

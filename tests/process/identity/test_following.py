@@ -77,11 +77,12 @@ async def test_the_deployed_form_of_a_root_file(tree, tmp_path):
         assert found.path[-1] == local(enterprise)
 
 
-@pytest.mark.parametrize("form", ["record", "site"])
+@pytest.mark.parametrize("form", ["record", "site", "bare"])
 async def test_a_root_in_the_forms_that_a_server_gives_out(tree, form):
     async with tree() as (_, root):
         site = value_to_json(site_value(1, root.port))
-        content = {"values": [site]} if form == "record" else {"site": site["data"]["value"]}
+        bare = site["data"]["value"]
+        content = {"record": {"values": [site]}, "site": {"site": bare}, "bare": bare}[form]
         assert (await resolve_from(parse_root(orjson.dumps(content)), NAME)).ok
 
 

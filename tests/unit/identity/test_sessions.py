@@ -309,3 +309,12 @@ def test_foreign_macs_do_not_count(client):
     unsigned = replace(request, credential=Credential("", 1, "HS_OTHER", "x", b"y"))
     reply = decode(client.raw(encode(unsigned)))
     assert reply.rc == Rc.AUTHENTICATION_NEEDED
+
+
+def test_a_source_sets_up_a_few_sessions_a_second(session_gate, clock):
+    client, other = Client(session_gate), Client(session_gate, source="10.0.0.9")
+    codes = [client.plain(Op.SESSION_SETUP, SessionSetup(2, 60)).rc for _ in range(30)]
+    assert codes == [Rc.SUCCESS] * 20 + [Rc.TOO_BUSY] * 10
+    assert other.plain(Op.SESSION_SETUP, SessionSetup(2, 60)).rc == Rc.SUCCESS
+    clock.now += 1
+    assert client.plain(Op.SESSION_SETUP, SessionSetup(2, 60)).rc == Rc.SUCCESS
