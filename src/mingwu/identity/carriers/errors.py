@@ -272,6 +272,17 @@ add(
     ),
 )
 add(
+    "carriers.name-gone",
+    en=(
+        "The identifier of carrier {serial} was taken out of resolution",
+        "Register it again in the enterprise or second-level node, or give the carrier another.",
+    ),
+    zh=(
+        "载体 {serial} 的标识已不可解析",
+        "请在企业节点或二级节点重新注册该标识，或为载体变更标识。",
+    ),
+)
+add(
     "carriers.no-coap",
     en=(
         "The CoAP bearer needs the library aiocoap with OSCORE",

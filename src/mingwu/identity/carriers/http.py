@@ -171,7 +171,9 @@ class _Desk:
     async def discover(self, request: Request, asker: Asker) -> object:
         name = request.path_params["name"]
         counted = request.query_params.get("counted", "true") != "false"  # our own looking
-        found = await run_in_threadpool(self._platform.discover, name, counted=counted)
+        found = await run_in_threadpool(
+            self._platform.discover, name, asker=asker.account, counted=counted
+        )
         return discovery_document(found, asker.lang)
 
     async def provision(self, request: Request, asker: Asker) -> object:

@@ -289,17 +289,20 @@ class CarrierPlatform:
 
     # -- discovery ----------------------------------------------------------------------------
 
-    def discover(self, name: str, *, counted: bool = True) -> Discovery:
+    def discover(self, name: str, *, asker: str = "", counted: bool = True) -> Discovery:
         """Live readings of a carrier in a trusted state, else the reason.
 
-        Trusted: registered and written back, the last report verified and fresh, the certificate
-        valid, not blocked. ``counted``: the query counts (not the operator's own looking).
+        Trusted: registered and written back, its name still resolvable, the last report verified
+        and fresh, the certificate valid, not blocked. ``counted``: the query counts (not the
+        operator's own looking), and ``asker`` is who asked last.
         """
         unit = self.unit(name)
         now_ms = self._now_ms()
         if counted:
             with writing(self.engine) as connection:
-                changes = {"queried_ms": now_ms, "queries": _U.c.queries + 1}
+                changes = {
+                    "queried_ms": now_ms, "queried_by": asker, "queries": _U.c.queries + 1,
+                }  # fmt: skip
                 connection.execute(update(_U).where(_U.c.serial == unit.serial).values(changes))
         reason, detail = self.distrust(unit)
         return Discovery(
@@ -321,8 +324,8 @@ class CarrierPlatform:
         now_ms = self._now_ms()
         if unit.blocked is not Blocked.NO:
             return f"carriers.{unit.blocked.value}", {}
-        if unit.state is not State.ACTIVE:
-            return "carriers.not-registered", {}
+        if fault := self._name_fault(unit):
+            return fault, {}
         if not unit.is_reported:
             return "carriers.never-reported", {}
         if now_ms > unit.expires_ms:
@@ -331,6 +334,11 @@ class CarrierPlatform:
         if age_ms > self.settings.fresh_s * 1000:
             return "carriers.not-fresh", {"age_s": round(age_ms / 1000)}
         return "", {}
+
+    def _name_fault(self, unit: Unit) -> str:
+        if unit.state is not State.ACTIVE:
+            return "carriers.not-registered"
+        return "" if self._registrar.is_registered(unit.identifier) else "carriers.name-gone"
 
     def _now_ms(self) -> int:
         return self._clock.time_ns() // 1_000_000

@@ -41,6 +41,10 @@ class Registrar(Protocol):
         """Take the name out of resolution."""
         ...
 
+    def is_registered(self, name: str) -> bool:
+        """Whether the name resolves now, whoever may have taken it away."""
+        ...
+
 
 def record_values(unit: Unit) -> dict[str, str]:
     """What the registrar is told: attributes, owner, and the fields of sync table T9.
@@ -108,3 +112,6 @@ class RecordRegistrar:
 
     def deregister(self, name: str) -> None:
         self._store.delete_many([name])
+
+    def is_registered(self, name: str) -> bool:
+        return self._store.get(name) is not None

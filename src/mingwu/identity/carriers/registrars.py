@@ -20,7 +20,7 @@ from collections.abc import Mapping
 import msgspec
 
 from mingwu.identity.carriers import carriertemplate
-from mingwu.identity.carriers.registrar import SIMULATED_TYPE, RecordRegistrar, Registrar
+from mingwu.identity.carriers.registrar import SIMULATED_TYPE, RecordRegistrar
 from mingwu.identity.enterprise.lifecycle import AWAITING_FILING, RESOLVABLE
 from mingwu.identity.enterprise.model import (
     Actor,
@@ -229,7 +229,10 @@ class NodeRegistrar:
     def deregister(self, name: str) -> None:
         self._of(name).deregister(name)
 
-    def _of(self, name: str) -> Registrar:
+    def is_registered(self, name: str) -> bool:
+        return self._records.is_registered(name)
+
+    def _of(self, name: str) -> EnterpriseRegistrar | HostedRegistrar | RecordRegistrar:
         prefix = parse(name).prefix
         if self._hosted is not None and self._hosted.hosts(prefix):
             return self._hosted

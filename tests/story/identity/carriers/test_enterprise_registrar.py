@@ -10,7 +10,7 @@ from mingwu.identity.carriers.registrar import RecordRegistrar
 from mingwu.identity.carriers.registrars import NodeRegistrar
 from mingwu.identity.carriers.settings import CarrierSettings
 from mingwu.identity.enterprise.lifecycle import State
-from mingwu.identity.enterprise.model import ACTIVE_CARRIER, TemplateRef
+from mingwu.identity.enterprise.model import ACTIVE_CARRIER, Actor, TemplateRef
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings
 from mingwu.identity.secondlevel import schema as secondlevel
@@ -250,6 +250,22 @@ async def test_a_prefix_of_somebody_else_is_refused(scene, enterprise):
     with pytest.raises(InvalidInput) as told:
         registrar.register("88.999.1/X", "X-1", {})
     assert told.value.code == "carriers.prefix-elsewhere"
+
+
+async def test_a_name_taken_away_behind_the_platforms_back_is_not_trusted(scene, enterprise):
+    plain(scene, enterprise=enterprise)
+    carrier = scene.carrier()
+    await carrier.agent.power_on()
+    carrier.work()
+    await carrier.agent.report()
+    assert scene.platform.discover(NAME, asker="partner").is_trusted
+    assert scene.platform.unit(carrier.serial).queried_by == "partner"
+    boss = Actor(name="boss", may_all=True)
+    enterprise.registrations.deregister([NAME], actor=boss)
+    found = scene.platform.discover(NAME, asker="partner")
+    assert (found.reason, found.readings) == ("carriers.name-gone", {})
+    enterprise.registrations.submit([NAME], actor=boss)
+    assert scene.platform.discover(NAME).is_trusted
 
 
 async def test_what_was_provisioned_beyond_the_template_is_kept(scene, enterprise):
