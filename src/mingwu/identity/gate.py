@@ -24,6 +24,7 @@ from mingwu.identity.authentication import (
     proven,
 )
 from mingwu.identity.elsewhere import Deferred, Elsewhere, Question
+from mingwu.identity.httpsessions import HttpSessions
 from mingwu.identity.lookup import Query
 from mingwu.identity.resolver import Resolver
 from mingwu.identity.serverkey import ServerKey
@@ -111,6 +112,7 @@ class Gate:
         self.challenges = Challenges(challenge_timeout_s, clock)
         self.failures = Failures(clock)
         self.sessions = Sessions(clock)
+        self.http_sessions = HttpSessions(clock)
         self._server_key = server_key
         self._clock = clock
         self._logins: dict[int, LoggedIn] = {}

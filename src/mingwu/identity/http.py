@@ -4,6 +4,7 @@
 ``GET /api/handles/{handle}``   the record as JSON (``index``, ``type`` repeatable;
                                 ``publicOnly``, ``pretty``, ``callback``, ``auth``)
 ``PUT|DELETE …``                changes, see ``identity.httpwrite``
+``/api/sessions``               see ``identity.httpsessions``
 ``GET /api/handles?prefix=``    names under a prefix, see ``identity.httpwrite``
 ``GET /api/prefixes``           prefixes of this node, likewise for administrators
 ``GET /api/site``               this node's site record

@@ -39,6 +39,7 @@ from mingwu.identity.clientcert import identity_of, parse_key_name
 from mingwu.identity.elsewhere import Deferred, Elsewhere, Question
 from mingwu.identity.gate import Gate
 from mingwu.identity.http import TUNNEL, HttpFace, HttpReply, HttpRequest, code_reply, flag
+from mingwu.identity.httpsessions import PATH, THIS, HttpSession
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.codes import DigestAlgorithm, Op, Rc
 from mingwu.wire.handle.errors import ProtocolError
@@ -102,6 +103,8 @@ class HttpWriter:
     def _answer(self, gate: Gate, request: HttpRequest) -> HttpReply:
         method, path = request.method, request.path.rstrip("/")
         lists = {"/api/handles": self._list, "/api/prefixes": self._prefixes}
+        if path in {PATH, THIS}:
+            return self._session(gate, request, path)
         if method in {"GET", "HEAD"} and path not in lists:
             return self._read(gate, request)
         if not self._is_safe(request):
@@ -119,6 +122,28 @@ class HttpWriter:
             outcome, operation = self._delete(gate, request, handle, who)
         gate.administration.note(operation, handle, who, request.source, outcome.rc)
         return _told(outcome, handle)
+
+    def _session(self, gate: Gate, request: HttpRequest, path: str) -> HttpReply:
+        """Sessions of this interface (``identity.httpsessions``)."""
+        if not self._is_safe(request):
+            raise Refusal(HttpReply(403, _body(Rc.NO_PERMISSION, "use TLS for this")))
+        session = _session_of(gate, request)
+        if path == PATH and request.method == "POST":
+            proves = "authorization" in request.headers or request.certificate
+            who = self._who(gate, request) if proves else None
+            opened = gate.http_sessions.open(request.source)
+            opened.who = who
+            return opened.told(201)
+        if path == PATH or request.method not in {"GET", "HEAD", "PUT", "DELETE"}:
+            return HttpReply(405, _body(Rc.NOT_SUPPORTED, "no such operation here"))
+        if session is None:
+            return HttpReply(404, _body(Rc.SESSION_TIMEOUT, "no such session"))
+        if request.method == "DELETE":
+            gate.http_sessions.end(session)
+            return HttpReply(204)
+        if request.method == "PUT":
+            session.who = self._who(gate, request)
+        return session.told()
 
     def _is_safe(self, request: HttpRequest) -> bool:
         if request.secure or self._plain_writes:
@@ -184,6 +209,9 @@ class HttpWriter:
     def _who(self, gate: Gate, request: HttpRequest) -> Reference:
         """The proven identity; raises Refusal with 401 or 403."""
         scheme, _, rest = request.headers.get("authorization", "").strip().partition(" ")
+        session = _session_of(gate, request)
+        if session is not None and not self._is_safe(request):
+            raise Refusal(HttpReply(403, _body(Rc.NO_PERMISSION, "use TLS for this")))
         if request.certificate and (not scheme or _says_certificate(rest)):
             who = identity_of(request.certificate, gate.keys)
             if who is None:
@@ -254,7 +282,10 @@ def _basic(gate: Gate, text: str) -> Reference | None:
 
 def _signed(gate: Gate, text: str) -> Reference | None:
     """``Handle sessionId, cnonce, id, type, alg, signature`` (and salt, iterations, length)."""
-    fields = {name.lower(): quoted or bare for name, quoted, bare in _PAIR.findall(text)}
+    fields = _fields(text)
+    session = gate.http_sessions.get(fields.get("sessionid", ""), gate.source)
+    if session is not None:
+        return session.who if "signature" not in fields else _signed_in(gate, fields, session)
     try:
         pending = gate.challenges.take(int(fields["sessionid"]))
         who = parse_key_name(unquote(fields["id"]))
@@ -270,6 +301,30 @@ def _signed(gate: Gate, text: str) -> Reference | None:
     except Elsewhere:
         gate.challenges.put_back(int(fields["sessionid"]), pending)
         raise
+
+
+def _signed_in(gate: Gate, fields: dict[str, str], session: HttpSession) -> Reference | None:
+    """The same in a session of this interface, whose nonce is good for one proof."""
+    nonce = session.nonce
+    try:
+        who = parse_key_name(unquote(fields["id"]))
+        client_nonce = base64.b64decode(fields["cnonce"], validate=True)
+        question = Question(who, fields["type"], _proof(fields), nonce, client_nonce)
+    except (KeyError, ValueError, ProtocolError):
+        return None
+    good = gate.identified(question)
+    session.take_nonce()
+    return who if good else None
+
+
+def _fields(text: str) -> dict[str, str]:
+    return {name.lower(): quoted or bare for name, quoted, bare in _PAIR.findall(text)}
+
+
+def _session_of(gate: Gate, request: HttpRequest) -> HttpSession | None:
+    """The session that the Authorization header names."""
+    _, _, rest = request.headers.get("authorization", "").partition(" ")
+    return gate.http_sessions.get(_fields(rest).get("sessionid", ""), request.source)
 
 
 def _proof(fields: dict[str, str]) -> bytes:

@@ -317,3 +317,69 @@ def test_any_target_is_answered_or_left_to_the_worker(face, target, method, body
 def test_other_methods_and_places(gate):
     assert send(gate, "PATCH", API + NEW, [], authorization=BASIC).status == 405
     assert send(gate, "PUT", "/elsewhere", [], authorization=BASIC).status == 405
+
+
+SESSIONS = "/api/sessions"
+
+
+def session_header(session, **fields):
+    pairs = {"version": "0", "sessionId": session["sessionId"]} | fields
+    return "Handle " + ", ".join(f'{name}="{value}"' for name, value in pairs.items())
+
+
+def proof_in(session, rsa_key):
+    signed = base64.b64decode(session["nonce"]) + b"client"
+    signature = rsa_key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
+    return session_header(
+        session,
+        cnonce=base64.b64encode(b"client").decode(),
+        id=f"300:{ADMIN}",
+        type="HS_PUBKEY",
+        alg="SHA256",
+        signature=base64.b64encode(signature).decode(),
+    )
+
+
+def test_a_session_is_proven_once_used_and_ended(gate, rsa_key, clock):
+    opened = send(gate, "POST", SESSIONS)
+    session = json.loads(opened.body)
+    assert (opened.status, session["authenticated"]) == (201, False)
+    header = session_header(session)
+    assert send(gate, "PUT", API + NEW, [URL], authorization=header).status == 401
+    proof = proof_in(session, rsa_key)
+    proven = json.loads(send(gate, "PUT", SESSIONS + "/this", authorization=proof).body)
+    assert (proven["authenticated"], proven["id"]) == (True, f"300:{ADMIN}")
+    assert proven["nonce"] != session["nonce"]
+    assert send(gate, "PUT", SESSIONS + "/this", authorization=proof).status == 401
+    assert code(send(gate, "PUT", API + NEW, [URL], authorization=header)) == (201, 1)
+    shown = json.loads(send(gate, "GET", SESSIONS + "/this", authorization=header).body)
+    assert shown["id"] == f"300:{ADMIN}"
+    stranger = HttpRequest("GET", SESSIONS + "/this", {"authorization": header}, b"", "10.9.9.9",
+                           secure=True)  # fmt: skip
+    assert HttpWriter().answer(gate, stranger).status == 404
+    outside = HttpRequest("DELETE", API + NEW, {"authorization": header}, b"", "10.9.9.9")
+    assert HttpWriter().answer(gate, outside).status == 403
+    assert send(gate, "DELETE", SESSIONS + "/this", authorization=header).status == 204
+    assert send(gate, "PUT", API + NEW, [URL], authorization=header).status == 401
+
+
+def test_a_session_opened_with_a_password(gate):
+    session = json.loads(send(gate, "POST", SESSIONS, authorization=BASIC).body)
+    assert session["authenticated"]
+    header = session_header(session)
+    assert code(send(gate, "PUT", API + NEW, [URL], authorization=header)) == (201, 1)
+    wrong = "Basic " + base64.b64encode(f"301%3A{ADMIN}:guess".encode()).decode()
+    assert send(gate, "POST", SESSIONS, authorization=wrong).status == 401
+
+
+def test_what_sessions_do_not_do_and_their_end(gate, clock):
+    session = json.loads(send(gate, "POST", SESSIONS).body)
+    header = session_header(session)
+    for method, path, status in (
+        ("PUT", "/this", 401), ("GET", "", 405), ("POST", "/this", 405), ("GET", "/this", 200),
+    ):  # fmt: skip
+        found = send(gate, method, SESSIONS + path, authorization=header)
+        assert found.status == status, (method, path)
+    clock.now += 3601
+    assert send(gate, "GET", SESSIONS + "/this", authorization=header).status == 404
+    assert send(gate, "GET", SESSIONS + "/this", authorization="Handle x").status == 404
