@@ -1,11 +1,11 @@
 """Sessions of the JSON interface: prove once, then send only the session's id.
 
-``POST /api/sessions`` opens one (201; with a password or a certificate, of somebody), ``GET|PUT|DELETE /api/sessions/this`` show, authenticate and
-end the one that ``Authorization: Handle sessionId="…"`` names. Replies are ``{"sessionId", "nonce",
-"authenticated", "id"?}``; the proof is that of the challenge (a signature over nonce and cnonce) or a
-client certificate. A session's id is as good as a password: it travels by TLS or
-loopback only, holds for the address it was opened from, and ends after an hour unused. Modelled on
-the reference server's manual.
+``POST /api/sessions`` opens one (201; with a password or a certificate, of somebody). ``GET``,
+``PUT`` and ``DELETE /api/sessions/this`` show, authenticate and end the one that ``Authorization:
+Handle sessionId="…"`` names. Replies are ``{"sessionId", "nonce", "authenticated", "id"?}``; the
+proof is that of the challenge (a signature over nonce and cnonce) or a client certificate. A
+session's id is as good as a password: it travels by TLS or loopback only, holds for the address it
+was opened from, and ends after an hour unused. Modelled on the reference server's manual.
 """
 
 import base64

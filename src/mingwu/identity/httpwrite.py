@@ -14,50 +14,29 @@ the setting ``plain_http_writes`` lifts that for closed nets.
 """
 
 import base64
-import binascii
-import hmac
 import ipaddress
-import re
-import secrets
 import time
 from collections.abc import Callable
 from functools import partial
-from urllib.parse import unquote
 
 import orjson
 
-from mingwu.identity import sm2proof
 from mingwu.identity.administration import Outcome
-from mingwu.identity.authentication import (
-    NONCE_BYTES,
-    PUBLIC_KEY,
-    SECRET_KEY,
-    answer_with_secret,
-    hash_named,
-)
-from mingwu.identity.clientcert import identity_of, parse_key_name
-from mingwu.identity.elsewhere import Deferred, Elsewhere, Question
+from mingwu.identity.clientcert import identity_of
+from mingwu.identity.elsewhere import Deferred, Elsewhere
 from mingwu.identity.gate import Gate
 from mingwu.identity.http import TUNNEL, HttpFace, HttpReply, HttpRequest, code_reply, flag
-from mingwu.identity.httpsessions import PATH, THIS, HttpSession
+from mingwu.identity.httpproofs import basic, says_certificate, session_of, signed
+from mingwu.identity.httpsessions import PATH, THIS
 from mingwu.kernel.names import fold
-from mingwu.wire.handle.codes import DigestAlgorithm, Op, Rc
+from mingwu.wire.handle.codes import Op, Rc
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.jsonform import small_int, value_from_json
 from mingwu.wire.handle.message import Message
-from mingwu.wire.handle.primitives import block, u32
 from mingwu.wire.handle.values import MAX_INDEX, HandleValue, Reference
 
 _API = "/api/handles/"
-_PAIR = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]*))')
 _PAGE = 1000
-_SECRET_CODES = {
-    "SHA1": DigestAlgorithm.SHA1,
-    "SHA256": DigestAlgorithm.SHA256,
-    "HMACSHA1": DigestAlgorithm.HMAC_SHA1,
-    "HMACSHA256": DigestAlgorithm.HMAC_SHA256,
-    "PBKDF2HMACSHA1": DigestAlgorithm.PBKDF2_HMAC_SHA1,
-}
 
 
 class Refusal(Exception):  # noqa: N818 - carries a reply out of a parser
@@ -127,7 +106,7 @@ class HttpWriter:
         """Sessions of this interface (``identity.httpsessions``)."""
         if not self._is_safe(request):
             raise Refusal(HttpReply(403, _body(Rc.NO_PERMISSION, "use TLS for this")))
-        session = _session_of(gate, request)
+        session = session_of(gate, request)
         if path == PATH and request.method == "POST":
             proves = "authorization" in request.headers or request.certificate
             who = self._who(gate, request) if proves else None
@@ -209,17 +188,17 @@ class HttpWriter:
     def _who(self, gate: Gate, request: HttpRequest) -> Reference:
         """The proven identity; raises Refusal with 401 or 403."""
         scheme, _, rest = request.headers.get("authorization", "").strip().partition(" ")
-        session = _session_of(gate, request)
+        session = session_of(gate, request)
         if session is not None and not self._is_safe(request):
             raise Refusal(HttpReply(403, _body(Rc.NO_PERMISSION, "use TLS for this")))
-        if request.certificate and (not scheme or _says_certificate(rest)):
+        if request.certificate and (not scheme or says_certificate(rest)):
             who = identity_of(request.certificate, gate.keys)
             if who is None:
                 raise Refusal(_challenge(gate, request, Rc.AUTHENTICATION_FAILED))
             return who
         check: dict[str, Callable[[Gate, str], Reference | None]] = {
-            "basic": _basic,
-            "handle": _signed,
+            "basic": basic,
+            "handle": signed,
         }
         prove = check.get(scheme.lower())
         if prove is None:
@@ -249,97 +228,6 @@ def _tunnelled(reply: bytes | Deferred[bytes]) -> HttpReply | Deferred[HttpReply
         return HttpReply(200, reply, TUNNEL)
     resume = reply.resume
     return Deferred(reply.question, lambda valid: HttpReply(200, resume(valid), TUNNEL))
-
-
-def _says_certificate(fields: str) -> bool:
-    """``Authorization: Handle clientCert="true"``: the proof was given in the TLS handshake."""
-    return any(name.lower() == "clientcert" and (quoted or bare).lower() == "true"
-               for name, quoted, bare in _PAIR.findall(fields))  # fmt: skip
-
-
-def _basic(gate: Gate, text: str) -> Reference | None:
-    try:
-        user, _, password = base64.b64decode(text, validate=True).decode().partition(":")
-        who = parse_key_name(unquote(user))
-    except (ValueError, ProtocolError):  # not Base64, not even ASCII, or no text inside
-        return None
-    if gate.failures.too_many(gate.source, who):
-        return None
-    secret = unquote(password).encode()
-    for value in gate.keys(who):
-        if value.type.upper() == SECRET_KEY and any(
-            hmac.compare_digest(value.data, offer) for offer in (password.encode(), secret)
-        ):
-            return who
-    if gate.administration.is_ours(who.handle):
-        gate.counted(who, good=False)
-        return None
-    # Elsewhere the secret is asked about as if it had answered a challenge of ours.
-    nonce, digest = secrets.token_bytes(NONCE_BYTES), secrets.token_bytes(NONCE_BYTES)
-    proof = answer_with_secret(secret, nonce + digest)
-    return who if gate.identified(Question(who, SECRET_KEY, proof, nonce, digest)) else None
-
-
-def _signed(gate: Gate, text: str) -> Reference | None:
-    """``Handle sessionId, cnonce, id, type, alg, signature`` (and salt, iterations, length)."""
-    fields = _fields(text)
-    session = gate.http_sessions.get(fields.get("sessionid", ""), gate.source)
-    if session is not None:
-        return session.who if "signature" not in fields else _signed_in(gate, fields, session)
-    try:
-        pending = gate.challenges.take(int(fields["sessionid"]))
-        who = parse_key_name(unquote(fields["id"]))
-        client_nonce = base64.b64decode(fields["cnonce"], validate=True)
-        proof = _proof(fields)
-    except (KeyError, ValueError, binascii.Error, ProtocolError):
-        return None
-    if pending is None or pending.source != gate.source:
-        return None
-    question = Question(who, fields["type"], proof, pending.nonce, client_nonce)
-    try:
-        return who if gate.identified(question) else None
-    except Elsewhere:
-        gate.challenges.put_back(int(fields["sessionid"]), pending)
-        raise
-
-
-def _signed_in(gate: Gate, fields: dict[str, str], session: HttpSession) -> Reference | None:
-    """The same in a session of this interface, whose nonce is good for one proof."""
-    nonce = session.nonce
-    try:
-        who = parse_key_name(unquote(fields["id"]))
-        client_nonce = base64.b64decode(fields["cnonce"], validate=True)
-        question = Question(who, fields["type"], _proof(fields), nonce, client_nonce)
-    except (KeyError, ValueError, ProtocolError):
-        return None
-    good = gate.identified(question)
-    session.take_nonce()
-    return who if good else None
-
-
-def _fields(text: str) -> dict[str, str]:
-    return {name.lower(): quoted or bare for name, quoted, bare in _PAIR.findall(text)}
-
-
-def _session_of(gate: Gate, request: HttpRequest) -> HttpSession | None:
-    """The session that the Authorization header names."""
-    _, _, rest = request.headers.get("authorization", "").partition(" ")
-    return gate.http_sessions.get(_fields(rest).get("sessionid", ""), request.source)
-
-
-def _proof(fields: dict[str, str]) -> bytes:
-    """The proof of the header in the form of the binary protocol."""
-    signature = base64.b64decode(fields["signature"], validate=True)
-    if fields["type"].upper() == PUBLIC_KEY:
-        if fields["alg"].upper() != sm2proof.DIGEST:
-            hash_named(fields["alg"])
-        return block(fields["alg"].encode()) + block(signature)
-    code = _SECRET_CODES[re.sub(r"[^A-Z0-9]", "", fields["alg"].upper())]
-    if code == DigestAlgorithm.PBKDF2_HMAC_SHA1 and "salt" in fields:
-        salt = base64.b64decode(fields["salt"], validate=True)
-        rounds, bits = int(fields["iterations"]), int(fields["length"])
-        signature = block(salt) + u32(rounds) + u32(bits) + block(signature)
-    return bytes((code,)) + signature
 
 
 # -- bodies -----------------------------------------------------------------------------------
