@@ -14,9 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from mingwu.identity.administration import Administration, Outcome
-from mingwu.identity.agreement import answer as agree
 from mingwu.identity.authentication import (
-    PUBLIC_KEY,
     SECRET_KEY,
     Challenges,
     Failures,
@@ -25,35 +23,26 @@ from mingwu.identity.authentication import (
 )
 from mingwu.identity.elsewhere import Deferred, Elsewhere, Question
 from mingwu.identity.httpsessions import HttpSessions
+from mingwu.identity.keyexchange import KeyExchange
 from mingwu.identity.lookup import Query
 from mingwu.identity.resolver import Resolver
 from mingwu.identity.serverkey import ServerKey
 from mingwu.identity.sessions import (
-    CLIENT_KEY,
-    DIFFIE_HELLMAN,
-    HANDLE_KEY,
-    SERVER_KEY,
     Session,
     SessionFault,
     Sessions,
-    new_key,
-    unwrap_key,
     wants_encryption,
-    wrap_key,
 )
 from mingwu.wire.handle.bodies import (
     Challenge,
     ChallengeAnswer,
     Created,
-    ExchangeKey,
     Handles,
     Login,
     OneHandle,
     Record,
     RemoveValues,
     Resolve,
-    SessionReply,
-    SessionSetup,
     Verified,
     VerifyChallenge,
 )
@@ -61,7 +50,6 @@ from mingwu.wire.handle.codes import ENVELOPE_BYTES, EnvelopeFlag, Op, OpFlag, R
 from mingwu.wire.handle.envelope import read_envelope
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.message import Message, decode, encode
-from mingwu.wire.handle.primitives import Reader
 from mingwu.wire.handle.values import HandleValue, Reference
 
 log = logging.getLogger(__name__)
@@ -113,7 +101,6 @@ class Gate:
         self.failures = Failures(clock)
         self.sessions = Sessions(clock)
         self.http_sessions = HttpSessions(clock)
-        self._server_key = server_key
         self._clock = clock
         self._logins: dict[int, LoggedIn] = {}
         self.source = ""
@@ -142,8 +129,9 @@ class Gate:
         resolver.handlers[Op.CHALLENGE_ANSWER] = self._answered
         resolver.handlers[Op.VERIFY_CHALLENGE] = self._verify
         resolver.handlers[Op.SESSION_TERMINATE] = self._terminate
-        resolver.handlers[Op.SESSION_SETUP] = self._set_up
-        resolver.handlers[Op.SESSION_EXCHANGE_KEY] = self._take_key
+        exchange = KeyExchange(resolver, self.sessions, server_key, self.keys)
+        resolver.handlers[Op.SESSION_SETUP] = lambda request: exchange.set_up(request, self.source)
+        resolver.handlers[Op.SESSION_EXCHANGE_KEY] = exchange.take_key
 
     def answer(self, data: bytes, source: str) -> bytes | Deferred[bytes]:
         """The reply to one message from an address, or what it waits for."""
@@ -211,48 +199,6 @@ class Gate:
         if session.key and wants_encryption(message):
             return session.encrypted(reply)
         return encode(reply)
-
-    def _set_up(self, request: Message) -> Message:
-        body = SessionSetup.decode(request.body)
-        if not self.sessions.may_begin(self.source):
-            return self.resolver.error(request, Rc.TOO_BUSY, "too many sessions at once")
-        reader = Reader(body.key)
-        try:
-            if body.mode == SERVER_KEY and self._server_key:
-                key, data = b"", self._server_key.public
-            elif body.mode == CLIENT_KEY:
-                key = new_key()
-                data = wrap_key(key, reader.block())
-            elif body.mode == DIFFIE_HELLMAN:
-                key, data = agree(reader.block())
-            elif body.mode == HANDLE_KEY:
-                key = new_key()
-                data = wrap_key(key, self._key_data(Reference(reader.text(), reader.u32())))
-            else:
-                raise SessionFault(Rc.SESSION_BAD_SETUP, f"mode {body.mode} is not served")  # noqa: TRY301
-        except SessionFault as fault:
-            return self.resolver.error(request, fault.rc, str(fault))
-        session = self.sessions.open(key, body.timeout_s)
-        reply = self.resolver.make(request, Rc.SUCCESS, SessionReply(body.mode, data).encode())
-        return replace(reply, session_id=session.id)
-
-    def _key_data(self, who: Reference) -> bytes:
-        for value in self.keys(who):
-            if value.type.upper() == PUBLIC_KEY:
-                return value.data
-        raise SessionFault(Rc.SESSION_BAD_SETUP, f"no public key at {who}")
-
-    def _take_key(self, request: Message) -> Message:
-        """Op 402: the session key of a mode-2 session, once."""
-        session = self.sessions.get(request.session_id)
-        if session is None or session.key or self._server_key is None:
-            return self.resolver.error(request, Rc.SESSION_FAILED, "no session waits for a key")
-        try:
-            session.key = unwrap_key(self._server_key.decrypt(ExchangeKey.decode(request.body).key))
-        except (ValueError, SessionFault):
-            self.sessions.end(session.id)
-            return self.resolver.error(request, Rc.SESSION_BAD_KEY, "no usable session key")
-        return self.resolver.make(request, Rc.SUCCESS)
 
     # -- identity -----------------------------------------------------------------------------
 
