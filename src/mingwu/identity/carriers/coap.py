@@ -13,7 +13,7 @@ import logging
 import math
 import socket
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -196,7 +196,7 @@ async def serve_coap(
                     await stop.wait()
             continue
         try:
-            _harden(server)
+            _harden(server, settings)
             if started is not None:
                 started.set()
             await stop.wait()
@@ -212,29 +212,50 @@ def _require_free(host: str, port: int) -> None:
         probe.bind(address)
 
 
-def _harden(server: aiocoap.Context) -> None:
-    """Drop datagrams that the library stumbles over; aiocoap 0.4.17 does over options that are not
-    UTF-8, and would hand the error to the loop.
-    """
+def _harden(server: aiocoap.Context, settings: CoapSettings) -> None:
+    """Put the guard before the library."""
     for requests in server.request_interfaces:
         edge = requests.token_interface.message_interface
-        edge.datagram_msg_received = _Guard(edge.datagram_msg_received)
+        edge.datagram_msg_received = _Guard(edge.datagram_msg_received, settings)
 
 
 class _Guard:
-    """Tells of the first bad datagram only."""
+    """Drops datagrams beyond what a source, or all together, may send in a second, and those that
+    the library stumbles over (aiocoap 0.4.17 does over options that are not UTF-8, and would hand
+    the error to the loop). The first one is told of.
+    """
 
-    def __init__(self, receive: Callable[..., None]) -> None:
+    def __init__(self, receive: Callable[..., None], settings: CoapSettings) -> None:
         self._receive = receive
-        self.dropped = 0
+        self._most, self._most_each = settings.datagrams_per_s, settings.source_datagrams_per_s
+        self._second, self._all = 0, 0
+        self._each: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
 
-    def __call__(self, *given: object) -> None:
+    def __call__(self, data: bytes, ancillary: object, flags: int, address: Any) -> None:
+        if not self._has_room(str(address[0])):
+            self._drop("too many")
+            return
         try:
-            self._receive(*given)
+            self._receive(data, ancillary, flags, address)
         except Exception as error:  # noqa: BLE001 — the process' edge: a stranger wrote it
-            if not self.dropped:
-                log.warning("datagram dropped fault=%s", type(error).__name__)
-            self.dropped += 1
+            self._drop(type(error).__name__)
+
+    def _has_room(self, source: str) -> bool:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._all = second, 0
+            self._each.clear()
+        if self._all >= self._most or self._each[source] >= self._most_each:
+            return False
+        self._all += 1
+        self._each[source] += 1
+        return True
+
+    def _drop(self, fault: str) -> None:
+        if not self.dropped[fault]:
+            log.warning("carriers' CoAP datagrams dropped fault=%s", fault)
+        self.dropped[fault] += 1
 
 
 class _Alarms:

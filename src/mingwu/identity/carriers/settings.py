@@ -73,6 +73,10 @@ class CoapSettings(Settings, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     # UDP port; 5683 is CoAP's.
     port: Annotated[int, Meta(ge=1, le=65_535)] = 5683
+    # Most datagrams of one source in a second; more are dropped, carriers repeat theirs.
+    source_datagrams_per_s: Annotated[int, Meta(ge=1)] = 200
+    # Most datagrams of all sources in a second: the port must not starve the pages beside it.
+    datagrams_per_s: Annotated[int, Meta(ge=1)] = 2000
     # Seconds for which a frame that comes again gets the same reply.
     replies_s: Annotated[float, Meta(ge=1)] = 120.0
     # Seconds between two attempts to take a port that is not free.

@@ -55,6 +55,15 @@ class Rig:
     label: str = LABEL
     pin: str = PIN
 
+    def power_cycle(self) -> None:
+        """Nobody is logged in; a TPM's leftovers are flushed, as a resource manager would."""
+        for module in tokens._modules.values():
+            module.reset()
+        if self.protection == "tpm":
+            for what in ("--transient-object", "--loaded-session", "--saved-session"):
+                command = ["tpm2_flushcontext", what]
+                subprocess.run(command, env=os.environ | self.env, check=True, timeout=60)
+
     def initialise(self) -> None:
         """Make the token with Debian's tool; PINs travel by environment, never as arguments."""
         env = os.environ | self.env | {"SO": SO_PIN, "NEW": PIN}
@@ -158,11 +167,8 @@ def made_rig(request, tmp_path_factory):
 
 @pytest.fixture
 def rig(made_rig):
-    """The token as after a power cycle; a resource manager would flush a TPM's leftovers."""
-    if made_rig.protection == "tpm":
-        for what in ("--transient-object", "--loaded-session", "--saved-session"):
-            command = ["tpm2_flushcontext", what]
-            subprocess.run(command, env=os.environ | made_rig.env, check=True, timeout=60)
+    """The token as after a power cycle."""
+    made_rig.power_cycle()
     yield made_rig
     for module in tokens._modules.values():
         module.reset()

@@ -1,6 +1,7 @@
 """The CoAP bearer with OSCORE over real UDP: lossy links, repetitions, replays, nonsense."""
 
 import asyncio
+import contextlib
 import random
 import socket
 import time
@@ -75,11 +76,10 @@ class Plant:
         return CoapBearer(CoapBearerSettings(**given), serial, CarrierSecret(directory, secret))
 
     @asynccontextmanager
-    async def served(self, port: int):
+    async def served(self, port: int, **more):
         stop, started = asyncio.Event(), asyncio.Event()
-        door = asyncio.create_task(
-            serve_coap(self.platform, CoapSettings(port=port), stop, started)
-        )
+        given = {"port": port, "source_datagrams_per_s": 2000} | more
+        door = asyncio.create_task(serve_coap(self.platform, CoapSettings(**given), stop, started))
         async with asyncio.timeout(20):
             await started.wait()
         try:
@@ -381,3 +381,22 @@ async def test_secrets_are_kept_once_and_whole(plant):
         plant.platform.provision(new)
     assert plant.platform.secrets.find(kid_of(new.serial)).master == new.oscore_secret
     assert plant.platform.secrets.find(b"1234567") is None
+
+
+async def test_a_flood_is_dropped_and_carriers_get_through_when_it_ends(plant):
+    port = free_port()
+    async with plant.served(port, source_datagrams_per_s=20, replies_s=5):
+        agent, new, mould = plant.carrier(port)
+        plant.platform.provision(new)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            for number in range(300):  # confirmable POST without protection, each of its own id
+                sock.sendto(b"\x40\x02" + number.to_bytes(2, "big"), ("127.0.0.1", port))
+            await asyncio.sleep(0.3)
+            answers = 0
+            with contextlib.suppress(BlockingIOError):
+                while sock.recv(2048):
+                    answers += 1
+        assert 0 < answers <= 40  # two seconds at most
+        agent.measure(mould.readings())
+        assert await agent.report() == 1

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pkcs11
 import pytest
@@ -140,6 +141,39 @@ async def test_a_carrier_whose_key_is_in_the_token(rig, platform, identity, tmp_
     assert reopened.public().key_id == key.public().key_id
     weak = open_key(directory, profile.key_handle, b"")
     assert weak.protection == rig.protection
+
+
+def test_many_carriers_of_one_token_sign_at_once(rig, token):
+    # without a resource manager a TPM holds three objects; a carrier's has one key
+    count = 1 if rig.protection == "tpm" else 3
+    keys = [token.make(f"MWC-{number}") for number in range(count)]
+    # each carrier opens its own, as its profile says; PKCS#11 knows one login only
+    keys = [
+        tokens.TokenKey(tokens.Token(rig.module, rig.label, lambda: rig.pin), key.label)
+        for key in keys
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        texts = [str(number).encode() for number in range(60)]
+        signed = list(pool.map(lambda text: keys[int(text) % count].sign(text), texts))
+    for text, signature in zip(texts, signed, strict=True):
+        assert keys[int(text) % count].public().verify(text, signature)
+        if count > 1:
+            assert not keys[(int(text) + 1) % count].public().verify(text, signature)
+    for key in keys:
+        token.forget(key.label)
+
+
+def test_a_personalising_that_was_cut_is_done_anew(rig, identity, tmp_path):
+    mould = moulds(8, 1)[7]
+    keys = TokenKeys(rig.module, rig.label, rig.pin_file)
+    left_behind, _ = keys.make(tmp_path, serial_of(mould), b"", Algorithm.P256)
+    rig.power_cycle()
+    factory = Factory(identity.authority, "here", "88.888.102", int(time.time()), keys=keys)
+    key, new = factory.open(tmp_path / "carrier", mould)
+    assert key.public().key_id != left_behind.public().key_id
+    assert read_certificate(new.certificate).key.key_id == key.public().key_id
+    with pytest.raises(ConfigError, match="not made in tokens"):
+        keys.make(tmp_path, "X", b"", Algorithm.SM2)
 
 
 def test_what_is_missing_is_said_with_the_next_step(rig, tmp_path, caplog):
