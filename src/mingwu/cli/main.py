@@ -24,6 +24,7 @@ COMMANDS = {
     "label": "print labels or one symbol for names: SVG, PDF, DXF, PNG",
     "scan": "read the symbols in a picture and tell which things they name",
     "epc": "what an RFID tag carries: keys, URIs, hexadecimal",
+    "carrier": "personalise an active carrier, run the reference agent in it, look at it",
     "usage": "check an exported usage log and count it again",
     "plant": "import or export the plant: things, types, tags, devices",
     "lab": "inject faults into the simulated plant; write its plant file",

@@ -283,6 +283,17 @@ add(
     ),
 )
 add(
+    "carriers.bad-address",
+    en=(
+        "{address} is no address of a platform",
+        "Write https://HOST:PORT, mqtts://HOST:PORT, mqtt://HOST:PORT or coap://HOST:PORT.",
+    ),
+    zh=(
+        "{address} 不是平台地址",
+        "请写成 https://主机:端口、mqtts://主机:端口、mqtt://主机:端口 或 coap://主机:端口。",
+    ),
+)
+add(
     "carriers.no-coap",
     en=(
         "The CoAP bearer needs the library aiocoap with OSCORE",

@@ -1,81 +1,26 @@
-"""The carrier factory of the lab: key, certificate and profile into the carrier, and what the
-platform is told about it. The key is made in the carrier's store; only its public half comes out,
-and the certificate says where the factory saw it being made.
+"""The carrier factory of the lab: personalises the moulds' carriers, and says what the platform is
+told about them.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from msgspec.structs import replace
 
 from mingwu.identity.carriers.certificates import Authority
-from mingwu.identity.carriers.keystore import CarrierKey, SealedKey, open_key
-from mingwu.identity.carriers.keyuri import KeyUri
+from mingwu.identity.carriers.keystore import CarrierKey
 from mingwu.identity.carriers.model import NewUnit
-from mingwu.identity.carriers.profile import Profile, ProfileFile
-from mingwu.identity.carriers.secrecy import CarrierSecret
-from mingwu.identity.carriers.settings import BearerKind
-from mingwu.identity.carriers.setup import PLATFORM
-from mingwu.identity.carriers.tokens import Token, pin_of
-from mingwu.kernel.errors import ConfigError
+from mingwu.identity.carriers.personalising import KeyMaker, Personaliser, SealedFiles
+from mingwu.identity.carriers.profile import Profile
 from mingwu.lab.carriers.moulds import Mould
 from mingwu.trust.keys import Algorithm
-from mingwu.trust.secrets import load_or_create
 
-_DAY_S, _YEAR_S = 86_400, 365 * 86_400
 OWNER = "模通模具（模拟）"
-COAP = BearerKind.COAP.value
 
 
 def serial_of(mould: Mould) -> str:
     """The serial number of a mould's carrier."""
     return f"MWC-{mould.number:06d}"
-
-
-class KeyMaker(Protocol):
-    """Makes a carrier's key where it will stay."""
-
-    def make(
-        self, directory: Path, serial: str, secret: bytes, algorithm: Algorithm
-    ) -> tuple[CarrierKey, str]:
-        """A new key and its handle; what a cut personalising left behind is replaced."""
-        ...
-
-
-class SealedFiles:
-    """Keys in sealed files beside the profiles."""
-
-    def make(
-        self, directory: Path, serial: str, secret: bytes, algorithm: Algorithm
-    ) -> tuple[CarrierKey, str]:
-        """See :class:`KeyMaker`."""
-        del serial
-        path = directory / "key.mws"
-        path.unlink(missing_ok=True)
-        return SealedKey.create(path, secret, algorithm), path.name
-
-
-@dataclass(frozen=True, slots=True)
-class TokenKeys:
-    """Keys in one PKCS#11 token, named after the serial numbers; ``pin_file`` is absolute."""
-
-    module: str
-    token: str
-    pin_file: Path
-
-    def make(
-        self, directory: Path, serial: str, secret: bytes, algorithm: Algorithm
-    ) -> tuple[CarrierKey, str]:
-        """See :class:`KeyMaker`."""
-        del directory, secret
-        if algorithm is not Algorithm.P256:
-            fault = f"{algorithm} keys are not made in tokens"
-            raise ConfigError("carriers.token-key", token=self.token, key=serial, fault=fault)
-        token = Token(self.module, self.token, lambda: pin_of(self.pin_file))
-        token.forget(serial)
-        uri = KeyUri(token=self.token, key=serial, module=self.module, pin_file=str(self.pin_file))
-        return token.make(serial), str(uri)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,40 +39,13 @@ class Factory:
         self, directory: Path, mould: Mould, algorithm: Algorithm = Algorithm.P256
     ) -> tuple[CarrierKey, NewUnit]:
         """Personalise the carrier in ``directory`` once; later calls open it as it is."""
-        secret = load_or_create(directory, "seal.bin")
-        file = ProfileFile(directory / "profile.mwp")
-        if not file.path.exists():
-            key, handle = self.keys.make(directory, serial_of(mould), secret, algorithm)
-            if self.bearer == COAP:
-                CarrierSecret.create(directory, secret)
-            self._make(key, handle, file, mould)
-        profile = file.load()
-        shared = CarrierSecret(directory, secret).master if profile.bearer == COAP else b""
-        unit = replace(self._unit(profile, mould), oscore_secret=shared)
-        return open_key(directory, profile.key_handle, secret), unit
-
-    def _make(self, key: CarrierKey, handle: str, file: ProfileFile, mould: Mould) -> None:
-        serial = serial_of(mould)
-        end_s = self.now_s + int(self.years * _YEAR_S)
-        certificate = self.authority.issue(
-            serial, key.public(), start_s=self.now_s - _DAY_S, end_s=end_s,
-            protection=key.protection,
+        personaliser = Personaliser(
+            self.authority, self.address, self.prefix, self.now_s, self.years, self.bearer,
+            self.keys,
         )  # fmt: skip
-        file.save(
-            Profile(
-                serial=serial,
-                form="module",
-                bearer=self.bearer,
-                prefix=self.prefix,
-                key_handle=handle,
-                certificate=certificate,
-                platform=PLATFORM,
-                address=self.address,
-                anchors=(self.authority.certificate,),
-                simulated=True,
-                protection=key.protection,
-            )
-        )
+        made = personaliser.open(directory, serial_of(mould), simulated=True, algorithm=algorithm)
+        unit = replace(self._unit(made.profile, mould), oscore_secret=made.oscore_secret)
+        return made.key, unit
 
     def _unit(self, profile: Profile, mould: Mould) -> NewUnit:
         return NewUnit(

@@ -7,33 +7,28 @@ platform is told once; samples wait in the carriers.
 
 import asyncio
 import logging
-import ssl
 import time
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from mingwu.identity.carriers.agent import CarrierAgent
-from mingwu.identity.carriers.bearers import Bearer, HttpsBearer
+from mingwu.identity.carriers.bearers import Bearer
 from mingwu.identity.carriers.certificates import Authority
+from mingwu.identity.carriers.connecting import OpenBearer, Ways
 from mingwu.identity.carriers.model import NewUnit
-from mingwu.identity.carriers.secrecy import CarrierSecret
+from mingwu.identity.carriers.personalising import TokenKeys
 from mingwu.identity.carriers.settings import BearerKind
 from mingwu.identity.carriers.setup import prepare
 from mingwu.kernel.clock import Clock, SystemClock
-from mingwu.kernel.errors import ConfigError, MingwuError
+from mingwu.kernel.errors import MingwuError
 from mingwu.lab.carriers.moulds import Mould, moulds
-from mingwu.lab.carriers.personalise import Factory, TokenKeys, serial_of
+from mingwu.lab.carriers.personalise import Factory, serial_of
 from mingwu.lab.carriers.settings import CarrierLabSettings
 from mingwu.trust.keys import Algorithm, generate
 from mingwu.trust.secrets import load_or_create
-
-if TYPE_CHECKING:
-    from mingwu.identity.carriers.coap import CoapBearer
-    from mingwu.identity.carriers.mqtt import MqttBearer
 
 log = logging.getLogger(__name__)
 
@@ -80,40 +75,22 @@ class _Bearers:
     """One connection for all carriers by HTTPS, one for each by MQTT and CoAP."""
 
     def __init__(self, settings: CarrierLabSettings, stack: AsyncExitStack) -> None:
-        self._settings, self._stack = settings, stack
-        self._shared: HttpsBearer | None = None
+        self._ways = Ways(
+            settings.bearer, https=settings.platform, tls_ca=settings.tls_ca,
+            mqtt=settings.mqtt, coap=settings.coap,
+        )  # fmt: skip
+        self._stack = stack
+        self._shared: OpenBearer | None = None
 
     def open(self, serial: str, directory: Path) -> Bearer:
         """The bearer of a carrier whose profile lies in ``directory``."""
-        if self._settings.bearer is BearerKind.HTTPS:
-            return self._https()
-        made = self._coap(serial, directory) if self._is_coap else self._mqtt(serial)
+        if self._shared is not None:
+            return self._shared
+        made = self._ways.open(serial, directory, load_or_create(directory, "seal.bin"))
         self._stack.push_async_callback(made.close)
+        if self._ways.kind is BearerKind.HTTPS:
+            self._shared = made
         return made
-
-    @property
-    def _is_coap(self) -> bool:
-        return self._settings.bearer is BearerKind.COAP
-
-    def _https(self) -> HttpsBearer:
-        if self._shared is None:
-            tls = ssl.create_default_context(cafile=self._settings.tls_ca or None)
-            self._shared = HttpsBearer(self._settings.platform, tls=tls)
-            self._stack.push_async_callback(self._shared.close)
-        return self._shared
-
-    def _mqtt(self, serial: str) -> "MqttBearer":
-        from mingwu.identity.carriers.mqtt import MqttBearer
-
-        return MqttBearer(self._settings.mqtt, serial)
-
-    def _coap(self, serial: str, directory: Path) -> "CoapBearer":
-        try:
-            from mingwu.identity.carriers.coap import CoapBearer
-        except ImportError as error:
-            raise ConfigError("carriers.no-coap") from error
-        kept = CarrierSecret(directory, load_or_create(directory, "seal.bin"))
-        return CoapBearer(self._settings.coap, serial, kept)
 
 
 async def run_carriers(

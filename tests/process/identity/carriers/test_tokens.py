@@ -17,6 +17,7 @@ from mingwu.identity.carriers.agent import CarrierAgent
 from mingwu.identity.carriers.certificates import read as read_certificate
 from mingwu.identity.carriers.keystore import open_key
 from mingwu.identity.carriers.keyuri import parse
+from mingwu.identity.carriers.personalising import TokenKeys
 from mingwu.identity.carriers.platform import CarrierPlatform
 from mingwu.identity.carriers.profile import ProfileFile
 from mingwu.identity.carriers.registrar import RecordRegistrar
@@ -25,7 +26,7 @@ from mingwu.identity.carriers.setup import prepare
 from mingwu.identity.records import RecordStore
 from mingwu.kernel.errors import ConfigError
 from mingwu.lab.carriers.moulds import moulds
-from mingwu.lab.carriers.personalise import Factory, TokenKeys, serial_of
+from mingwu.lab.carriers.personalise import Factory, serial_of
 from mingwu.store.engine import sqlite_url
 from mingwu.store.settings import StoreSettings
 from mingwu.trust.keys import Algorithm
