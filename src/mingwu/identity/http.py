@@ -53,6 +53,7 @@ _STATUS = {
     Rc.PROTOCOL_ERROR: 400,
     Rc.AUTHENTICATION_NEEDED: 401,
     Rc.TOO_BUSY: 503,
+    Rc.IDIS_DAILY_LIMIT: 429,
     Rc.NOT_SUPPORTED: 501,
 }
 _MESSAGES = {
@@ -197,7 +198,7 @@ class HttpFace:
     def _whole(self, handle: str) -> bytes | None:
         """The stored JSON of all public values; None when there is more to it."""
         data = self._resolver.snapshot.get(key_of(handle))
-        if data is None:
+        if data is None or self._resolver.snapshot.refuses(handle):
             return None
         _, kinds, spelled, public, restricted, live = HEAD.unpack_from(data)
         if kinds & HAS_LIVE:

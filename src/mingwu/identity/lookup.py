@@ -70,6 +70,8 @@ def look_up(
     snapshot: Snapshot, live: LiveGetter, query: Query, *, live_ttl_s: int = 1, refer: bool = True
 ) -> Found:
     """Answer a query from a store snapshot (begun by the caller)."""
+    if snapshot.refuses(query.name):
+        return Found(Rc.IDIS_DAILY_LIMIT, message="the requests of today are used up")
     data = snapshot.get(key_of(query.name))
     if data is None:
         made = _by_template(snapshot, live, query, live_ttl_s)

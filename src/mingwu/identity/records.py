@@ -42,6 +42,7 @@ RECORD = b"r"
 PREFIX = b"p"
 CARD = b"c"
 ALIAS = b"a"
+REFUSED = b"q"
 ALIAS_TYPE = "ALIAS."
 RELATION_TYPE = "REL."
 # Values at these indexes (aliases, relations, links) outlive a thing card's renewal.
@@ -264,9 +265,10 @@ class Snapshot:
     store, and memory handed out by ``get`` is valid only in between.
     """
 
-    __slots__ = ("_env", "_records", "_txn", "get")
+    __slots__ = ("_env", "_records", "_txn", "get", "refused")
 
-    def __init__(self, projection: Projection) -> None:
+    def __init__(self, projection: Projection, refused: set[str]) -> None:
+        self.refused = refused
         self._env: Any = projection.env
         self._records: Any = projection.records
         self._txn: Any = None
@@ -276,6 +278,10 @@ class Snapshot:
         """Look at the store as it is now."""
         txn = self._txn = self._env.begin(db=self._records, buffers=True)
         self.get = txn.get
+
+    def refuses(self, name: str) -> bool:
+        """Whether questions about this name wait for another day (``RecordStore.refused``)."""
+        return bool(self.refused) and fold(name.partition("/")[0]) in self.refused
 
     def end(self) -> None:
         """Let go; may be called twice."""
@@ -319,9 +325,14 @@ class WriteLock:
 
 
 class RecordStore:
-    """Records, homed prefixes and card fingerprints in one directory."""
+    """Records, homed prefixes and card fingerprints in one directory.
+
+    ``refused`` holds the folded prefixes that are answered with code 603 here, brought up to date
+    by ``follow_refused``.
+    """
 
     def __init__(self, directory: Path, *, map_bytes: int = 2**30, durable: bool = True) -> None:
+        self.refused: set[str] = set()
         limits = ProjectionSettings(max_bytes=map_bytes, durable=durable)
         self.projection = Projection(directory, limits)
         self._writing = WriteLock(directory / _LOCK_FILE)
@@ -338,7 +349,7 @@ class RecordStore:
 
     def snapshot(self) -> Snapshot:
         """A reader for one thread."""
-        return Snapshot(self.projection)
+        return Snapshot(self.projection, self.refused)
 
     @property
     def generation(self) -> int:
@@ -447,6 +458,21 @@ class RecordStore:
     def prefixes(self) -> list[str]:
         """Homed prefixes, as they were given."""
         return [data.decode() for _, data in self.projection.scan(PREFIX)]
+
+    def refuse(self, prefixes: Iterable[str]) -> None:
+        """Let exactly these prefixes be refused (code 603) by whoever follows the store."""
+        wanted = {REFUSED + fold(prefix).encode() for prefix in prefixes}
+        with self._writing:
+            known = {key for key, _ in self.projection.scan(REFUSED)}
+            if wanted != known:
+                fresh = [(key, b"") for key in sorted(wanted - known)]
+                self.projection.write(fresh, sorted(known - wanted))
+
+    def follow_refused(self) -> None:
+        """Bring ``refused`` up to date; a process that answers calls it now and then."""
+        told = {key[1:].decode() for key, _ in self.projection.scan(REFUSED)}
+        self.refused -= self.refused - told
+        self.refused |= told
 
     def cards(self) -> dict[bytes, bytes]:
         """Fingerprints of the records made from thing cards: key of the name -> fingerprint."""

@@ -151,7 +151,7 @@ class Resolver:
         if name_bytes > 440 or not name.isascii():  # noqa: PLR2004 - records._PLAIN_KEY_BYTES
             return None
         record = self.snapshot.get(b"r" + name.upper())
-        if record is None:
+        if record is None or (self.snapshot.refused and self.snapshot.refuses(name.decode())):
             return None
         if data[name_end:lists_end] == _EIGHT_ZEROS:
             values = self._all_values(record, op_flags & _PUBLIC_ONLY)

@@ -170,7 +170,8 @@ def _secondlevel(
     node = SecondLevel.open(config.secondlevel, store, site)
     web.stack.callback(node.close)
     if config.runs(IdentityPart.USAGE):
-        node.desk.use_source = LogUse(config.usage, NameCounts(store))
+        node.desk.use_source = use = LogUse(config.usage, NameCounts(store))
+        node.day_source = use.of_day
     web.guarded += [*deskhttp.routes(node, journal), *routes(node, journal)]
     if is_leading(config, role):
         web.beside.append(lambda stop: run_duties(node, stop))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from mingwu.identity.secondlevel.desk import PrefixUse
+from mingwu.identity.secondlevel.usagecounts import AskedOf
 from mingwu.identity.usage.settings import UsageSettings
 from mingwu.identity.usage.statistics import UsageStatistics
 from mingwu.kernel.errors import NotFound
@@ -36,16 +37,38 @@ class LogUse:
     def __call__(self) -> Mapping[str, PrefixUse] | None:
         """The use of all prefixes that were asked or are registered; None without a log."""
         with self._counting:
-            if self._statistics is None:
-                try:
-                    self._statistics = UsageStatistics.beside(self._settings, self._registered)
-                except NotFound:
-                    return None
+            statistics = self._opened()
+            if statistics is None:
+                return None
             now = self._monotonic()
             if now >= self._until:
-                self._known = self._count(self._statistics)
+                self._known = self._count(statistics)
                 self._until = now + self._keep_s
             return self._known
+
+    def of_day(self, day: str) -> list[AskedOf] | None:
+        """What was asked on a day, by prefix and network; None without a log."""
+        with self._counting:
+            statistics = self._opened()
+        if statistics is None:
+            return None
+        return [
+            AskedOf(
+                prefix=one.prefix,
+                source=one.network,
+                requests=one.resolutions,
+                successes=one.succeeded,
+            )
+            for one in statistics.of_day(day)
+        ]
+
+    def _opened(self) -> UsageStatistics | None:
+        if self._statistics is None:
+            try:
+                self._statistics = UsageStatistics.beside(self._settings, self._registered)
+            except NotFound:
+                return None
+        return self._statistics
 
     @staticmethod
     def _count(statistics: UsageStatistics) -> Mapping[str, PrefixUse]:

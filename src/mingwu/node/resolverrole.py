@@ -133,11 +133,12 @@ def _journal(trust: Trust) -> Callable[[Change], None]:
 async def _follow(
     registry: Registry, store: RecordStore, config: Config, stop: asyncio.Event
 ) -> None:
-    """Bring records up to date when the registry changed."""
+    """Bring records up to date when the registry changed; follow who is over his quota."""
     generation = await asyncio.to_thread(registry.generation)
     while not stop.is_set():
         await pause(stop, config.node.registry_watch_s)
         try:
+            await asyncio.to_thread(store.follow_refused)
             now = await asyncio.to_thread(registry.generation)
             if now != generation:
                 await _follow_once(registry, store, config)

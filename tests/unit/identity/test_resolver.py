@@ -190,3 +190,16 @@ def test_names_with_markup_come_back_as_they_are(resolver, store):
     resolver.begin()
     reply = ask(resolver, "88.888.101/<script>alert(1)</script>';--")
     assert read_body(reply).values[0].data == b"<b>"
+
+
+def test_a_prefix_over_its_quota_is_refused_until_it_is_not(resolver, store):
+    store.refuse(["88.888.101"])
+    assert ask(resolver, PART).rc == Rc.SUCCESS  # whoever answers follows now and then
+    store.follow_refused()
+    assert ask(resolver, PART).rc == Rc.IDIS_DAILY_LIMIT
+    assert ask(resolver, PART.lower(), types=("URL",)).rc == Rc.IDIS_DAILY_LIMIT
+    assert ask(resolver, "88.888.101/never heard of").rc == Rc.IDIS_DAILY_LIMIT
+    assert ask(resolver, "0.NA/88.888.101").rc == Rc.SUCCESS
+    store.refuse([])
+    store.follow_refused()
+    assert ask(resolver, PART).rc == Rc.SUCCESS

@@ -163,7 +163,6 @@ class Handlers:
         id_, queue = request.path_params["id"], self.node.applications
         if decision.action == "accept":
             given = await asyncio.to_thread(queue.accept, id_, who)
-            await asyncio.to_thread(self.node.tenants.refresh)
             await self._note(request, who, "prefix-accept", id_, prefix=given.prefix)
             return json_reply(given)
         if decision.action not in {"return", "reject"}:

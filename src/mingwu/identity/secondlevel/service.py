@@ -7,7 +7,7 @@ delivers the outbox, until told to stop.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,7 +32,7 @@ from mingwu.identity.secondlevel.prefixes import Prefixes
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.tenants import Tenants
 from mingwu.identity.secondlevel.upstream import Upstream
-from mingwu.identity.secondlevel.usagecounts import UsageCounts
+from mingwu.identity.secondlevel.usagecounts import AskedOf, UsageCounts
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import PeerError
 from mingwu.store.engine import open_engine, writing
@@ -44,6 +44,11 @@ log = logging.getLogger(__name__)
 COMPONENT = "identity.secondlevel"
 _KEY_FILE = "secondlevel-sm2.key"
 _MOST_APPLICATIONS = 100_000
+_DAYS_BACK = 3
+_DAY_MS = 86_400_000
+
+DaySource = Callable[[str], Iterable[AskedOf] | None]
+"""Requests of a Beijing day (2026-11-23) as counted elsewhere; None while nothing is known."""
 
 
 class SecondLevel:
@@ -60,7 +65,8 @@ class SecondLevel:
     ) -> None:
         self._engine = engine
         self._site = site
-        self._pruned = ""
+        self._pruned = self._counted = ""
+        self._records = records
         self.settings = settings
         self.clock = clock
         self.public_key = sm2.public_point(scalar)
@@ -78,6 +84,8 @@ class SecondLevel:
             engine, settings, clock, tenants=self.tenants, prefixes=self.prefixes,
             usage=self.usage, monitoring=self.monitoring,
         )  # fmt: skip
+
+        self.day_source: DaySource | None = None
 
     @property
     def site(self) -> Site:
@@ -178,9 +186,29 @@ class SecondLevel:
         kind = self.escrow.due() if receiver else ""
         return self.escrow.make(kind, receiver).id if kind else ""
 
+    def count(self) -> None:
+        """Bring the counters of the days up to date; tell the resolver whom to refuse.
+
+        With a source (the signed log) the counters of today are replaced by what stands there,
+        at the first round and after midnight also those of the days before.
+        """
+        now = self.clock.time_ns() // 1_000_000
+        today = beijing_day(now)
+        self.usage.flush()
+        if self.day_source is not None:
+            back = 0 if self._counted == today else _DAYS_BACK
+            for day in (beijing_day(now - ago * _DAY_MS) for ago in range(back, -1, -1)):
+                rows = self.day_source(day)
+                if rows is None:
+                    break
+                self.usage.replace_day(day, rows)
+            else:
+                self._counted = today
+        self._records.refuse(self.tenants.over_quota(today))
+
     async def round(self) -> None:
         """One round of the duties: count, make, deliver."""
-        await asyncio.to_thread(self.usage.flush)
+        await asyncio.to_thread(self.count)
         await asyncio.to_thread(self.duties.make)
         await asyncio.to_thread(self.duties.make_report, self.report)
         await asyncio.to_thread(self.make_deposit)

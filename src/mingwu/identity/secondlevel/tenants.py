@@ -1,21 +1,19 @@
 """Tenants: quotas (Handle codes 603, 604, 605) and permission groups.
 
-Counting requests is cheap and forgiving: a counter per prefix and Beijing day in memory, taken up
-from the statistics at start; registrations are counted in the transaction that stores them.
+Requests are counted by day (``usagecounts``); who is over his limit is found from those counts, and
+the record store tells the resolver whom to refuse, so a limit may be passed by the requests of one
+round of duties. Registrations are counted in the transaction that stores them.
 """
-
-import threading
 
 import msgspec
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from mingwu.identity.secondlevel import schema
-from mingwu.identity.secondlevel.model import ApplicationForm, Quota, Tenant, beijing_day
+from mingwu.identity.secondlevel.model import ApplicationForm, Quota, Tenant
 from mingwu.identity.secondlevel.prefixes import ACTIVE, held
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import Denied, NotFound, Overloaded
 from mingwu.store.engine import reading, writing
-from mingwu.wire.handle.codes import Rc
 
 _E, _G, _P, _I = schema.enterprise, schema.group, schema.prefix, schema.identifier
 DEFAULT_GROUP = "tenant"
@@ -34,10 +32,6 @@ class Tenants:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
-        self._day = ""
-        self._used: dict[str, int] = {}
-        self._limits: dict[str, tuple[str, int]] = {}
-        self._guard = threading.Lock()
 
     def ensure_groups(self) -> None:
         """Add the groups that ship with the node where they are missing."""
@@ -80,51 +74,20 @@ class Tenants:
         with reading(self._engine) as connection:
             require(connection, uscc, permission)
 
-    def admit_request(self, prefix: str) -> int:
-        """Count one request for ``prefix``: Handle code 1, or 603 once the day's quota is used.
-
-        A prefix unknown here is nobody's quota and passes.
-        """
-        with self._guard:
-            self._turn_day()
-            owner, limit = self._limits.get(prefix, ("", 0))
-            if not owner:
-                return int(Rc.SUCCESS)
-            used = self._used.get(owner, 0)
-            if used >= limit:
-                return int(Rc.IDIS_DAILY_LIMIT)
-            self._used[owner] = used + 1
-        return int(Rc.SUCCESS)
-
-    def refresh(self) -> None:
-        """Read limits again (after a change); counters of today stay."""
-        with self._guard:
-            self._limits = self._read_limits()
-
-    def _turn_day(self) -> None:
-        day = beijing_day(self._clock.time_ns() // 1_000_000)
-        if day == self._day:
-            return
+    def over_quota(self, day: str) -> frozenset[str]:
+        """Prefixes of tenants whose requests of a Beijing day have reached their limit (603)."""
         daily = schema.daily
-        query = (
-            select(_P.c.uscc, func.sum(daily.c.requests))
-            .join(_P, _P.c.prefix == daily.c.prefix)
-            .where(daily.c.day == day)
-            .group_by(_P.c.uscc)
-        )
-        with reading(self._engine) as connection:
-            self._used = {row[0]: int(row[1]) for row in connection.execute(query)}
-        self._limits = self._read_limits()
-        self._day = day
-
-    def _read_limits(self) -> dict[str, tuple[str, int]]:
-        query = (
-            select(_P.c.prefix, _E.c.uscc, _E.c.daily_requests)
+        used = (
+            select(_P.c.uscc)
+            .join(daily, daily.c.prefix == _P.c.prefix)
             .join(_E, _E.c.uscc == _P.c.uscc)
-            .where(_P.c.state == ACTIVE)
+            .where(daily.c.day == day, _P.c.state == ACTIVE)
+            .group_by(_P.c.uscc, _E.c.daily_requests)
+            .having(func.sum(daily.c.requests) >= _E.c.daily_requests)
         )
+        query = select(_P.c.prefix).where(_P.c.state == ACTIVE, _P.c.uscc.in_(used))
         with reading(self._engine) as connection:
-            return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
+            return frozenset(connection.execute(query).scalars())
 
     def _change(self, uscc: str, **values: object) -> None:
         with writing(self._engine) as connection:
@@ -132,7 +95,6 @@ class Tenants:
             done = connection.execute(update(_E).where(_E.c.uscc == uscc).values(values))
             if not done.rowcount:
                 raise NotFound("secondlevel.tenant-unknown", uscc=uscc)
-        self.refresh()
 
 
 def check_prefix_quota(connection: Connection, uscc: str, default: int) -> None:

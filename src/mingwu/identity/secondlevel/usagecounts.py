@@ -7,8 +7,10 @@ in batches, so the resolver never waits. Requests of the prefix's owner are told
 
 import threading
 from collections import Counter
+from collections.abc import Iterable
 
-from sqlalchemy import Connection, Engine, Table, func, insert, select, update
+import msgspec
+from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
 
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.model import beijing_day
@@ -25,6 +27,15 @@ _D, _R, _P, _I, _E = (
     schema.enterprise,
 )
 MONTH_MS = 30 * 86_400_000
+
+
+class AskedOf(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests of one day for one prefix from one source (address or network)."""
+
+    prefix: str
+    source: str
+    requests: int
+    successes: int
 
 
 class UsageCounts:
@@ -71,6 +82,18 @@ class UsageCounts:
                            "foreign_at_ms": foreign_at}  # fmt: skip
                     connection.execute(insert(_R).values(row))
         return sum(requests.values())
+
+    def replace_day(self, day: str, rows: Iterable[AskedOf]) -> None:
+        """Put what was counted elsewhere (the signed log) in the place of a day's counters."""
+        made = [
+            {"day": day, "prefix": one.prefix, "source": one.source,
+             "requests": one.requests, "successes": one.successes}
+            for one in rows
+        ]  # fmt: skip
+        with writing(self._engine) as connection:
+            connection.execute(delete(_D).where(_D.c.day == day))
+            if made:
+                connection.execute(insert(_D), made)
 
     def tenants(self) -> list[dict[str, object]]:
         """Per tenant: prefixes, identifiers, requests, and the share resolved in 30 days.

@@ -91,6 +91,15 @@ class PrefixUse(msgspec.Struct, frozen=True, kw_only=True):
     share: float | None
 
 
+class DayUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What one network asked of one prefix on a day."""
+
+    prefix: str
+    network: str
+    resolutions: int
+    succeeded: int
+
+
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """Identifiers resolved by others in the last ``days`` days before ``until``."""
 
@@ -233,6 +242,27 @@ def window(
         resolved_by_others=resolved,
         share=round(resolved / names, 6) if names else None,
         prefixes=tuple(uses),
+    )
+
+
+def by_network(columns: UsageColumns) -> tuple[DayUse, ...]:
+    """Counted resolutions by prefix and network of the client."""
+    rows = columns.where((columns.op == Op.RESOLVE) & counted(columns))
+    clients, client = np.unique(rows.client, return_inverse=True)
+    networks = [columns.networks.get(int(one), "?") for one in clients]
+    names, network_of_client = np.unique(np.array(networks, np.str_), return_inverse=True)
+    pairs = np.stack([rows.prefix.astype(np.int64), network_of_client[client]])
+    found, pair = np.unique(pairs, axis=1, return_inverse=True)
+    total = np.bincount(pair.ravel(), minlength=found.shape[1])
+    good = np.bincount(pair.ravel(), rows.rc == Rc.SUCCESS, minlength=found.shape[1])
+    return tuple(
+        DayUse(
+            prefix=columns.prefixes[prefix],
+            network=str(names[network]),
+            resolutions=int(total[at]),
+            succeeded=int(good[at]),
+        )
+        for at, (prefix, network) in enumerate(found.T)
     )
 
 

@@ -23,6 +23,7 @@ from mingwu.identity.usage.reaggregate import Reaggregation, reaggregate
 from mingwu.identity.usage.report import (
     ClientUse,
     Day,
+    DayUse,
     Figures,
     PrefixUse,
     UsageReport,
@@ -180,6 +181,11 @@ class UsageStatistics:
         start_s = self._day_start(self._day(until))
         columns = self._columns(start_s, until)
         return reporting.window(columns, {}, int(until * 1000), 1).prefixes
+
+    def of_day(self, day: str) -> tuple[DayUse, ...]:
+        """What each network asked of each prefix on a day; raises InvalidInput."""
+        start_s = self._day_start(day)
+        return reporting.by_network(self._columns(start_s, start_s + _DAY_S))
 
     def prefix(self, prefix: str, days: int = reporting.WINDOW_DAYS) -> PrefixUse:
         """What was asked of one prefix; raises NotFound ``name.unknown`` for one never seen."""

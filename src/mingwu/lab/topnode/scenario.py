@@ -168,7 +168,6 @@ class Scenario:
             mode = Mode.OWN if own else Mode.HOSTED
             form = enterprise_form(self.node.settings.prefix, number, mode, site)
             queue.accept(queue.submit(form, "simulated applicant").id, "simulated reviewer")
-        self.node.tenants.refresh()
         self.summary.enterprises = ENTERPRISES
         self.summary.own, self.summary.hosted = OWN_NODES, ENTERPRISES - OWN_NODES
 

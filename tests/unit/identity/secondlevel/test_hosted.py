@@ -2,7 +2,8 @@
 
 import pytest
 
-from mingwu.identity.secondlevel.model import HostedItem, Mode, Quota
+from mingwu.identity.secondlevel.model import HostedItem, Mode, Quota, beijing_day
+from mingwu.identity.secondlevel.usagecounts import AskedOf
 from mingwu.kernel.errors import Denied, InvalidInput, NotFound
 from mingwu.wire.handle.codes import Rc
 
@@ -57,23 +58,50 @@ def test_register_quota_604(node, accepted):
     assert codes(node.hosted.register(PREFIX, [item(7)])) == [1]
 
 
-def test_daily_quota_603_ends_with_the_beijing_day(node, clock, accepted):
+def test_daily_quota_is_told_to_the_resolver_until_midnight(node, records, clock, accepted):
     owner = accepted(1).uscc
     node.tenants.set_quota(owner, Quota(prefixes=3, identifiers=3, daily_requests=2))
-    assert [node.tenants.admit_request(PREFIX) for _ in range(3)] == [1, 1, 603]
-    assert node.tenants.admit_request("88.101.99") == 1
+    node.usage.count(f"{PREFIX}/X", "192.0.2.1", ok=True)
+    node.count()
+    records.follow_refused()
+    assert records.refused == set()
+    node.usage.count(f"{PREFIX}/Y", "192.0.2.2", ok=False)
+    node.usage.count("88.101.99/Y", "192.0.2.2", ok=True)
+    node.count()
+    records.follow_refused()
+    assert records.refused == {PREFIX}
+    node.tenants.set_quota(owner, Quota(prefixes=3, identifiers=3, daily_requests=3))
+    node.count()
+    records.follow_refused()
+    assert records.refused == set()
+    node.tenants.set_quota(owner, Quota(prefixes=3, identifiers=3, daily_requests=2))
+    node.count()
     clock.ms += 3 * 3_600_000  # past midnight in Beijing
-    assert node.tenants.admit_request(PREFIX) == 1
+    node.count()
+    records.follow_refused()
+    assert records.refused == set()
 
 
-def test_quota_counts_what_was_asked_before_a_restart(node, clock, accepted):
+def test_days_are_counted_from_the_log_where_there_is_one(node, clock, accepted):
     owner = accepted(1).uscc
-    node.tenants.set_quota(owner, Quota(prefixes=3, identifiers=3, daily_requests=2))
-    for _ in range(2):
-        node.usage.count(f"{PREFIX}/X", "192.0.2.1", ok=True)
-    node.usage.flush()
-    fresh = type(node.tenants)(node._engine, clock)
-    assert fresh.admit_request(PREFIX) == 603
+    node.tenants.set_quota(owner, Quota(prefixes=3, identifiers=3, daily_requests=7))
+    asked = []
+
+    def source(day):
+        asked.append(day)
+        row = AskedOf(prefix=PREFIX, source="192.0.2.0/24", requests=7, successes=5)
+        return [row] if day == today else []
+
+    today = beijing_day(clock.ms)
+    node.day_source = source
+    node.count()
+    node.count()
+    assert len(asked) == 5  # the days before only once
+    assert node.tenants.over_quota(today) == {PREFIX}
+    assert [row["requests"] for row in node.usage.tenants() if row["uscc"] == owner] == [7]
+    node.day_source = lambda _day: None
+    node.count()
+    assert node.tenants.over_quota(today) == {PREFIX}
 
 
 def test_permission_groups(node, accepted):

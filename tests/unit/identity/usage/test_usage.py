@@ -12,9 +12,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from mingwu.identity.usage.causes import Classifier, network_of
+from mingwu.identity.usage.columns import columns_of
 from mingwu.identity.usage.log import UsageLog
 from mingwu.identity.usage.reaggregate import head_of, reaggregate
-from mingwu.identity.usage.report import report
+from mingwu.identity.usage.report import by_network, report
 from mingwu.identity.usage.segment import Broken, files, read_segment
 from mingwu.identity.usage.settings import UsageSettings
 from mingwu.identity.usage.wording import format_reaggregation
@@ -425,3 +426,24 @@ def test_damaged_segment_is_never_removed(log, feeder, settings, clock, at):
         again_after(settings, log._key, clock)
     assert refused.value.code == "usage.broken"
     assert path.read_bytes() == bytes(data)
+
+
+def test_questions_by_prefix_and_network(log, feeder):
+    feeder.ask("88.888.101/A")
+    feeder.ask("88.888.101/B", "198.51.100.99")  # the same network
+    feeder.ask("88.888.101/NONE", rc=100)
+    feeder.ask("88.888.102/X", "2001:db8::1")
+    feeder.ask("88.888.101/A", "192.0.2.3")  # a probe: not counted
+    feeder.ask("88.888.101/N", op=100)  # nor what is no resolution
+    log.close()
+    found = by_network(columns_of(read_segment(one.read_bytes()) for one in segments(log)))
+    rows = {(one.prefix, one.network): (one.resolutions, one.succeeded) for one in found}
+    assert rows == {
+        ("88.888.101", "198.51.100.0/24"): (3, 2),
+        ("88.888.102", "2001:db8::/48"): (1, 1),
+    }
+
+
+def test_no_questions_are_no_rows(log):
+    log.close()
+    assert by_network(columns_of(read_segment(one.read_bytes()) for one in segments(log))) == ()
