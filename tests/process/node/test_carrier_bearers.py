@@ -71,11 +71,28 @@ class Node:
         trust.close()
         self.bus = NatsServer(self.config.bus_server)
         self.bus.start()
-        self.output = (folder / "output.txt").open("wb")
+        self.file, self.output = file, (folder / "output.txt").open("wb")
+        self.start()
+
+    def start(self) -> None:
         self.api = subprocess.Popen(
-            [sys.executable, "-m", "mingwu", "run", "api", "--config", str(file)],
+            [sys.executable, "-m", "mingwu", "run", "api", "--config", str(self.file)],
             stdout=self.output, stderr=subprocess.STDOUT,
         )  # fmt: skip
+
+    def kill(self) -> None:
+        self.api.kill()
+        self.api.wait(20)
+
+    async def answers(self) -> None:
+        async with asyncio.timeout(60), self.client() as client:
+            while True:
+                try:
+                    if (await client.get("/api/identity/carriers")).status_code == 200:
+                        return
+                except httpx.HTTPError:
+                    pass
+                await asyncio.sleep(0.1)
 
     @property
     def door(self) -> str:
@@ -86,8 +103,7 @@ class Node:
         return httpx.AsyncClient(base_url=self.door, headers=headers, timeout=20)
 
     def stop(self) -> None:
-        self.api.kill()
-        self.api.wait(20)
+        self.kill()
         self.bus.stop()
         self.output.close()
 
@@ -96,14 +112,7 @@ class Node:
 async def node(tmp_path_factory):
     running = Node(tmp_path_factory.mktemp("bearers"))
     try:
-        async with asyncio.timeout(60), running.client() as client:
-            while True:
-                try:
-                    if (await client.get("/api/identity/carriers")).status_code == 200:
-                        break
-                except httpx.HTTPError:
-                    pass
-                await asyncio.sleep(0.1)
+        await running.answers()
         yield running
     finally:
         running.stop()
@@ -210,3 +219,53 @@ async def test_the_broker_restarts_and_carriers_go_on(node, tmp_path, monkeypatc
         one = (await client.get(f"/api/identity/carriers/{unit.serial}")).json()["carrier"]
         assert one["samples"] == one["sequence"]
         assert one["dropped"] == 0
+
+
+@pytest.mark.parametrize("bearer", [BearerKind.COAP, BearerKind.HTTPS])
+async def test_a_platform_killed_again_and_again_loses_and_doubles_nothing(
+    node, tmp_path, monkeypatch, bearer
+):
+    offset = 700 + list(BearerKind).index(bearer)
+    for place in ("personalise", "run"):
+        monkeypatch.setattr(
+            f"mingwu.lab.carriers.{place}.serial_of", lambda mould: f"MWC-{mould.number + offset}"
+        )
+    lab = settings(node, tmp_path, bearer, seed=offset)
+    lab = msgspec.structs.replace(
+        lab, moulds=1, period_s=0.05,
+        coap=msgspec.structs.replace(lab.coap, timeout_s=3, ack_timeout_s=0.2, attempts=1),
+    )  # fmt: skip
+    (unit,) = await asyncio.to_thread(write_units, lab)
+    unit = msgspec.structs.replace(unit, suffix=f"MLD.KILLED-{bearer.value}")
+    async with node.client() as client:
+        await client.post("/api/identity/carriers", content=msgspec.json.encode(unit))
+
+        async def carrier() -> dict:
+            answer = await client.get(f"/api/identity/carriers/{unit.serial}")
+            return answer.json()
+
+        stop = asyncio.Event()
+        running = asyncio.create_task(run_carriers(lab, stop))
+        try:
+            for _ in range(3):
+                before = (await carrier())["carrier"]["samples"]
+                async with asyncio.timeout(60):
+                    while (await carrier())["carrier"]["samples"] < before + 10:
+                        await asyncio.sleep(0.05)
+                await asyncio.to_thread(node.kill)  # -9, in the middle of whatever it does
+                await asyncio.sleep(0.3)
+                node.start()
+                await node.answers()
+            before = (await carrier())["carrier"]["samples"]
+            async with asyncio.timeout(60):
+                while (await carrier())["carrier"]["samples"] < before + 10:
+                    await asyncio.sleep(0.05)
+        finally:
+            stop.set()
+            await running
+        found = await carrier()
+    assert found["carrier"]["samples"] == found["carrier"]["sequence"]
+    assert found["carrier"]["dropped"] == 0
+    assert {event["code"] for event in found["events"]} == {
+        "carriers.registered", "carriers.written-back",
+    }  # fmt: skip
