@@ -26,6 +26,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -55,6 +56,7 @@ class SyncSummary:
     removed: int = 0
 
 
+@lru_cache(1024)
 def prefix_admin(prefix: str, rights: int = ALL_RIGHTS & ~AdminRight.LIST_HANDLES) -> HandleValue:
     """HS_ADMIN naming the key 300 of the prefix record, the usual administrator of a name."""
     data = encode_admin(Admin(f"0.NA/{prefix}", ADMIN_KEY_INDEX, rights))

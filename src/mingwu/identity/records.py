@@ -376,6 +376,12 @@ class RecordStore:
                 self.projection.write(_sorted_rows(map(self._with_links, given)))
         return len(given)
 
+    def put_encoded(self, records: Iterable[tuple[str, bytes]]) -> None:
+        """Store (name, bytes of ``encode_record``) without aliases in one durable batch."""
+        rows = sorted(((key_of(name), data) for name, data in records), key=_first)
+        with self._writing:
+            self.projection.write(rows)
+
     def put(self, record: Record) -> None:
         """Store one record, replacing an earlier one."""
         self.put_many((record,))

@@ -18,12 +18,9 @@ template and kind have in common is encoded once, so a record costs a few joins;
 for byte that of ``records.encode_record`` for the same values.
 """
 
-import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 
-import orjson
-
+from mingwu.identity.batchencoding import BatchEncoder
 from mingwu.identity.cards import prefix_admin
 from mingwu.identity.enterprise.model import (
     KIND_INDEX,
@@ -33,16 +30,12 @@ from mingwu.identity.enterprise.model import (
     Template,
     Value,
 )
-from mingwu.identity.records import FORMAT, HAS_RESTRICTED, HEAD, Record
+from mingwu.identity.records import Record
 from mingwu.wire.handle.codes import DEFAULT_PERMISSIONS, PUBLIC_READ
-from mingwu.wire.handle.jsonform import value_to_json
-from mingwu.wire.handle.values import HandleValue, encode_value
+from mingwu.wire.handle.values import HandleValue
 
 FIRST_OWN, LAST_OWN = TEMPLATE_ID_INDEX, LAST_INDEX
 RESTRICTED_PERMISSIONS = DEFAULT_PERMISSIONS & ~PUBLIC_READ
-_COUNT = struct.Struct(">I")
-_NO_REFERENCES = bytes(4)
-_MARK = "\ue000mark\ue001"  # private-use characters: no type holds them, types are checked
 
 
 def own_values(
@@ -81,53 +74,8 @@ def foreign_values(record: Record) -> list[HandleValue]:
     return [value for value in record.values if not FIRST_OWN <= value.index <= LAST_OWN]
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """The constant bytes around one item's data, in the record and in its JSON."""
-
-    head: bytes
-    json_head: bytes
-    json_tail: bytes
-    public: bool
-
-
-class FreshEncoder:
-    """Stored bytes of new names of one prefix, template, kind and second."""
-
-    def __init__(self, prefix: str, template: Template, kind: str, stamp: int) -> None:
-        fixed = [prefix_admin(prefix), *own_values(template, kind, (), stamp)]
-        self._fixed = b"".join(map(encode_value, fixed))
-        self._fixed_json = b",".join(orjson.dumps(value_to_json(value)) for value in fixed)
-        self._fixed_count = len(fixed)
-        rows = [Value(item.index, item.type, _MARK) for item in template.definition.items]
-        values = own_values(template, kind, rows, stamp)[len(fixed) - 1 :]
-        self._pieces = {value.index: _piece(value) for value in values}
-
-    def encode(self, name: str, values: Iterable[Value]) -> bytes:
-        """The stored bytes of a name with these values, in template order."""
-        public, restricted, json = [self._fixed], [], [self._fixed_json]
-        count = self._fixed_count
-        for value in values:
-            piece = self._pieces[value.index]
-            data = value.value.encode()
-            encoded = b"".join((piece.head, _COUNT.pack(len(data)), data, _NO_REFERENCES))
-            if piece.public:
-                public.append(encoded)
-                json.append(piece.json_head + orjson.dumps(value.value) + piece.json_tail)
-                count += 1
-            else:
-                restricted.append(encoded)
-        shown = name.encode()
-        block, hidden = b"".join(public), b"".join(restricted)
-        flags = HAS_RESTRICTED if hidden else 0
-        head = HEAD.pack(FORMAT, flags, len(shown), len(block) + _COUNT.size, len(hidden), 0)
-        return b"".join((head, shown, _COUNT.pack(count), block, hidden, b",".join(json)))
-
-
-def _piece(value: HandleValue) -> _Piece:
-    encoded = encode_value(value)
-    # behind the head: length of the data, the data, the (empty) reference list
-    head = encoded[: -len(value.data) - _COUNT.size - len(_NO_REFERENCES)]
-    shown = replace(value, data=b"x")
-    before, _, after = orjson.dumps(value_to_json(shown)).rpartition(b'"x"')
-    return _Piece(head, before, after, value.is_public)
+def fresh_encoder(prefix: str, template: Template, kind: str, stamp: int) -> BatchEncoder:
+    """For new names of one prefix, template, kind and second."""
+    fixed = [prefix_admin(prefix), *own_values(template, kind, (), stamp)]
+    rows = [Value(item.index, item.type, "") for item in template.definition.items]
+    return BatchEncoder(fixed, own_values(template, kind, rows, stamp)[len(fixed) - 1 :])

@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
+from mingwu.identity.batchencoding import BatchEncoder
 from mingwu.identity.enterprise import schema
-from mingwu.identity.enterprise.encoding import FreshEncoder, foreign_values, merged, own_values
+from mingwu.identity.enterprise.encoding import foreign_values, fresh_encoder, merged, own_values
 from mingwu.identity.enterprise.lifecycle import RESOLVABLE, Action, State
 from mingwu.identity.enterprise.model import Template
 from mingwu.identity.enterprise.templates import Templates
@@ -51,7 +52,7 @@ class Projector:
         self._store = store
         self._templates = templates
         # Both are emptied and filled within one transaction; its lock makes that safe.
-        self._encoders: dict[tuple[object, ...], FreshEncoder] = {}
+        self._encoders: dict[tuple[object, ...], BatchEncoder] = {}
         self._seen: dict[int, Template] = {}
 
     @property
@@ -217,9 +218,10 @@ class Projector:
         group = (prefix, template.number, template.revision, entry["kind"], stamp)
         encoder = self._encoders.get(group)
         if encoder is None:
-            encoder = FreshEncoder(prefix, template, entry["kind"], stamp)
+            encoder = fresh_encoder(prefix, template, entry["kind"], stamp)
             self._encoders[group] = encoder
-        return encoder.encode(name, read_content(entry["content"]))
+        values = read_content(entry["content"])
+        return encoder.encode(name, ((value.index, value.value) for value in values))
 
 
 def _again(entry: Entry, template: Template, existing: Record) -> Record:

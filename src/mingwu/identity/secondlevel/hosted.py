@@ -1,13 +1,15 @@
 """Identifiers of hosted tenants: registration, change, removal, and queries over templates.
 
 The rows decide; the record store is what resolves. A call commits the rows (unprojected), writes
-the records durably, marks the rows, and only then answers: what was acknowledged survives kill -9,
-and :meth:`Hosted.replay` finishes what was cut. Every change is a row of the change log that sync
-table T9 and differential escrow are made from.
+the records durably, and only then answers: what was acknowledged survives kill -9, and
+:meth:`Hosted.replay` finishes what was cut. That rows are projected is written down by the next
+call's transaction, which saves a wait for the disk and costs a second projection after a crash.
+Every change is a row of the change log that sync table T9 and differential escrow are made from.
 """
 
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -25,8 +27,9 @@ from sqlalchemy import (
     update,
 )
 
+from mingwu.identity.batchencoding import BatchEncoder
 from mingwu.identity.cards import prefix_admin
-from mingwu.identity.records import Record, RecordStore
+from mingwu.identity.records import ALIAS_TYPE, Record, RecordStore
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.coderules import RULES, CodeRule, rule_for
 from mingwu.identity.secondlevel.model import HostedItem, ItemOutcome, Mode
@@ -51,6 +54,9 @@ ADDED, DELETED, MODIFIED = 1, 2, 3
 _TEMPLATE_INDEX = 1001
 _FIRST_INDEX = 2000
 _CHUNK = 500
+# Values of such types hand out rights, sign, or are made by the platform; aliases go through the
+# book of aliases, which keeps a code to one name.
+_RESERVED = ("HS_", "MW.", ALIAS_TYPE)
 _Row = dict[str, object]
 _NEAR = 10_000
 _SAME = ("operation", "template", "content")
@@ -59,12 +65,30 @@ _SAME = ("operation", "template", "content")
 def hosted_record(name: str, prefix: str, template: str, values: Mapping[str, str]) -> Record:
     """The record of a hosted identifier: template at 1001, items from 2000 on."""
     now = int(time.time())
-    made = [HandleValue(_TEMPLATE_INDEX, "TEMPLATE", template.encode(), timestamp=now)]
-    made += [
-        HandleValue(_FIRST_INDEX + at, item, text.encode(), timestamp=now)
-        for at, (item, text) in enumerate(values.items())
-    ]
-    return Record(name, (*made, prefix_admin(prefix)))
+    return Record(name, (*_fixed(prefix, template, now), *_items(values, now)))
+
+
+def _fixed(prefix: str, template: str, now: int) -> tuple[HandleValue, HandleValue]:
+    told = HandleValue(_TEMPLATE_INDEX, "TEMPLATE", template.encode(), timestamp=now)
+    return prefix_admin(prefix), told
+
+
+def _items(values: Mapping[str, str], now: int) -> Iterator[HandleValue]:
+    for index, (item, text) in enumerate(values.items(), _FIRST_INDEX):
+        yield HandleValue(index, item, text.encode(), timestamp=now)
+
+
+def _encoded(prefix: str, items: Sequence[tuple[str, HostedItem]]) -> Iterator[tuple[str, bytes]]:
+    """Name and stored bytes of each item; those of one template and the same items share work."""
+    now = int(time.time())
+    encoders: dict[tuple[str, ...], BatchEncoder] = {}
+    for _, item in items:
+        alike = (item.template, *item.values)
+        encoder = encoders.get(alike)
+        if encoder is None:
+            fixed = _fixed(prefix, item.template, now)
+            encoder = encoders[alike] = BatchEncoder(fixed, _items(item.values, now))
+        yield item.name, encoder.encode(item.name, enumerate(item.values.values(), _FIRST_INDEX))
 
 
 class Hosted:
@@ -81,6 +105,9 @@ class Hosted:
         self._records = records
         self._clock = clock
         self._rules = rules
+        # (time, keys) projected already, but not yet marked so
+        self._unmarked: list[tuple[int, list[str]]] = []
+        self._guard = threading.Lock()
 
     def register(self, prefix: str, items: Sequence[HostedItem]) -> list[ItemOutcome]:
         """Register up to 2,000 names under a hosted prefix; one outcome per item, in order.
@@ -107,13 +134,15 @@ class Hosted:
             uscc, rule = self._tenant(connection, prefix)
             require(connection, uscc, "register")
             keys = [fold(item.name) for item in items]
-            there = _there(connection, keys)
+            known = _known(connection, keys)
             used, limit = room(connection, uscc) if how == ADDED else (0, 0)
             good: list[tuple[str, HostedItem]] = []
             outcomes, seen = [], set[str]()
             for key, item in zip(keys, items, strict=True):
                 full = how == ADDED and used + len(good) >= limit
-                outcome = _judge(item, prefix, rule, how, there=key in there, twice=key in seen)
+                outcome = _judge(
+                    item, prefix, rule, how, there=known.get(key, False), twice=key in seen
+                )
                 if outcome.code == Rc.SUCCESS and full:
                     told = {"prefix": prefix, "limit": limit, "used": used}
                     code = int(Rc.IDIS_REGISTER_LIMIT)
@@ -122,8 +151,9 @@ class Hosted:
                 if outcome.code == Rc.SUCCESS:
                     seen.add(key)
                     good.append((key, item))
-            _write_rows(connection, prefix, good, how, now)
-        self._project(prefix, good, how)
+            self._mark(connection)
+            _write_rows(connection, prefix, good, how, now, known)
+        self._project(prefix, good, how, now)
         return outcomes
 
     def _tenant(self, connection: Connection, prefix: str) -> tuple[str, CodeRule]:
@@ -137,17 +167,30 @@ class Hosted:
             raise NotFound("secondlevel.prefix-unknown", prefix=prefix)
         return row.uscc, rule_for(row.industry, self._rules)
 
-    def _project(self, prefix: str, good: Sequence[tuple[str, HostedItem]], how: int) -> None:
+    def _project(
+        self, prefix: str, good: Sequence[tuple[str, HostedItem]], how: int, now: int
+    ) -> None:
         if not good:
             return
         if how == DELETED:
             self._records.delete_many(item.name for _, item in good)
         else:
-            self._records.put_many(
-                hosted_record(item.name, prefix, item.template, item.values) for _, item in good
-            )
-        with writing(self._engine) as connection:
-            _mark(connection, [key for key, _ in good])
+            self._records.put_encoded(_encoded(prefix, good))
+        with self._guard:
+            self._unmarked.append((now, [key for key, _ in good]))
+
+    def _mark(self, connection: Connection) -> None:
+        """Mark what is projected, before this transaction makes anything of it new."""
+        with self._guard:
+            waiting, self._unmarked = self._unmarked, []
+        for now, keys in waiting:
+            _mark(connection, keys, now)
+
+    def close(self) -> None:
+        """Mark what is projected, so that the next start has nothing to do."""
+        if self._unmarked:
+            with writing(self._engine) as connection:
+                self._mark(connection)
 
     def replay(self) -> int:
         """Finish what a crash cut between rows and records; returns how many names."""
@@ -267,11 +310,12 @@ def _having(template: str, item: str, wanted: str) -> ColumnElement[object]:
     return query.where(_V.c.value == wanted)  # type: ignore[return-value]
 
 
-def _there(connection: Connection, keys: Sequence[str]) -> set[str]:
-    found: set[str] = set()
+def _known(connection: Connection, keys: Sequence[str]) -> dict[str, bool]:
+    """Keys that have a row, and whether the name is registered now (or was)."""
+    found: dict[str, bool] = {}
     for start in range(0, len(keys), _CHUNK):
-        query = select(_I.c.key).where(_I.c.key.in_(keys[start : start + _CHUNK]), ~_I.c.deleted)
-        found.update(connection.execute(query).scalars())
+        query = select(_I.c.key, ~_I.c.deleted).where(_I.c.key.in_(keys[start : start + _CHUNK]))
+        found.update((row[0], bool(row[1])) for row in connection.execute(query))
     return found
 
 
@@ -287,6 +331,8 @@ def _judge(
         fault = f"it is not under {prefix}"
     elif twice:
         fault = "it stands twice in this call"
+    elif reserved := next((one for one in item.values if one.upper().startswith(_RESERVED)), ""):
+        fault = f"the type {reserved[:40]} is the platform's own"
     elif how == ADDED:
         fault = rule.fault(name.suffix)
     if fault:
@@ -320,10 +366,11 @@ def _write_rows(
     good: Sequence[tuple[str, HostedItem]],
     how: int,
     now: int,
+    known: Mapping[str, bool],
 ) -> None:
     if not good:
         return
-    keys = [key for key, _ in good]
+    keys = [key for key, _ in good if key in known]
     for start in range(0, len(keys), _CHUNK):
         some = keys[start : start + _CHUNK]
         connection.execute(delete(_V).where(_V.c.key.in_(some)))
@@ -379,7 +426,10 @@ def _insert_many(connection: Connection, table: Table, rows: Sequence[_Row]) -> 
         connection.exec_driver_sql(str(compiled), [pick(row) for row in rows])
 
 
-def _mark(connection: Connection, keys: Sequence[str]) -> None:
+def _mark(connection: Connection, keys: Sequence[str], at_ms: int | None = None) -> None:
+    """Mark rows as projected; with ``at_ms`` only those that nobody changed since."""
     for start in range(0, len(keys), _CHUNK):
-        some = keys[start : start + _CHUNK]
-        connection.execute(update(_I).where(_I.c.key.in_(some)).values(projected=True))
+        done = update(_I).where(_I.c.key.in_(keys[start : start + _CHUNK]))
+        if at_ms is not None:
+            done = done.where(_I.c.at_ms == at_ms)
+        connection.execute(done.values(projected=True))

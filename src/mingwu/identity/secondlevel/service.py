@@ -116,7 +116,8 @@ class SecondLevel:
         return node
 
     def close(self) -> None:
-        """Write counters and give the connections back."""
+        """Write counters and marks and give the connections back."""
+        self.hosted.close()
         self.usage.flush()
         self._engine.dispose()
 

@@ -135,12 +135,14 @@ def _reference(item: Reference) -> Json:
 
 
 def _admin_json(data: bytes) -> Json:
+    handle, index, permissions = _admin_parts(bytes(data))
+    return {"handle": handle, "index": index, "permissions": permissions}
+
+
+@lru_cache(1024)  # most records of a prefix have the same administrator
+def _admin_parts(data: bytes) -> tuple[str, int, str]:
     record = admin.read_admin(data)
-    return {
-        "handle": record.handle,
-        "index": record.index,
-        "permissions": admin.rights_text(record.rights),
-    }
+    return record.handle, record.index, admin.rights_text(record.rights)
 
 
 def _vlist_json(data: bytes) -> list[Json]:

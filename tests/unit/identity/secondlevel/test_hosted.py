@@ -49,6 +49,26 @@ def test_change_and_remove(node, records, accepted):
     assert codes(node.hosted.register(PREFIX, [item(1)])) == [1]
 
 
+@pytest.mark.parametrize("kind", ["HS_ADMIN", "hs_pubkey", "MW.LIVE.x", "ALIAS.GS1"])
+def test_types_that_hand_out_rights_are_refused(node, accepted, kind):
+    accepted(1)
+    (outcome,) = node.hosted.register(PREFIX, [item(1, **{kind: "x"})])
+    assert (outcome.code, outcome.error) == (102, "secondlevel.name-bad")
+    assert kind in outcome.params["fault"]
+
+
+def test_marks_of_what_is_projected_come_with_the_next_call(node, records, accepted):
+    accepted(1)
+    node.hosted.register(PREFIX, [item(1)])
+    records.delete_many([item(1).name])  # as after a crash before the mark
+    assert node.hosted.replay() == 1
+    assert records.get(item(1).name) is not None
+    node.hosted.register(PREFIX, [item(2)])
+    node.hosted.register(PREFIX, [item(3)])
+    node.hosted.close()
+    assert node.hosted.replay() == 0
+
+
 def test_register_quota_604(node, accepted):
     owner = accepted(1).uscc
     node.tenants.set_quota(owner, Quota(prefixes=3, identifiers=3, daily_requests=9))
