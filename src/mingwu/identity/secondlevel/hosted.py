@@ -57,6 +57,7 @@ _CHUNK = 500
 # Values of such types hand out rights, sign, or are made by the platform; aliases go through the
 # book of aliases, which keeps a code to one name.
 _RESERVED = ("HS_", "MW.", ALIAS_TYPE)
+_ALLOWED = "MW.SIMULATED"  # whoever calls data simulated may
 _Row = dict[str, object]
 _NEAR = 10_000
 _SAME = ("operation", "template", "content")
@@ -319,6 +320,11 @@ def _known(connection: Connection, keys: Sequence[str]) -> dict[str, bool]:
     return found
 
 
+def _is_reserved(kind: str) -> bool:
+    folded = kind.upper()
+    return folded.startswith(_RESERVED) and folded != _ALLOWED
+
+
 def _judge(
     item: HostedItem, prefix: str, rule: CodeRule, how: int, *, there: bool, twice: bool
 ) -> ItemOutcome:
@@ -331,7 +337,7 @@ def _judge(
         fault = f"it is not under {prefix}"
     elif twice:
         fault = "it stands twice in this call"
-    elif reserved := next((one for one in item.values if one.upper().startswith(_RESERVED)), ""):
+    elif reserved := next(filter(_is_reserved, item.values), ""):
         fault = f"the type {reserved[:40]} is the platform's own"
     elif how == ADDED:
         fault = rule.fault(name.suffix)
