@@ -79,6 +79,18 @@ async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane
         running.stop()
 
 
+@pytest.fixture(autouse=True)
+async def no_grants_left(plane: Plane) -> AsyncIterator[None]:
+    """The tests share a node and come in any order: none inherits another's grants."""
+    yield
+    async with plane.client(Role.ENGINEER) as client:
+        left = (await client.get("/api/identity/grants")).json()["grants"]
+        fields = ("grantee", "scope", "target", "item")
+        grants = [{field: one[field] for field in fields} for one in left]
+        reply = await client.request("DELETE", "/api/identity/grants", json={"grants": grants})
+        assert reply.status_code == 200, reply.text
+
+
 async def read(plane: Plane, who: Credentials, types: tuple[str, ...] = ()) -> set[str] | int:
     """Texts of the values that ``who`` gets, or the code of the refusal."""
     host, port = plane.server.split(":")
