@@ -1,4 +1,4 @@
-"""``mingwu demo``: the whole platform and a simulated plant, from nothing, on this machine."""
+"""``mingwu demo``: the platform in a simulated scenario, from nothing, on this machine."""
 
 import argparse
 import shutil
@@ -6,12 +6,13 @@ from pathlib import Path
 
 from mingwu.cli.main import language
 from mingwu.cli.up import start
-from mingwu.node import demo
-from mingwu.node.config import load
+from mingwu.node.demo.scenarios import SCENARIOS, find, prepare
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--folder", type=Path, default=Path(".run/demo"), help="where it lives")
+    known = ", ".join(SCENARIOS)
+    parser.add_argument("--scenario", default="s1", help=f"what is simulated: {known}")
+    parser.add_argument("--folder", type=Path, help="where it lives (.run/demo for s1)")
     parser.add_argument(
         "--scale", type=int, default=1, help="how many times the plant stands there"
     )
@@ -20,16 +21,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the demo's files if they are not there, then run them like any other node."""
+    scenario = find(arguments.scenario)
+    folder = arguments.folder or scenario.folder
     if arguments.fresh:
-        shutil.rmtree(arguments.folder, ignore_errors=True)
-    file = demo.write(arguments.folder, scale=arguments.scale)
-    config = load(file)
-    zh = language() == "zh"
-    server = f"127.0.0.1:{config.resolver.port}"
-    ask = "试着解析" if zh else "Try"
-    fault = "试着制造故障" if zh else "Break it"
-    hints = [f"\n  {ask}"]
-    hints += [f"    ./dev run resolve {name} --server {server}" for name in demo.NAMES]
-    hints.append(f"    ./dev run resolve {demo.NAMES[1]} --server {server} --trust --config {file}")
-    hints += [f"  {fault}", f"    ./dev run lab fault list --config {file}"]
-    return start(config, hints=tuple(hints))
+        shutil.rmtree(folder, ignore_errors=True)
+    config = prepare(scenario, folder, arguments.scale)
+    return start(config, hints=scenario.hints(config, language() == "zh"))

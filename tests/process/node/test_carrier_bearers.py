@@ -19,9 +19,9 @@ from mingwu.bus.server import NatsServer
 from mingwu.identity.carriers.settings import BearerKind, CoapBearerSettings, MqttBearerSettings
 from mingwu.lab.carriers.run import run_carriers, write_units
 from mingwu.lab.carriers.settings import CarrierLabSettings
-from mingwu.node import demo
 from mingwu.node.carriersections import CARRIER_USER
 from mingwu.node.config import Config, load
+from mingwu.node.demo import s1
 from mingwu.node.platform import prepare
 from mingwu.trust.roles import Role
 from mingwu.trust.service import Trust
@@ -47,7 +47,7 @@ class Node:
         issued.private_key_pem.write_to_path(folder / "key.pem")
         for at, pem in enumerate(issued.cert_chain_pems):
             pem.write_to_path(folder / "cert.pem", append=at > 0)
-        file = demo.write(folder / "demo")
+        file = s1.write(folder / "demo")
         text = file.read_text().replace(
             '"bus", "historian", "writer", "gateway", "resolver", "console", "lab"', '"bus", "api"'
         )

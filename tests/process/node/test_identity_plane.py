@@ -26,8 +26,8 @@ from mingwu.identity.usage.reaggregate import reaggregate
 from mingwu.kernel.errors import PeerError, Unavailable
 from mingwu.lab.carriers.moulds import moulds
 from mingwu.lab.carriers.personalise import Factory
-from mingwu.node import demo
 from mingwu.node.config import Config, IdentityPart, load
+from mingwu.node.demo import s1
 from mingwu.node.platform import prepare
 from mingwu.node.signing import anchors
 from mingwu.trust.roles import Role
@@ -52,7 +52,7 @@ class Plane:
     """Resolver and API of a demonstration, and tokens for two accounts."""
 
     def __init__(self, folder: Path) -> None:
-        file = demo.write(folder / "demo")
+        file = s1.write(folder / "demo")
         text = file.read_text().replace(
             '"bus", "historian", "writer", "gateway", "resolver", "console", "lab"',
             '"resolver", "api", "lab"',

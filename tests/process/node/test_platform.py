@@ -19,9 +19,9 @@ from mingwu.cli.main import main
 from mingwu.history.client import History
 from mingwu.identity.client import resolve
 from mingwu.identity.records import RecordStore
-from mingwu.node import demo
 from mingwu.node.backup import take
 from mingwu.node.config import Config, load
+from mingwu.node.demo import s1
 from mingwu.registry.service import Registry
 from mingwu.registry.settings import RegistrySettings
 from mingwu.store.settings import StoreSettings
@@ -37,7 +37,7 @@ class Platform:
     """A running demonstration."""
 
     def __init__(self, folder: Path) -> None:
-        self.config: Config = load(demo.write(folder / "demo"))
+        self.config: Config = load(s1.write(folder / "demo"))
         self.output = (folder / "output.txt").open("wb")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mingwu", "up", str(self.config.file)],

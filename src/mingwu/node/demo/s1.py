@@ -1,17 +1,16 @@
-"""The demonstration: a configuration and a plant file for the simulated plant S1.
+"""Scenario S1, 江洲精密: a configuration and a plant file for the simulated plant.
 
 Both are written once into the demo's folder and then used as an operator would use his own; taken
 ports are replaced by free ones when the file is written.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from mingwu.kernel.settings import build
 from mingwu.lab.plant.s1 import plant_file
 from mingwu.lab.settings import PORTS_PER_REPLICA, LabSettings
-from mingwu.node.config import load
-from mingwu.node.ports import is_free
+from mingwu.node.config import Config, load
+from mingwu.node.demo.scenario import Scenario, free_ports, private
 from mingwu.registry import plantfile
 from mingwu.trust.secrets import load_or_create
 
@@ -32,18 +31,10 @@ NAMES = (
 
 
 def choose_ports(spread: int) -> tuple[dict[str, int], int]:
-    """The usual ports, shifted by the same step where one is taken; and the lab's first port."""
-    step = 0
-    while not all(map(is_free, (port + step for port in [*PORTS.values(), *_lab_ports(spread)]))):
-        step += 1000
-        if step > 40_000:  # noqa: PLR2004 — the end of the port range is near
-            raise OSError("no free ports for the demonstration")
-    return {name: port + step for name, port in PORTS.items()}, 15_020 + step
-
-
-def _lab_ports(spread: int) -> Iterator[int]:
-    yield from range(15_020, 15_020 + spread)
-    yield from range(15_019 - spread // PORTS_PER_REPLICA, 15_019)
+    """The ports of the platform, and the first one of the simulated plant."""
+    lab = [*range(15_020, 15_020 + spread), *range(15_019 - spread // PORTS_PER_REPLICA, 15_019)]
+    chosen = free_ports({**PORTS, **{f"lab {port}": port for port in lab}})
+    return {name: chosen[name] for name in PORTS}, chosen["lab 15020"]
 
 
 def write(folder: Path, *, scale: int = 1) -> Path:
@@ -62,15 +53,10 @@ def write(folder: Path, *, scale: int = 1) -> Path:
         "broker": {"port": ports["mqtt"], "user": "plant", "password": password},
     }
     plant = folder / "plant.toml"
-    _private(plant, plantfile.dump(plant_file(build(LabSettings, lab, "$.lab"))))
-    _private(file, _configuration(ports, first_port, scale, password))
+    private(plant, plantfile.dump(plant_file(build(LabSettings, lab, "$.lab"))))
+    private(file, _configuration(ports, first_port, scale, password))
     load(file)
     return file
-
-
-def _private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text, "utf-8")
 
 
 def _configuration(ports: dict[str, int], first_port: int, scale: int, password: str) -> str:
@@ -115,3 +101,24 @@ port = {ports["mqtt"]}
 user = "plant"
 password = "{password}"
 """
+
+
+def hints(config: Config, zh: bool) -> tuple[str, ...]:  # noqa: FBT001 — the type of every scenario
+    """Names to resolve and a fault to make."""
+    server = f"127.0.0.1:{config.resolver.port}"
+    lines = ["\n  试着解析" if zh else "\n  Try"]
+    lines += [f"    ./dev run resolve {name} --server {server}" for name in NAMES]
+    trust = f"--trust --config {config.file}"
+    lines.append(f"    ./dev run resolve {NAMES[1]} --server {server} {trust}")
+    lines.append("  试着制造故障" if zh else "  Break it")
+    lines.append(f"    ./dev run lab fault list --config {config.file}")
+    return tuple(lines)
+
+
+SCENARIO = Scenario(
+    name="s1",
+    node="demo",
+    folder=Path(".run/demo"),
+    write=lambda folder, scale: write(folder, scale=scale),
+    hints=hints,
+)

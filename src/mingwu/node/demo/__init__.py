@@ -1,0 +1,1 @@
+"""The demonstrations: one module per scenario, ``scenarios`` is the table of them."""

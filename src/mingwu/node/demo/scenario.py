@@ -1,0 +1,44 @@
+"""What a demonstration scenario is, and what writing one takes: free ports and private files.
+
+A scenario writes its configuration once into a folder of its own; from then on it is used as an
+operator would use his own. The node's name in that file says whose folder it is.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mingwu.node.config import Config
+from mingwu.node.ports import is_free
+
+STEP = 1000
+LAST_STEP = 40_000  # the end of the port range is near
+
+# (configuration, Chinese?) -> the lines printed once everything serves.
+Hints = Callable[[Config, bool], tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One demonstration; ``write`` gets the folder and how many times the scenario stands there."""
+
+    name: str
+    # Name of the node in the configuration that ``write`` leaves in the folder.
+    node: str
+    folder: Path
+    write: Callable[[Path, int], Path]
+    hints: Hints
+
+
+def free_ports(usual: Mapping[str, int]) -> dict[str, int]:
+    """The usual ports, all shifted by the same step where one is taken. Raises OSError."""
+    for step in range(0, LAST_STEP + 1, STEP):
+        if all(is_free(port + step) for port in usual.values()):
+            return {name: port + step for name, port in usual.items()}
+    raise OSError("no free ports for the demonstration")
+
+
+def private(path: Path, text: str) -> None:
+    """Write a file that its owner alone reads: configurations hold passwords."""
+    path.touch(mode=0o600)
+    path.write_text(text, "utf-8")
