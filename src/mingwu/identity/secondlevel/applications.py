@@ -38,6 +38,7 @@ _A, _E, _P, _V = (
     schema.application_event,
 )
 _PHONE = re.compile(r"\+?[0-9][0-9 -]{5,19}")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 EPP = "epp"
 _VERBS = {Kind.APPLY: "create", Kind.CHANGE: "update", Kind.EXIT: "delete"}
@@ -63,6 +64,10 @@ def form_faults(form: ApplicationForm) -> list[Reason]:
         faults.append(Reason("contact.email", "not an e-mail address"))
     if form.mode == Mode.OWN and form.kind != Kind.EXIT:
         faults += _site_faults(form)
+    if form.passes_on and form.kind != Kind.CHANGE:
+        faults.append(Reason("holder", "only a change takes a prefix over"))
+    elif form.passes_on and not _SHA256.fullmatch(form.consent_sha256):
+        faults.append(Reason("consent_sha256", "the holder's consent is missing"))
     return faults
 
 
@@ -76,6 +81,8 @@ def _registration(form: ApplicationForm) -> dict[str, object]:
     }
     if form.site is not None:
         fields |= {"host": form.site.host, "port": str(form.site.port)}
+    if form.passes_on:
+        return {"verb": "transfer", "fields": fields | {"holder": form.holder}}
     return {"verb": _VERBS[form.kind], "fields": {} if form.kind == Kind.EXIT else fields}
 
 
@@ -181,6 +188,7 @@ class Applications:
             lock(connection, "secondlevel.application")
             row = self._expect(connection, id_, State.SUBMITTED, "accept")
             form = _application(row).form
+            self._check_quota(connection, form)
             now = self._now()
             uscc = form.organisation.uscc
             if form.kind == Kind.EXIT:
@@ -210,14 +218,20 @@ class Applications:
             raise taken
         row = connection.execute(select(_P).where(_P.c.prefix == form.prefix)).first()
         is_held = row is not None and row.state == prefixes.ACTIVE
+        holder = row.uscc if row is not None else ""
         if form.kind == Kind.APPLY:
-            if is_held:
+            # who left may come back; nobody else gets the number, it may still be on goods
+            if is_held or holder not in {"", form.organisation.uscc}:
                 raise taken
-            check_prefix_quota(connection, form.organisation.uscc, self._settings.tenant_prefixes)
         elif not is_held:
             raise NotFound("secondlevel.prefix-unknown", prefix=form.prefix)
-        elif row is not None and row.uscc != form.organisation.uscc:
+        elif holder != (form.holder or form.organisation.uscc):
             raise taken
+        self._check_quota(connection, form)
+
+    def _check_quota(self, connection: Connection, form: ApplicationForm) -> None:
+        if form.kind == Kind.APPLY or form.passes_on:
+            check_prefix_quota(connection, form.organisation.uscc, self._settings.tenant_prefixes)
 
     def _keep_tenant(self, connection: Connection, form: ApplicationForm, now: int) -> None:
         uscc = form.organisation.uscc

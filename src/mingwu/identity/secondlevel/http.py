@@ -179,6 +179,16 @@ class Handlers:
         account(request, Permission.READ)
         return json_reply(await asyncio.to_thread(self.node.prefixes.all, active=False))
 
+    async def upstream(self, request: Request) -> Response:
+        """What the top node holds about a prefix, beside what we told it."""
+        account(request, Permission.REGISTER)
+        row = await asyncio.to_thread(self.node.prefixes.get, request.path_params["prefix"])
+        told: dict[str, object] = {"prefix": row.prefix, "upstream": row.upstream, "asked": False}
+        if self.node.settings.upstream_epp:
+            held = await self.node.upstream.look(row.prefix)
+            told |= {"asked": True, "registered": held is not None, "fields": held or {}}
+        return json_reply(told)
+
     async def tenants(self, request: Request) -> Response:
         account(request, Permission.REGISTER)
         rows = await asyncio.to_thread(self.node.tenants.all)
@@ -286,6 +296,7 @@ def routes(node: SecondLevel, journal: Journal | None = None) -> list[Route]:
         ("GET", "/applications/{id}", do.application),
         ("POST", "/applications/{id}/decision", do.decide),
         ("GET", "/prefixes", do.prefixes),
+        ("GET", "/prefixes/{prefix}/upstream", do.upstream),
         ("POST", "/prefixes/{prefix}/identifiers", do.register),
         ("GET", "/tenants", do.tenants),
         ("PATCH", "/tenants/{uscc}", do.change_tenant),

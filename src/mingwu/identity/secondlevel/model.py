@@ -83,7 +83,11 @@ class SiteForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ApplicationForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an applicant sends. For ``change`` and ``exit`` the prefix is one it holds."""
+    """What an applicant sends. For ``change`` and ``exit`` the prefix is one it holds.
+
+    A ``change`` that names another ``holder`` (its credit code) takes the prefix over from that
+    enterprise; ``consent_sha256`` is the digest of the document in which the holder agrees.
+    """
 
     kind: Kind = Kind.APPLY
     prefix: Prefix
@@ -94,6 +98,13 @@ class ApplicationForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     site: SiteForm | None = None
     purpose: Annotated[str, Meta(max_length=2000)] = ""
     licence_sha256: Annotated[str, Meta(max_length=64)] = ""
+    holder: Uscc = ""
+    consent_sha256: Annotated[str, Meta(max_length=64)] = ""
+
+    @property
+    def passes_on(self) -> bool:
+        """Whether accepting gives the prefix to another enterprise."""
+        return bool(self.holder) and self.holder != self.organisation.uscc
 
 
 class Reason(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ delivers the outbox, until told to stop.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,14 +28,15 @@ from mingwu.identity.secondlevel.escrow import Escrow
 from mingwu.identity.secondlevel.hosted import Hosted
 from mingwu.identity.secondlevel.model import beijing_day
 from mingwu.identity.secondlevel.monitoring import Monitoring, probe
+from mingwu.identity.secondlevel.notices import take_notice
 from mingwu.identity.secondlevel.outbox import Entry, Outbox
 from mingwu.identity.secondlevel.prefixes import Prefixes
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.tenants import Tenants
-from mingwu.identity.secondlevel.upstream import Upstream
+from mingwu.identity.secondlevel.upstream import Notice, Upstream
 from mingwu.identity.secondlevel.usagecounts import AskedOf, UsageCounts
 from mingwu.kernel.clock import Clock, SystemClock
-from mingwu.kernel.errors import PeerError
+from mingwu.kernel.errors import PeerError, Unavailable
 from mingwu.store.engine import open_engine, writing
 from mingwu.store.migrate import migrate
 from mingwu.trust import secrets, sm2
@@ -67,6 +69,7 @@ class SecondLevel:
         self._site = site
         self._pruned = self._counted = ""
         self._records = records
+        self._fetch_at = 0
         self.settings = settings
         self.clock = clock
         self.public_key = sm2.public_point(scalar)
@@ -164,14 +167,30 @@ class SecondLevel:
             return [dict(row) for row in rows.mappings()]
 
     async def _send_prefix(self, entry: Entry) -> None:
-        state = "registered"
         try:
-            await self.upstream.send_prefix(entry)
+            state = await self.upstream.send_prefix(entry)
         except PeerError:
-            state = "refused"
+            await asyncio.to_thread(self.prefixes.set_upstream, entry.subject, "refused")
             raise
+        await asyncio.to_thread(self.prefixes.set_upstream, entry.subject, state)
+
+    async def _take_notice(self, notice: Notice) -> None:
+        """Act on a message of the top node; taking one twice changes nothing more."""
+        log.info("notice id=%s prefix=%s text=%s", notice.id, notice.prefix, notice.text)
+        own = self.settings.prefix
+        await asyncio.to_thread(take_notice, self.prefixes, self.monitoring, own, notice)
+
+    async def ask_registrar(self) -> None:
+        """Deliver what is owed by EPP and, now and then, fetch what was decided."""
+        try:
+            await self.outbox.deliver(EPP, self._send_prefix)
+            now = self.clock.monotonic_ns()
+            if now >= self._fetch_at:
+                self._fetch_at = now + int(self.settings.upstream_poll_s * 1e9)
+                with suppress(Unavailable, PeerError):  # the outbox has told that already
+                    await self.upstream.fetch(self._take_notice)
         finally:
-            await asyncio.to_thread(self.prefixes.set_upstream, entry.subject, state)
+            await self.upstream.epp.close()
 
     def prune(self) -> None:
         """Once a day: drop what was delivered and is older than it must be kept."""
@@ -215,7 +234,7 @@ class SecondLevel:
         await asyncio.to_thread(self.make_deposit)
         await asyncio.to_thread(self.prune)
         if self.settings.upstream_epp:
-            await self.outbox.deliver(EPP, self._send_prefix)
+            await self.ask_registrar()
         if self.settings.upstream_url:
             await self.outbox.deliver(SYNC, self.upstream.send_table)
             await self.outbox.deliver(MONITOR, self.upstream.send_table)

@@ -46,13 +46,17 @@ class SecondLevelSettings(Settings, frozen=True, kw_only=True):
     escrow_hour: Annotated[int, Meta(ge=0, le=23)] = 8
     # Address of the top node's receiver of tables and deposits; empty sends nothing.
     upstream_url: str = ""
-    # Address of the top node's EPP service (host:port); empty sends nothing.
+    # Address of the top node's EPP service: host:port for TCP, a URL for HTTP (plain http on
+    # loopback only); empty sends nothing.
     upstream_epp: str = ""
+    # Seconds between two looks into the top node's message queue.
+    upstream_poll_s: Annotated[float, Meta(gt=0)] = 60.0
+    # PEM file with the certificate authority of that service; given, a session by TCP uses TLS,
+    # one by https trusts this authority only.
+    upstream_epp_ca: str = ""
     # Handle address of the top node (host:port), asked where it delegates our prefix; empty asks
     # nobody.
     upstream_resolver: str = ""
-    # PEM file with the certificate authority of that service; given, the session uses TLS.
-    upstream_epp_ca: str = ""
     # Our number with the top node (its appId).
     app_id: str = "mingwu-demo"
     # Folder of the node's SM2 key (made at the first start, 0600).

@@ -1,43 +1,67 @@
-"""The line to the top node: EPP sessions for prefixes, HTTP for tables and deposits.
+"""The line to the top node: EPP for prefixes, HTTP for tables and deposits.
 
 Every HTTP message is signed with the node's SM2 key over its body (header names in
 :data:`HEADERS`); the receiver's own refusal (4xx) is final for that message, anything else is tried
-again by the outbox.
+again by the outbox. What the top node decided later comes from its message queue.
 """
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import io
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
 import msgspec
 
-from mingwu.identity.client import parse_server
-from mingwu.identity.secondlevel import epp
+from mingwu.identity.secondlevel.epp import Command, Result
+from mingwu.identity.secondlevel.eppline import EppAddress, EppClient
+from mingwu.identity.secondlevel.eppreply import Response
 from mingwu.identity.secondlevel.outbox import Entry
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
-from mingwu.kernel.errors import ConfigError, InvalidInput, PeerError, Unavailable
+from mingwu.kernel.errors import PeerError, Unavailable
 from mingwu.trust import sm2
 
 HEADERS = {"app": "X-App-Id", "prefix": "X-Shr-Prefix", "signature": "X-Signature"}
 SYNC_PATH, ESCROW_PATH = "/sync", "/escrow"
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 _BUSY = 429
+_MOST_NOTICES = 200
+# What the answer to a command means for the prefix (``PrefixRow.upstream``).
+_DONE = {int(Result.OK): "registered", int(Result.PENDING): "pending"}
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """A message from the top node's queue."""
+
+    id: str
+    text: str
+    prefix: str
+    fields: dict[str, str]
 
 
 class Upstream:
     """Sends outbox entries. ``scalar`` is the node's SM2 key.
 
-    Raises ConfigError ``config.invalid`` when the EPP service's authority cannot be read.
+    Raises ConfigError ``config.invalid`` when the EPP service's address or authority is unusable.
     """
 
     def __init__(self, settings: SecondLevelSettings, scalar: bytes) -> None:
         self._settings = settings
         self._scalar = scalar
         self._point = sm2.public_point(scalar)
-        self._tls = _tls(settings.upstream_epp_ca)
+        self._address = EppAddress(settings.upstream_epp, settings.upstream_epp_ca)
+        # one command at a time: for the duties; questions of people have a client of their own
+        self.epp = self._client()
+
+    def _client(self) -> EppClient:
+        settings = self._settings
+        return EppClient(
+            self._address, settings.app_id, settings.prefix, self._sign,
+            settings.upstream_timeout_s,
+        )  # fmt: skip
+
+    def _sign(self, payload: bytes) -> bytes:
+        return sm2.sign(self._scalar, payload, point=self._point)
 
     async def send_table(self, entry: Entry) -> None:
         """Deliver one message of a sync or monitoring table."""
@@ -56,9 +80,7 @@ class Upstream:
         await self._post(f"{ESCROW_PATH}/{entry.subject}.json", manifest)
 
     async def _post(self, path: str, body: bytes) -> None:
-        signature = await asyncio.to_thread(
-            sm2.sign, self._scalar, path.encode() + b"\n" + body, point=self._point
-        )
+        signature = await asyncio.to_thread(self._sign, path.encode() + b"\n" + body)
         headers = {
             HEADERS["app"]: self._settings.app_id,
             HEADERS["prefix"]: self._settings.prefix,
@@ -69,7 +91,7 @@ class Upstream:
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,
-                session.post(url, data=body, headers=headers) as reply,
+                session.post(url, data=io.BytesIO(body), headers=headers) as reply,
             ):
                 detail = (await reply.text())[:300]
                 status = reply.status
@@ -80,79 +102,71 @@ class Upstream:
         if status >= _CLIENT_ERROR:
             raise PeerError("secondlevel.upstream-refused", what=path, detail=f"{status} {detail}")
 
-    async def send_prefix(self, entry: Entry) -> None:
-        """Register, change or remove a prefix by EPP; repeating a done command is no fault."""
+    async def send_prefix(self, entry: Entry) -> str:
+        """Register, change, pass on or remove a prefix by EPP; returns what it is now upstream.
+
+        Repeating a done command is no fault: the server knows the transaction, and a create that
+        finds its prefix becomes an update.
+        """
         verb = str(entry.body["verb"])
         fields = {str(key): str(text) for key, text in entry.body.get("fields", {}).items()}
-        async with self._session() as ask:
-            response = await ask(
-                epp.Command(verb=verb, id=str(entry.number), prefix=entry.subject, fields=fields)
-            )
-            if verb == "create" and response.code == epp.Result.EXISTS:
-                response = await ask(
-                    epp.Command(
-                        verb="update", id=str(entry.number), prefix=entry.subject, fields=fields
-                    )
-                )
-        done = response.code == epp.Result.OK or (
-            verb == "delete" and response.code == epp.Result.MISSING
-        )
-        if not done:
-            raise PeerError(
-                "secondlevel.upstream-refused",
-                what=f"{verb} {entry.subject}", detail=f"{response.code} {response.text}",
-            )  # fmt: skip
+        command = Command(
+            verb=verb, id=f"{entry.number}-{entry.created_ms}", prefix=entry.subject,
+            fields=fields, op="request" if verb == "transfer" else "",
+        )  # fmt: skip
+        response = await self.epp.ask(command)
+        if verb == "create" and response.code == Result.EXISTS:
+            again = msgspec.structs.replace(command, verb="update", id=command.id + "-u")
+            response = await self.epp.ask(again)
+        if verb == "delete" and response.code == Result.MISSING:
+            return "registered"
+        if response.code not in _DONE:
+            raise _refused(f"{verb} {entry.subject}", response)
+        return _DONE[response.code]
 
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator["_Ask"]:
-        host, port = parse_server(self._settings.upstream_epp)
-        timeout_s = self._settings.upstream_timeout_s
+    async def look(self, prefix: str) -> dict[str, str] | None:
+        """What the top node holds about a prefix (EPP info), None when it holds nothing."""
+        response = await self._question(Command(verb="info", id="info", prefix=prefix))
+        return response.fields if response.code == Result.OK else None
+
+    async def check(self, prefixes: tuple[str, ...]) -> dict[str, bool]:
+        """Whether the top node would take these prefixes (EPP check)."""
+        response = await self._question(Command(verb="check", id="check", prefixes=prefixes))
+        return response.free
+
+    async def _question(self, command: Command) -> Response:
+        client = self._client()
         try:
-            async with asyncio.timeout(timeout_s):
-                reader, writer = await asyncio.open_connection(host, port, ssl=self._tls)
-                try:
-                    server, nonce = epp.read_greeting(await read_frame(reader))
-                    ask = _Ask(reader, writer)
-                    app = self._settings.app_id
-                    payload = epp.login_payload(server, nonce, app)
-                    signature = sm2.sign(self._scalar, payload, point=self._point).hex()
-                    login = {"app": app, "signature": signature}
-                    reply = await ask(epp.Command(verb="login", id="login", fields=login))
-                    if reply.code != epp.Result.OK:
-                        raise PeerError(
-                            "secondlevel.upstream-refused", what="login", detail=reply.text
-                        )
-                    yield ask
-                    await ask(epp.Command(verb="logout", id="logout"))
-                finally:
-                    writer.close()
-                    with suppress(OSError):
-                        await writer.wait_closed()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, InvalidInput) as error:
-            raise Unavailable("secondlevel.upstream-down", detail=repr(error)) from error
+            response = await client.ask(command)
+        finally:
+            await client.log_out()
+        if response.code not in {Result.OK, Result.MISSING}:
+            raise _refused(command.verb, response)
+        return response
+
+    async def fetch(self, take: Callable[[Notice], Awaitable[None]]) -> int:
+        """Fetch queued messages (EPP poll); each is acknowledged after ``take`` is through.
+
+        A message may come twice when a reply is lost: ``take`` must bear that.
+        """
+        for count in range(_MOST_NOTICES):
+            response = await self.epp.ask(Command(verb="poll", id="poll", op="req"))
+            queue = response.waiting
+            if response.code == Result.NO_MESSAGES:
+                return count
+            if response.code != Result.MESSAGE or queue is None:
+                raise _refused("poll", response)
+            notice = Notice(
+                id=queue.id, text=queue.text, prefix=response.prefix, fields=response.fields
+            )
+            await take(notice)
+            done = Command(verb="poll", id=f"ack-{queue.id}", op="ack", message=queue.id)
+            response = await self.epp.ask(done)
+            if response.code not in {Result.OK, Result.MISSING}:
+                raise _refused("poll ack", response)
+        return _MOST_NOTICES
 
 
-class _Ask:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def __call__(self, command: epp.Command) -> epp.Response:
-        self._writer.write(epp.frame(epp.write_command(command)))
-        await self._writer.drain()
-        return epp.read_response(await read_frame(self._reader))
-
-
-def _tls(authority: str) -> ssl.SSLContext | None:
-    if not authority:
-        return None
-    try:
-        return ssl.create_default_context(cafile=authority)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError("config.invalid", path="$.upstream_epp_ca", fault=str(error)) from error
-
-
-async def read_frame(reader: asyncio.StreamReader) -> bytes:
-    """One EPP document from a stream."""
-    size = epp.frame_size(await reader.readexactly(epp.HEAD_BYTES))
-    return await reader.readexactly(size)
+def _refused(what: str, response: Response) -> PeerError:
+    detail = f"{response.code} {response.text}"
+    return PeerError("secondlevel.upstream-refused", what=what, detail=detail)

@@ -8,7 +8,7 @@ import asyncio
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from aiohttp import web
 
 from mingwu.identity.secondlevel.synctables import TABLES
 from mingwu.identity.secondlevel.upstream import ESCROW_PATH, HEADERS, SYNC_PATH
+from mingwu.lab.topnode.journal import append, lines
 from mingwu.lab.topnode.settings import KnownNode
 from mingwu.trust import sm2
 
@@ -48,15 +49,15 @@ class Receiver:
         self.deposits: dict[str, list[str]] = {}
         self.port = 0
         self._runner: web.AppRunner | None = None
+        self._writing = asyncio.Lock()
         self._load()
 
     def _load(self) -> None:
         (self._directory / "escrow").mkdir(parents=True, exist_ok=True)
-        if self._log.exists():
-            for line in self._log.read_bytes().splitlines():
-                kept = msgspec.json.decode(line, type=TableMessage)
-                self._seen.add((kept.node, kept.id))
-                self.rows[kept.table] += len(kept.rows)
+        for line in lines(self._log):
+            kept = msgspec.json.decode(line, type=TableMessage)
+            self._seen.add((kept.node, kept.id))
+            self.rows[kept.table] += len(kept.rows)
         for node in self._nodes.values():
             folder = self.folder(node.prefix)
             found = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
@@ -68,12 +69,13 @@ class Receiver:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    async def start(self, host: str, port: int) -> Self:
-        """Listen."""
+    async def start(self, host: str, port: int, more: Iterable[web.RouteDef] = ()) -> Self:
+        """Listen; ``more`` are routes of other services on the same port."""
         app = web.Application(client_max_size=_MOST_BYTES)
         app.router.add_post(SYNC_PATH + "/{table}", self._table)
         app.router.add_post(ESCROW_PATH + "/{name}", self._deposit)
         app.router.add_get("/state", self._state)
+        app.router.add_routes(more)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
@@ -112,10 +114,11 @@ class Receiver:
         if fault:
             self.refused.append(fault)
             raise web.HTTPUnprocessableEntity(text=fault)
-        if (message.node, message.id) not in self._seen:
-            await asyncio.to_thread(_append, self._log, msgspec.json.encode(message) + b"\n")
-            self._seen.add((message.node, message.id))
-            self.rows[message.table] += len(message.rows)
+        async with self._writing:  # a sender that lost patience may send twice at once
+            if (message.node, message.id) not in self._seen:
+                await asyncio.to_thread(append, self._log, msgspec.json.encode(message))
+                self._seen.add((message.node, message.id))
+                self.rows[message.table] += len(message.rows)
         return web.json_response({"acknowledged": message.id})
 
     async def _deposit(self, request: web.Request) -> web.Response:
@@ -152,13 +155,6 @@ def _fault(message: TableMessage, node: KnownNode, table: str) -> str:
         except msgspec.ValidationError as error:
             return f"{table} row {at}: {error}"
     return ""
-
-
-def _append(path: Path, data: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _store(path: Path, data: bytes) -> None:

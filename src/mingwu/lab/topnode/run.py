@@ -16,6 +16,7 @@ from mingwu.identity.cards import prefix_admin
 from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.secondlevel.monitoring import Probe, probe
+from mingwu.identity.secondlevel.notices import HANDBACK, TAKEOVER
 from mingwu.identity.secondlevel.prefixes import referral_value, site_at
 from mingwu.identity.server import ResolverServer
 from mingwu.identity.settings import ResolverSettings
@@ -24,6 +25,7 @@ from mingwu.lab.topnode.emergency import forget, restore
 from mingwu.lab.topnode.eppserver import EppServer
 from mingwu.lab.topnode.receiver import Receiver
 from mingwu.lab.topnode.recursive import RecursiveNode
+from mingwu.lab.topnode.registry import Registry
 from mingwu.lab.topnode.settings import KnownNode, TopNodeSettings
 from mingwu.trust import secrets, sm2
 from mingwu.wire.handle.site import Site
@@ -47,7 +49,8 @@ class TopNode:
         self.public_key = sm2.public_point(self._scalar)
         known = {node.app_id: node for node in settings.nodes}
         self.receiver = Receiver(self._directory, known)
-        self.epp = EppServer(known)
+        self.registry = Registry(self._directory, review_s=settings.transfer_review_s)
+        self.epp = EppServer(known, self.registry, session_s=settings.epp_session_s)
         self.taken_over: set[str] = set()
         self.probes = {n.prefix: deque[bool](maxlen=settings.probe_window) for n in settings.nodes}
         self._stack = AsyncExitStack()
@@ -81,7 +84,7 @@ class TopNode:
         stack.push_async_callback(self.recursive.close)
         await self.epp.start(host, settings.epp_port)
         stack.push_async_callback(self.epp.close)
-        await self.receiver.start(host, settings.http_port)
+        await self.receiver.start(host, settings.http_port, self.epp.web_routes())
         stack.push_async_callback(self.receiver.close)
         for node in settings.nodes:
             self._delegate(node.prefix, site_at(node.host, node.port))
@@ -137,8 +140,11 @@ class TopNode:
                 await asyncio.to_thread(self.take_over, node)
             except MingwuError:
                 log.exception("takeover failed node=%s", node.prefix)
+            else:
+                self.registry.notify(node, f"escrow answers for {node.prefix}", event=TAKEOVER)
         elif not down and node.prefix in self.taken_over and self.probes[node.prefix][-1]:
             await asyncio.to_thread(self.hand_back, node)
+            self.registry.notify(node, f"{node.prefix} answers itself again", event=HANDBACK)
 
     def take_over(self, node: KnownNode) -> int:
         """Answer for a node from its escrow; returns how many objects were restored."""
@@ -165,6 +171,7 @@ class TopNode:
         """Probe at the set interval until ``stop``."""
         while not stop.is_set():
             await self.probe_nodes()
+            self.registry.settle()
             try:
                 async with asyncio.timeout(self.settings.probe_interval_s):
                     await stop.wait()

@@ -41,10 +41,14 @@ class TopNodeSettings(Settings, frozen=True, kw_only=True):
     recursive_port: Port = 2743
     # Handle port that answers from escrow when a node is down.
     emergency_port: Port = 2744
-    # Port of the EPP service.
+    # Port of the EPP service over TCP.
     epp_port: Port = 2745
-    # Port of the receiver of tables and deposits (HTTP).
+    # Port of the receiver of tables and deposits (HTTP) and of EPP over HTTP, path /epp.
     http_port: Port = 2746
+    # Seconds after which an unused EPP session over HTTP ends.
+    epp_session_s: Annotated[float, Meta(gt=0)] = 300.0
+    # Seconds until the passing on of a prefix to another enterprise is approved; 0 does it at once.
+    transfer_review_s: Annotated[float, Meta(ge=0)] = 0.0
     # Admitted second-level nodes.
     nodes: tuple[KnownNode, ...] = ()
     # Seconds between two probes of a node.

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 
+import msgspec
 import pytest
 
 from mingwu.identity.client import resolve
@@ -15,6 +16,7 @@ from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.secondlevel.model import (
     ApplicationForm,
     HostedItem,
+    Kind,
     Mode,
     Organisation,
     Person,
@@ -53,8 +55,9 @@ def form(prefix, mode, site=None):
 class Country:
     """All nodes of the test."""
 
-    def __init__(self, tmp_path, stack):
+    def __init__(self, tmp_path, stack, epp):
         self.tmp = tmp_path
+        self.epp = epp
         self.stack = stack
         self.second = None
 
@@ -96,9 +99,9 @@ class Country:
             prefix=NODE, store=StoreSettings(url=sqlite_url(self.tmp / "second.db")),
             escrow_directory=str(self.tmp / "escrow"), secrets_directory=keys,
             upstream_url=f"http://127.0.0.1:{self.top.receiver.port}",
-            upstream_epp=f"127.0.0.1:{self.top.epp.port}",
+            upstream_epp=self.epp_address(),
             upstream_public_key=sm2.public_point(topnode_key(self.tmp / "top")).hex(),
-            escrow_piece_bytes=1024, retry_s=0.001,
+            escrow_piece_bytes=1024, retry_s=0.001, upstream_poll_s=1e-6,
         )  # fmt: skip
         self.node = SecondLevel.open(
             settings, self.second_store, site_at("127.0.0.1", self.second.port)
@@ -113,14 +116,19 @@ class Country:
         ]
         assert all(one.code == 1 for one in self.node.hosted.register(HOSTED, items))
 
+    def epp_address(self):
+        if self.epp == "http":
+            return f"http://127.0.0.1:{self.top.receiver.port}/epp"
+        return f"127.0.0.1:{self.top.epp.port}"
+
     async def ask(self, name):
         return await resolve(name, f"127.0.0.1:{self.top.recursive.port}")
 
 
 @pytest.fixture
-async def country(tmp_path):
+async def country(tmp_path, request):
     async with contextlib.AsyncExitStack() as stack:
-        made = Country(tmp_path, stack)
+        made = Country(tmp_path, stack, getattr(request, "param", "http"))
         await made.start()
         yield made
 
@@ -144,6 +152,7 @@ async def test_the_whole_path_resolves_through_the_recursive_node(country):
     assert country.top.recursive.hits == hits + 1
 
 
+@pytest.mark.parametrize("country", ["tcp", "http"], indirect=True)
 async def test_duties_reach_the_top_node_and_are_acknowledged(country):
     await country.node.round()
     rows = country.top.receiver.rows
@@ -173,6 +182,8 @@ async def test_takeover_at_51_percent_and_hand_back(country):
     assert (await country.ask(f"{HOSTED}/P9")).rc == Rc.ERROR
     await country.top.probe_nodes()
     assert country.top.taken_over == {NODE}
+    await country.node.round()
+    assert [one["kind"] for one in country.node.report()["emergencies"]] == ["takeover"]
     began = time.monotonic()
     assert value(await country.ask(f"{HOSTED}/P9")) == "part 9"
     assert value(await country.ask(f"{OWN}/X")) == "own"
@@ -184,8 +195,32 @@ async def test_takeover_at_51_percent_and_hand_back(country):
             await country.top.probe_nodes()
         assert not country.top.taken_over
         assert value(await country.ask(f"{HOSTED}/P11")) == "part 11"
+        await country.node.round()
+        assert all(one["ended"] for one in country.node.report()["emergencies"])
     finally:
         await again.close()
+
+
+async def test_a_prefix_passes_to_another_enterprise(country):
+    await country.node.round()
+    taking = form(HOSTED, Mode.HOSTED)
+    first = "91330000MA0000077"
+    buyer = msgspec.structs.replace(taking.organisation, uscc=first + check_digit(first))
+    change = msgspec.structs.replace(
+        taking, kind=Kind.CHANGE, organisation=buyer, holder=taking.organisation.uscc,
+        consent_sha256="ab" * 32,
+    )  # fmt: skip
+    country.top.registry._review_s = 3600
+    queue = country.node.applications
+    queue.accept(queue.submit(change, "t").id, "clerk")
+    await country.node.round()
+    assert country.node.prefixes.get(HOSTED).upstream == "pending"
+    country.top.registry.decide(HOSTED, approve=True)
+    await country.node.round()
+    row = country.node.prefixes.get(HOSTED)
+    assert (row.uscc, row.upstream) == (buyer.uscc, "registered")
+    assert country.top.epp.registered[HOSTED]["uscc"] == buyer.uscc
+    assert value(await country.ask(f"{HOSTED}/P7")) == "part 7"
 
 
 async def test_a_silent_top_node_loses_nothing(country):
@@ -195,7 +230,7 @@ async def test_a_silent_top_node_loses_nothing(country):
     assert lag["T9"]["waiting"] == 1
     assert lag["T9"]["acknowledged"] == 0
     host, port = "127.0.0.1", country.top.receiver.port
-    await country.top.receiver.start(host, port)
+    await country.top.receiver.start(host, port, country.top.epp.web_routes())
     async with asyncio.timeout(30):
         while any(row["waiting"] for row in country.node.outbox.lag()):
             await country.node.round()

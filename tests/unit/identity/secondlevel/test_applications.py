@@ -1,9 +1,18 @@
 """Prefix applications: real names, the queue, quotas, and what the record store then answers."""
 
+import msgspec
 import pytest
 
-from mingwu.identity.secondlevel.model import Kind, Mode, Quota, Reason, SiteForm, State
-from mingwu.identity.secondlevel.uscc import is_citizen_number, is_uscc
+from mingwu.identity.secondlevel.model import (
+    HostedItem,
+    Kind,
+    Mode,
+    Quota,
+    Reason,
+    SiteForm,
+    State,
+)
+from mingwu.identity.secondlevel.uscc import check_digit, is_citizen_number, is_uscc
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound, Overloaded
 from mingwu.wire.handle.site import read_site
 
@@ -95,6 +104,67 @@ def test_quota_of_prefixes(node, make_form, accepted):
     node.tenants.set_quota(owner, Quota(prefixes=1, identifiers=1, daily_requests=1))
     with pytest.raises(Overloaded, match="1 prefixes"):
         node.applications.submit(make_form(1, prefix="88.101.77"), "a")
+
+
+def test_quota_holds_when_two_were_submitted_at_once(node, make_form, accepted):
+    owner = accepted(1).uscc
+    node.tenants.set_quota(owner, Quota(prefixes=2, identifiers=1, daily_requests=1))
+    both = [node.applications.submit(make_form(1, prefix=f"88.101.7{n}"), "a").id for n in range(2)]
+    node.applications.accept(both[0], "r")
+    with pytest.raises(Overloaded, match="2 prefixes"):
+        node.applications.accept(both[1], "r")
+
+
+def test_who_left_may_come_back_and_nobody_else_gets_the_number(node, make_form, accepted):
+    accepted(1)
+    accepted(1, kind=Kind.EXIT)
+    with pytest.raises(Conflict):
+        node.applications.submit(make_form(2, prefix="88.101.1"), "a")
+    assert accepted(1).state == "active"
+
+
+def uscc(number):
+    return (first := f"91330000MA{number:07d}") + check_digit(first)
+
+
+def passing(make_form, **more):
+    """Enterprise 2 takes over the prefix of enterprise 1."""
+    made = make_form(2, kind=Kind.CHANGE, prefix="88.101.1")
+    holder = make_form(1).organisation.uscc
+    return msgspec.structs.replace(made, **({"holder": holder, "consent_sha256": "0" * 64} | more))
+
+
+def test_a_prefix_passes_to_another_enterprise(node, make_form, accepted):
+    accepted(1)
+    node.hosted.register("88.101.1", [HostedItem(name="88.101.1/EDU.2026-00000001")])
+    row = node.applications.accept(node.applications.submit(passing(make_form), "a").id, "r")
+    assert row.uscc == make_form(2).organisation.uscc
+    assert node.outbox.entries()[0].body["verb"] == "transfer"
+    assert node.hosted.counts() == {"88.101.1": 1}
+    assert node.usage.tenants()[1]["identifiers"] == 1, "names go with their prefix"
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ({"consent_sha256": ""}, InvalidInput),
+        ({"kind": Kind.EXIT}, InvalidInput),
+        ({"holder": uscc(9)}, Conflict),
+        ({"prefix": "88.101.5"}, NotFound),
+    ],
+)
+def test_passing_on_needs_the_holder_and_its_consent(node, make_form, accepted, more, error):
+    accepted(1)
+    with pytest.raises(error):
+        node.applications.submit(passing(make_form, **more), "a")
+
+
+def test_passing_on_counts_against_the_new_holders_quota(node, make_form, accepted):
+    accepted(1)
+    owner = accepted(2).uscc
+    node.tenants.set_quota(owner, Quota(prefixes=1, identifiers=1, daily_requests=1))
+    with pytest.raises(Overloaded):
+        node.applications.submit(passing(make_form), "a")
 
 
 def test_service_record_instead_of_a_site(records, accepted):

@@ -5,64 +5,16 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 
-from mingwu.identity.secondlevel import epp, report
-from mingwu.identity.secondlevel.epp import Command, Response, Result
+from mingwu.identity.secondlevel import report
 from mingwu.identity.secondlevel.http import routes
 from mingwu.identity.secondlevel.model import HostedItem, Mode
 from mingwu.identity.secondlevel.monitoring import NETWORK, Probe
-from mingwu.kernel.errors import InvalidInput, MingwuError
+from mingwu.kernel.errors import MingwuError
 
 HOUR = 3_600_000
-TEXT = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]), max_size=20)
-
-
-@given(st.sampled_from(["create", "update", "delete", "info"]), TEXT, TEXT)
-def test_commands_round_trip(verb, name, text):
-    command = Command(verb=verb, id="7", prefix="88.101.1", fields={name: text})
-    assert epp.read_command(epp.write_command(command)) == command
-
-
-def test_login_greeting_and_responses_round_trip():
-    login = Command(verb="login", id="1", fields={"app": "a", "signature": "00ff"})
-    assert epp.read_command(epp.write_command(login)) == login
-    assert epp.read_greeting(epp.greeting("sv", "n")) == ("sv", "n")
-    reply = Response(code=Result.OK, text="ok", id="9", fields={"uscc": "x"})
-    assert epp.read_response(epp.write_response(reply)) == reply
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        b"",
-        b"<a/>",
-        b"<epp",
-        b'<!DOCTYPE x [<!ENTITY a "b">]><epp xmlns="urn:ietf:params:xml:ns:epp-1.0"/>',
-        b'<epp xmlns="urn:ietf:params:xml:ns:epp-1.0"><command><poll/></command></epp>',
-        b'<epp xmlns="urn:ietf:params:xml:ns:epp-1.0"><command><create/></command></epp>',
-        b"\xff\xfe\x00",
-    ],
-)
-def test_bad_documents_are_refused(document):
-    with pytest.raises(InvalidInput):
-        epp.read_command(document)
-
-
-@given(st.binary(max_size=200))
-def test_noise_is_never_another_exception(document):
-    for read in (epp.read_command, epp.read_response, epp.read_greeting):
-        with pytest.raises(InvalidInput):
-            read(document)
-
-
-@pytest.mark.parametrize("head", [bytes(4), b"\0\0\0\4", b"\xff\xff\xff\xff"])
-def test_impossible_frames(head):
-    with pytest.raises(InvalidInput):
-        epp.frame_size(head)
 
 
 def test_report_of_a_month_in_four_groups(node, clock, accepted):
