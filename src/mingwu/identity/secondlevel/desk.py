@@ -242,7 +242,7 @@ class Desk:
         """
         if sort and sort not in SORTS:
             raise InvalidInput("input.invalid", path="sort", fault=f"one of {', '.join(SORTS)}")
-        use = None if self.use_source is None else self.use_source()
+        use = self._use()
         rows = self._enterprise_rows(use)
         figures = _figures(rows)
         if q:
@@ -264,8 +264,19 @@ class Desk:
             "little_share": LITTLE_SHARE,
         }
 
-    def _enterprise_rows(self, use: Mapping[str, PrefixUse] | None) -> list[dict[str, Any]]:
+    def tenant_use(self) -> list[dict[str, Any]]:
+        """``UsageCounts.tenants``, with the figures of the log where there is one."""
+        return self._counted(self._use())
+
+    def _use(self) -> Mapping[str, PrefixUse] | None:
+        return None if self.use_source is None else self.use_source()
+
+    def _counted(self, use: Mapping[str, PrefixUse] | None) -> list[dict[str, Any]]:
         self._usage.flush()
+        counted = self._usage.tenants()
+        return counted if use is None else [_from_log(one, use) for one in counted]
+
+    def _enterprise_rows(self, use: Mapping[str, PrefixUse] | None) -> list[dict[str, Any]]:
         tenants = {one.uscc: one for one in self._tenants.all()}
         given: dict[str, list[PrefixRow]] = {}
         for row in self._prefixes.all(active=False):
@@ -273,8 +284,7 @@ class Desk:
         states = {str(row["node"]): row for row in self._monitoring.states()}
         today = self._requests_today() if use is None else {p: one.today for p, one in use.items()}
         rows = []
-        for counted in self._usage.tenants():
-            used = counted if use is None else _from_log(counted, use)
+        for used in self._counted(use):
             uscc = str(used["uscc"])
             mine = given.get(uscc, [])
             rows.append(_enterprise_row(tenants[uscc], used, mine, states, today))
@@ -392,11 +402,12 @@ def _mentions(row: Mapping[str, Any], q: str) -> bool:
 
 
 def _from_log(counted: dict[str, Any], use: Mapping[str, PrefixUse]) -> dict[str, Any]:
-    """A tenant's counters with those of the log in their place."""
+    """A tenant's counters with those of the log in their place; it has no count by anybody."""
     found = [use[prefix] for prefix in counted["prefixes"] if prefix in use]
     foreign, held = sum(one.foreign for one in found), counted["identifiers"]
     return counted | {
         "requests": sum(one.requests for one in found),
+        "resolved_30d": None,
         "foreign_30d": foreign,
         "foreign_share": foreign / held if held else None,
     }

@@ -1,13 +1,15 @@
 """What was asked: requests by day, prefix and source, and which names were resolved at all.
 
-Counting happens in memory (one call per answered request, from the resolver's log) and is flushed
-in batches, so the resolver never waits. Requests of the prefix's owner are told apart by
-``foreign``: only resolutions by others say that a name is of use to anybody.
+Where the signed log is kept, its figures replace those of a day (``replace_day``). Without it each
+answered request is counted in memory (``count``) and flushed in batches, so the resolver never
+waits. Requests of the prefix's owner are told apart by ``foreign``: only resolutions by others say
+that a name is of use to anybody.
 """
 
 import threading
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
@@ -95,7 +97,7 @@ class UsageCounts:
             if made:
                 connection.execute(insert(_D), made)
 
-    def tenants(self) -> list[dict[str, object]]:
+    def tenants(self) -> list[dict[str, Any]]:
         """Per tenant: prefixes, identifiers, requests, and the share resolved in 30 days.
 
         ``foreign_share`` counts names that somebody else than the owner resolved: a tenant that

@@ -145,5 +145,7 @@ def test_the_signed_log_counts_where_there_is_one(node, accepted):
     row = found["rows"][0]
     assert (found["source"], row["foreign_share"], row["requests"]) == ("log", 0.4, 9)
     assert row["requests_today"] == 2
+    told = {one["uscc"]: one for one in node.desk.tenant_use()}[row["uscc"]]
+    assert (told["requests"], told["foreign_30d"], told["resolved_30d"]) == (9, 4, None)
     node.desk.use_source = lambda: None  # the resolver has not begun its log yet
     assert node.desk.enterprises()["source"] == "counters"

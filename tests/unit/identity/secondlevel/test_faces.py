@@ -95,7 +95,9 @@ async def test_the_queue_over_http(client, make_form):
         )
         assert kept.json()[0]["code"] == 1
         asked = {"template": "T", "conditions": {"A": "b"}}
-        found = await client.post(root + "/query", json=asked, headers=engineer)
+        denied = await client.post(root + "/query", json=asked, headers=engineer)
+        assert denied.status_code == 403
+        found = await client.post(root + "/query", json=asked, headers=admin)
         assert found.json()[0]["name"] == "88.101.1/PRT.0001"
         for path in ("prefixes", "tenants", "statistics", "nodes", "duties", "report"):
             reply = await client.get(f"{root}/{path}", headers=engineer)
