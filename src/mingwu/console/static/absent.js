@@ -5,7 +5,7 @@ import { copyButton, empty, h, problem, simBadge, t } from "mingwu-console/dom.j
 /** The problem of a page; a part that is off says how to switch it on. */
 export function trouble(error, part, again) {
   if (error.code !== "api.no-route") return problem(error, again);
-  const parts = new Set(["codes", "gs1", "trust", "usage", "enterprise", part]);
+  const parts = new Set(["codes", "gs1", "marking", "trust", "usage", "enterprise", part]);
   const line = `identity = [${[...parts].map((one) => `"${one}"`).join(", ")}]`;
   const element = empty("off", t("absent.title"), t("absent.why"),
     h("div.mw-code", null, h("code", null, "[node]\n", line), copyButton(line)));
