@@ -67,8 +67,9 @@ class SchemaSettings(Settings, frozen=True):
 class HistorySettings(Settings, frozen=True):
     """How a role reaches the history."""
 
-    # The historian or a ClickHouse server or cluster, e.g. "http://127.0.0.1:8123".
-    url: Annotated[str, Meta(pattern=r"^https?://[^/?#@]+/?$")] = "http://127.0.0.1:8123"
+    # The historian or a ClickHouse server or cluster, e.g. "http://127.0.0.1:8123"; empty for a
+    # platform without history.
+    url: Annotated[str, Meta(pattern=r"^(https?://[^/?#@]+/?)?$")] = "http://127.0.0.1:8123"
     # User name.
     user: str = "mingwu"
     # Password of the user; node fills it in from its secrets.

@@ -1,6 +1,7 @@
 """Settings of the simulated plant: how big it is, where it listens, whose broker it reports to."""
 
 import os
+from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta
@@ -26,9 +27,18 @@ class Broker(Settings, frozen=True):
     password: str = ""
 
 
-class LabSettings(Settings, frozen=True):
-    """One simulated plant S1 (江洲精密), ``scale`` times."""
+class LabWorld(StrEnum):
+    """What the lab simulates: the plant S1 or the lent moulds S2."""
 
+    PLANT = "plant"
+    CARRIERS = "carriers"
+
+
+class LabSettings(Settings, frozen=True):
+    """What is simulated, and one plant S1 (江洲精密), ``scale`` times."""
+
+    # What the lab role simulates; `carriers` has the section `lab_carriers`.
+    world: LabWorld = LabWorld.PLANT
     # Folder for what the plant keeps: its plant file, certificates, MES table, serial line.
     directory: str = "lab"
     # Prefix of the identifiers; 88.888.101 lies in the demonstration space.

@@ -29,9 +29,10 @@ Tables = Mapping[str, Any]
 
 
 class Secrets(Protocol):
-    """Gives a secret of this node by name, made at first use."""
+    """Gives secrets of this node by name, made at first use, and its folders."""
 
     def secret(self, name: str) -> str: ...
+    def folder(self, name: str) -> str: ...
 
 
 def _table(tables: Tables, name: str) -> Mapping[str, Any]:
@@ -88,3 +89,24 @@ def mqtt_defaults(tables: Tables, secrets: Secrets) -> dict[str, Any]:
         "password": secrets.secret("carriers-mqtt-platform"),
         "tls": bool(server.get("mqtt_tls_cert", "")),
     }
+
+
+def lab_carriers(tables: Tables, secrets: Secrets) -> dict[str, Any]:
+    """The simulated carriers reach this node: its authority, and its broker where it has one."""
+    found: dict[str, Any] = {
+        "directory": secrets.folder("lab/carriers"),
+        "authority": secrets.folder("secrets"),
+        "token_pin_file": secrets.folder("lab/carriers/token.pin"),
+    }
+    server = _table(tables, "bus_server")
+    if not uses_own_broker(tables) or not server.get("mqtt_port"):
+        return found  # a listener that is missing is told where the platform wants it
+    broker = {
+        "host": server.get("host", "127.0.0.1"),
+        "port": server["mqtt_port"],
+        "user": CARRIER_USER,
+        "password": secrets.secret("carriers-mqtt"),
+        "tls": bool(server.get("mqtt_tls_cert", "")),
+        "tls_ca": _table(tables, "carriers_mqtt").get("tls_ca", ""),
+    }
+    return found | {"bearer": "mqtt", "mqtt": broker}

@@ -31,8 +31,9 @@ from mingwu.identity.usage.settings import UsageSettings
 from mingwu.kernel.catalogue import add
 from mingwu.kernel.errors import ConfigError
 from mingwu.kernel.settings import Settings, build
+from mingwu.lab.carriers.settings import CarrierLabSettings
 from mingwu.lab.settings import LabSettings
-from mingwu.node.carriersections import bus_users, mqtt_defaults
+from mingwu.node.carriersections import bus_users, lab_carriers, mqtt_defaults
 from mingwu.registry.settings import RegistrySettings
 from mingwu.trust.secrets import load_or_create
 from mingwu.trust.settings import TrustSettings
@@ -227,6 +228,7 @@ SECTIONS: dict[str, Section] = {
     "api": Section(ApiSettings),
     "console": Section(ConsoleSettings),
     "lab": Section(LabSettings, lambda _tables, filling: {"directory": filling.folder("lab")}),
+    "lab_carriers": Section(CarrierLabSettings, lab_carriers),
 }
 
 
@@ -259,6 +261,7 @@ class Config:
     api: ApiSettings
     console: ConsoleSettings
     lab: LabSettings
+    lab_carriers: CarrierLabSettings
 
     def runs(self, part: IdentityPart) -> bool:
         """Whether a part of the identity plane is at work on this node."""

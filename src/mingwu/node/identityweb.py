@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from mingwu.api.latemount import late_routes
 from mingwu.identity.records import RecordStore
 from mingwu.kernel.errors import MingwuError
+from mingwu.lab.settings import LabWorld
 from mingwu.node.config import Config, IdentityPart, Role
 from mingwu.node.live import pause
 from mingwu.node.namecounts import NameCounts
@@ -136,7 +137,11 @@ def _enterprise(
     )
     web.guarded += http.routes(services)
     web.free += [*snms.routes(services), *idhub.routes(services)]
-    if Role.LAB in config.node.roles and is_leading(config, role):
+    if (
+        Role.LAB in config.node.roles
+        and config.lab.world is LabWorld.PLANT
+        and is_leading(config, role)
+    ):
         # the simulated plant registers its things as an enterprise would
         async def seed(stop: asyncio.Event) -> None:
             from mingwu.identity.enterprise.seed import seed_s1
@@ -196,4 +201,9 @@ def _carriers(
     web.guarded += [*deskhttp.routes(platform), *routes(platform, journal)]
     web.free += bearer_routes(platform)
     if is_leading(config, role):
+        if Role.LAB in config.node.roles and config.lab.world is LabWorld.CARRIERS:
+            from mingwu.node.carrierseed import provision, seed
+
+            provision(platform, config.lab_carriers)
+            web.beside.append(lambda stop: seed(platform, config.lab_carriers, stop))
         web.beside += beside(config, platform)

@@ -45,7 +45,9 @@ async def open_bus(settings: BusSettings, name: str, stop: asyncio.Event) -> Bus
 async def open_history(
     settings: HistorySettings, stop: asyncio.Event, *, schema: bool = False
 ) -> "History | None":
-    """The history, tried until it is there; None when asked to stop before."""
+    """The history, tried until it is there; None when there is none or asked to stop before."""
+    if not settings.url:
+        return None
     from mingwu.history.client import History  # 15 MiB that not every role needs
 
     told = False

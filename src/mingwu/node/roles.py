@@ -120,6 +120,14 @@ async def _console(config: Config, _name: str, stop: asyncio.Event) -> None:
 
 
 async def _lab(config: Config, _name: str, stop: asyncio.Event) -> None:
+    from mingwu.lab.settings import LabWorld
+
+    if config.lab.world is LabWorld.CARRIERS:
+        from mingwu.lab.carriers.run import run_carriers
+
+        control = config.lab.host, config.lab.control_port
+        await run_carriers(config.lab_carriers, stop, control=control)
+        return
     from mingwu.lab.run import run_lab
 
     await run_lab(config.lab, stop)

@@ -135,7 +135,7 @@ async def _follow(
         return
     writes.bus = bus
     for _ in range(int(HISTORY_WAIT_S / 0.5)):
-        if history.client is not None or stop.is_set():
+        if history.client is not None or stop.is_set() or not config.history.url:
             break
         await pause(stop, 0.5)
     try:

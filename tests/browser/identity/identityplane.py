@@ -34,9 +34,10 @@ from mingwu.identity.usage.log import UsageLog
 from mingwu.identity.usage.settings import OwnerSettings, UsageSettings
 from mingwu.identity.usage.statistics import UsageStatistics
 from mingwu.kernel.errors import MingwuError
+from mingwu.lab.carriers.carrier import SimulatedCarrier
+from mingwu.lab.carriers.incidents import try_clone
 from mingwu.lab.carriers.moulds import moulds
 from mingwu.lab.carriers.personalise import Factory, serial_of
-from mingwu.lab.carriers.run import SimulatedCarrier, try_clone
 from mingwu.lab.topnode.run import TopNode
 from mingwu.lab.topnode.scenario import S3Settings, Scenario, enterprise_form
 from mingwu.lab.topnode.settings import KnownNode, TopNodeSettings

@@ -16,24 +16,20 @@ import msgspec
 
 from mingwu.identity.carriers.agent import CarrierAgent
 from mingwu.identity.carriers.bearers import Bearer
-from mingwu.identity.carriers.certificates import Authority
 from mingwu.identity.carriers.connecting import OpenBearer, Ways
 from mingwu.identity.carriers.model import NewUnit
 from mingwu.identity.carriers.personalising import TokenKeys
 from mingwu.identity.carriers.settings import BearerKind
 from mingwu.identity.carriers.setup import prepare
-from mingwu.kernel.clock import Clock, SystemClock
-from mingwu.kernel.errors import MingwuError
-from mingwu.lab.carriers.moulds import Mould, moulds
+from mingwu.lab.carriers.carrier import SimulatedCarrier
+from mingwu.lab.carriers.incidents import Incidents
+from mingwu.lab.carriers.moulds import moulds
 from mingwu.lab.carriers.personalise import Factory, serial_of
 from mingwu.lab.carriers.settings import CarrierLabSettings
-from mingwu.trust.keys import Algorithm, generate
+from mingwu.lab.control import Control
 from mingwu.trust.secrets import load_or_create
 
 log = logging.getLogger(__name__)
-
-STRAY_M = 2500.0
-_SELF_MADE_S = 3600
 
 
 def factory_of(settings: CarrierLabSettings) -> Factory:
@@ -94,9 +90,15 @@ class _Bearers:
 
 
 async def run_carriers(
-    settings: CarrierLabSettings, stop: asyncio.Event, started: asyncio.Event | None = None
+    settings: CarrierLabSettings,
+    stop: asyncio.Event,
+    started: asyncio.Event | None = None,
+    control: tuple[str, int] | None = None,
 ) -> None:
-    """Run all carriers until ``stop``; ``started`` is set when each has tried once."""
+    """Run all carriers until ``stop``; ``started`` is set when each has tried once.
+
+    ``control``: host and port where incidents are ordered (``mingwu lab fault``).
+    """
     await asyncio.to_thread(write_units, settings)
     factory = await asyncio.to_thread(factory_of, settings)
     fleet = moulds(settings.moulds, settings.seed)
@@ -110,88 +112,18 @@ async def run_carriers(
             agent = CarrierAgent(directory, key, bearer, accept=mould.apply)
             stack.callback(agent.close)
             carriers.append(SimulatedCarrier(mould, agent))
-        incidents = _Incidents(settings, carriers)
+        incidents = Incidents(settings, carriers)
+        if control:
+            door = Control(incidents.answer)
+            stack.push_async_callback(door.stop)
+            await door.start(*control)
         while not stop.is_set():
-            for carrier in carriers:
-                await carrier.turn(settings.period_s * settings.speed)
-                if stop.is_set():
-                    break
+            async with asyncio.TaskGroup() as turns:  # one that waits for its link holds nobody up
+                for carrier in carriers:
+                    turns.create_task(carrier.turn(settings.period_s * settings.speed))
             if started is not None:
                 started.set()
             await incidents.turn()
             with suppress(TimeoutError):
                 async with asyncio.timeout(settings.period_s):
                     await stop.wait()
-
-
-class SimulatedCarrier:
-    """A mould with its agent; tells a lost platform once and its return once."""
-
-    def __init__(self, mould: Mould, agent: CarrierAgent) -> None:
-        self.mould, self.agent, self._told = mould, agent, ""
-
-    async def turn(self, seconds: float) -> None:
-        """Let time pass, measure, and upload what waits."""
-        self.mould.step(seconds)
-        try:
-            if not self.agent.profile.identifier:
-                await self.agent.power_on()
-            self.agent.measure(self.mould.readings())
-            await self.agent.report()
-        except MingwuError as error:
-            if error.code != self._told:
-                log.warning("carrier waits serial=%s: %s", self.agent.profile.serial, error)
-            self._told = error.code
-            return
-        if self._told:
-            log.info("carrier reports again serial=%s", self.agent.profile.serial)
-            self._told = ""
-
-
-class _Incidents:
-    """The scenario's two incidents, each once when its time has come."""
-
-    def __init__(self, settings: CarrierLabSettings, carriers: list[SimulatedCarrier]) -> None:
-        self._settings, self._carriers = settings, carriers
-        self._begun = time.monotonic()
-        self._cloned = False
-
-    async def turn(self) -> None:
-        """See whether something is due."""
-        age_s = time.monotonic() - self._begun
-        stray_s, clone_s = self._settings.stray_after_s, self._settings.clone_after_s
-        first = self._carriers[0].mould
-        if stray_s and age_s >= stray_s and not first.north_m:
-            first.carry_away(STRAY_M)
-            log.info("mould carried away serial=%s", serial_of(first))
-        if clone_s and age_s >= clone_s and not self._cloned:
-            victim = self._carriers[1 % len(self._carriers)]
-            directory = Path(self._settings.directory) / "clone"
-            code = await try_clone(directory, victim, victim.agent.bearer)
-            log.info("copy tried serial=%s answer=%s", serial_of(victim.mould), code)
-            self._cloned = code != "carriers.unreachable"
-
-
-async def try_clone(
-    directory: Path, victim: SimulatedCarrier, bearer: Bearer, clock: Clock | None = None
-) -> str:
-    """Somebody builds a carrier with the serial number of another; the code of the refusal.
-
-    The copy knows all that can be read from outside, but not the key.
-    """
-    clock = clock or SystemClock()
-    now = clock.time_ns() // 1_000_000_000
-    forger = Authority.create(
-        generate(Algorithm.P256), "Somebody", start_s=now - _SELF_MADE_S, end_s=now + _SELF_MADE_S
-    )
-    profile = victim.agent.profile
-    factory = Factory(forger, profile.address, profile.prefix, now)
-    key, _ = await asyncio.to_thread(factory.open, directory, victim.mould)
-    copy = CarrierAgent(directory, key, bearer, clock=clock)
-    try:
-        await copy.power_on()
-    except MingwuError as error:
-        return str(error.params.get("reason", error.code))
-    finally:
-        copy.close()
-    return ""

@@ -5,10 +5,10 @@ from pathlib import Path
 from mingwu.kernel.catalogue import add
 from mingwu.kernel.errors import Conflict, NotFound
 from mingwu.node.config import Config, load
-from mingwu.node.demo import s1
+from mingwu.node.demo import s1, s2
 from mingwu.node.demo.scenario import Scenario
 
-SCENARIOS: dict[str, Scenario] = {one.name: one for one in (s1.SCENARIO,)}
+SCENARIOS: dict[str, Scenario] = {one.name: one for one in (s1.SCENARIO, s2.SCENARIO)}
 
 add(
     "demo.unknown-scenario",

@@ -6,7 +6,8 @@ import pytest
 from mingwu.identity.carriers.certificates import Anchors
 from mingwu.identity.carriers.model import Severity
 from mingwu.identity.carriers.platform import is_sound
-from mingwu.lab.carriers.run import STRAY_M, SimulatedCarrier, try_clone
+from mingwu.lab.carriers.carrier import SimulatedCarrier
+from mingwu.lab.carriers.incidents import STRAY_M, try_clone
 
 pytestmark = pytest.mark.anyio
 NAME = "88.888.102/MLD.M0001"

@@ -7,7 +7,8 @@ from mingwu.identity.carriers import schema
 from mingwu.identity.carriers.desk import CarrierDesk
 from mingwu.identity.carriers.frames import Kind
 from mingwu.identity.carriers.rows import base64_of
-from mingwu.lab.carriers.run import SimulatedCarrier, try_clone
+from mingwu.lab.carriers.carrier import SimulatedCarrier
+from mingwu.lab.carriers.incidents import try_clone
 from mingwu.store.engine import reading, writing
 
 pytestmark = pytest.mark.anyio

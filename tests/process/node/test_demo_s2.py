@@ -1,0 +1,206 @@
+"""Scenario S2 as the command starts it: carriers by MQTT with TLS, incidents, kill -9."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from mingwu.cli.main import main
+from mingwu.identity.carriers.certificates import Anchors
+from mingwu.identity.carriers.model import Evidence
+from mingwu.identity.carriers.platform import is_sound
+from mingwu.identity.carriers.setup import prepare
+from mingwu.identity.client import resolve
+from mingwu.node.config import load
+from mingwu.node.demo import s2
+from mingwu.trust.roles import Role
+from mingwu.trust.service import Trust
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
+MOULDS = 3
+QUICK = {
+    "period_s = 5.0": "period_s = 0.5",
+    "speed = 12.0": "speed = 120.0",
+    "stray_after_s = 45.0": "stray_after_s = 2.0",
+    "clone_after_s = 60.0": "clone_after_s = 3.0",
+}
+
+
+class Demo:
+    """The running scenario, small and quick."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = s2.write(folder / "demo", moulds=MOULDS)
+        text = self.file.read_text("utf-8")
+        for usual, quick in QUICK.items():
+            assert usual in text
+            text = text.replace(usual, quick)
+        self.file.write_text(text, "utf-8")
+        self.config = load(self.file)
+        self.config.data.mkdir(exist_ok=True)
+        trust = Trust.open(self.config.trust)
+        trust.accounts.create("eve", "a long enough password 7", Role.ENGINEER)
+        self.token = trust.sessions.create_token("eve", "test")
+        trust.close()
+        self.output = (folder / "output.txt").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mingwu", "demo", "--scenario", "s2", "--folder",
+             str(folder / "demo")],
+            stdout=self.output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self.client = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{self.config.console.port}/api/identity/carriers",
+            headers={"Authorization": f"Bearer {self.token}"}, timeout=20,
+        )  # fmt: skip
+
+    async def carrier(self, number: int) -> dict:
+        return (await self.client.get(f"/MWC-{number:06d}")).json()
+
+    async def codes(self, number: int) -> set[str]:
+        return {event["code"] for event in (await self.carrier(number))["events"]}
+
+    async def samples(self, number: int) -> int:
+        return (await self.carrier(number))["carrier"]["samples"]
+
+    def fault(self, *words: str) -> None:
+        assert main(["lab", "fault", *words, "--config", str(self.file)]) == 0
+
+    def kill(self, role: str) -> None:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        for pid in children.read_text().split():
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            if "run" in words and role in words:
+                os.kill(int(pid), signal.SIGKILL)
+                return
+        raise AssertionError(role)
+
+    async def stop(self) -> None:
+        await self.client.aclose()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.to_thread(self.process.wait, 40)
+        finally:
+            self.process.kill()
+            self.output.close()
+
+
+async def until(condition, what: str, deadline_s: float = 40) -> None:
+    last = None
+    try:
+        async with asyncio.timeout(deadline_s):
+            while True:
+                try:
+                    if await condition():
+                        return
+                except (httpx.HTTPError, KeyError, ValueError) as error:  # not there yet
+                    last = error
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"{what} did not happen (last error: {last!r})") from None
+
+
+@pytest.fixture(scope="module")
+async def demo(tmp_path_factory):
+    running = Demo(tmp_path_factory.mktemp("s2"))
+    try:
+
+        async def all_report() -> bool:
+            return all([await running.samples(n) > 0 for n in range(1, MOULDS + 1)])
+
+        await until(all_report, "the first report of every carrier")
+        yield running
+    finally:
+        await running.stop()
+
+
+async def test_carriers_are_registered_and_live_in_a_trusted_state(demo):
+    for number in range(1, MOULDS + 1):
+        carrier = (await demo.carrier(number))["carrier"]
+        assert (carrier["bearer"], carrier["state"], carrier["simulated"]) == (
+            "mqtt", "active", True,
+        )  # fmt: skip
+    name = "88.888.102/MLD.M0003"
+    found = await resolve(name, f"127.0.0.1:{demo.config.resolver.port}")
+    values = {value.type: value.text() for value in found.values if value.index != 100}
+    assert values["MW.SIMULATED"] == "true"
+    assert values["carrier.serial"] == "MWC-000003"
+    assert "（模拟）" in values["OWNER"]
+    live = (await demo.client.get(f"/discover/{name}")).json()
+    assert live["is_trusted"]
+    assert live["readings"]["shots"] >= 20_000
+
+    async def has_r12() -> bool:
+        told = (await demo.client.get(f"/discover/{name}")).json()
+        return told["readings"]["parameter_set"] == "r12"
+
+    await until(has_r12, "the parameter set")
+
+
+async def test_the_story_happens_by_itself(demo):
+    async def left() -> bool:
+        return "carriers.left-fence" in await demo.codes(1)
+
+    async def cloned() -> bool:
+        return "carriers.cloned" in await demo.codes(2)
+
+    await until(left, "the warning")
+    await until(cloned, "the copied carrier")
+    event = next(
+        one for one in (await demo.carrier(1))["events"] if one["code"] == "carriers.left-fence"
+    )
+    assert event["severity"] == "warning"
+    proof = (await demo.client.get(f"/events/{event['number']}/evidence")).content
+    anchors = Anchors(prepare(demo.config.data / "secrets").anchors)
+    assert is_sound(msgspec.json.decode(proof, type=Evidence), anchors)
+
+
+async def test_attacks_by_command_are_refused_and_seen(demo, capsys):
+    for name, code in (
+        ("clone", "carriers.cloned"),
+        ("replay", "carriers.replayed"),
+        ("tamper", "carriers.wrong-identifier"),
+    ):
+        await asyncio.to_thread(demo.fault, "start", name, "M0003")
+        assert f"answer={code}" in capsys.readouterr().out
+        assert code in await demo.codes(3)
+    before = await demo.samples(3)
+
+    async def goes_on() -> bool:
+        return await demo.samples(3) > before
+
+    await until(goes_on, "the real carrier's next report")
+
+
+async def test_a_cut_link_loses_nothing(demo):
+    await asyncio.to_thread(demo.fault, "start", "cut-link", "88.888.102/MLD.M0002")
+    await asyncio.sleep(1.5)
+    before = await demo.samples(2)
+    await asyncio.sleep(1.5)
+    assert await demo.samples(2) == before
+    await asyncio.to_thread(demo.fault, "stop", "cut-link", "MWC-000002")
+
+    async def delivered() -> bool:
+        return await demo.samples(2) >= before + 3
+
+    await until(delivered, "what the carrier kept")
+    carrier = (await demo.carrier(2))["carrier"]
+    assert (carrier["samples"], carrier["dropped"]) == (carrier["sequence"], 0)
+
+
+@pytest.mark.parametrize("role", ["console", "lab"])
+async def test_killed_it_goes_on(demo, role):
+    before = await demo.samples(3)
+    demo.kill(role)
+
+    async def goes_on() -> bool:
+        return await demo.samples(3) >= before + 3
+
+    await until(goes_on, "reports after kill -9", 60)
+    carrier = (await demo.carrier(3))["carrier"]
+    assert (carrier["samples"], carrier["dropped"]) == (carrier["sequence"], 0)
