@@ -17,7 +17,7 @@ from starlette.responses import Response
 from mingwu.api.door import language_of
 from mingwu.api.ports import Principal
 from mingwu.api.services import Services
-from mingwu.console import nodepages
+from mingwu.console import namepages, nodepages
 from mingwu.console.islands import Island
 from mingwu.console.qr import qr_svg
 from mingwu.console.shell import Frame, brand, head, shell
@@ -44,6 +44,9 @@ class Pages:
         self._page("/scan", "scan.title", _island("scan"), simulated=True)
         for path, title, module in nodepages.PAGES:
             self._page(path, title, _island(module), simulated=True, areas=("nodes",))
+        for path, title, module in namepages.PAGES:
+            self._page(path, title, _island(module), simulated=True, areas=namepages.AREAS)
+        ui.page("/names/{identifier:path}")(self._name)
         ui.page("/login")(self._login)
         ui.page("/things/{identifier:path}")(self._thing)
         ui.page("/{rest:path}")(self._missing)
@@ -133,6 +136,17 @@ class Pages:
         code = f"{self._public_url}/things/{row.id}" if self._public_url else row.id
         with shell(frame):
             Island("thing", id=row.id, qr=qr_svg(code, frame.words["thing.qr"]))
+        return None
+
+    async def _name(self, request: Request, identifier: str) -> Response | None:
+        principal = await self._who(request)
+        if principal is None:
+            return self._to_login(request)
+        frame = await self._frame(
+            request, principal, "/names", identifier, simulated=True, areas=namepages.AREAS
+        )
+        with shell(frame):
+            Island("name", name=identifier)
         return None
 
     async def _missing(self, request: Request) -> Response | None:

@@ -14,7 +14,7 @@ from nicegui import ui
 from nicegui.context import context
 
 from mingwu.api.ports import Principal
-from mingwu.console import nodepages
+from mingwu.console import namepages, nodepages
 from mingwu.console.islands import Island, static_url
 from mingwu.console.texts import tables as texts
 
@@ -29,7 +29,10 @@ _MENU = (
         ),
     ),
     ("nav.access", (("/gateways", "nav.gateways", "gateway"),)),
-    ("nav.names", (("/resolve", "nav.resolve", "resolve"), ("/scan", "nav.scan", "scan"))),
+    (
+        "nav.names",
+        (*namepages.MENU, ("/resolve", "nav.resolve", "resolve"), ("/scan", "nav.scan", "scan")),
+    ),
     ("nav.nodes", nodepages.MENU),
 )
 

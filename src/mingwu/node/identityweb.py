@@ -25,6 +25,8 @@ from mingwu.registry.service import Registry
 from mingwu.trust.service import Trust
 
 if TYPE_CHECKING:
+    from mingwu.identity.aliases.chain import Source
+    from mingwu.identity.client import Resolution
     from mingwu.identity.enterprise.service import EnterpriseNode
     from mingwu.identity.secondlevel.service import SecondLevel
 
@@ -70,7 +72,7 @@ def open_identity(
         if config.runs(IdentityPart.CODES):
             from mingwu.identity.aliases.http import routes as alias_routes
 
-            web.guarded += alias_routes(store)
+            web.guarded += alias_routes(store, source=_chain_source(config, store))
         if config.runs(IdentityPart.GS1):
             from mingwu.identity.gs1.http import routes as gs1_routes
 
@@ -102,6 +104,22 @@ def open_identity(
         web.stack.close()
         raise
     return web
+
+
+def _chain_source(config: Config, store: RecordStore) -> "Source":
+    """Where chains ask: the own store, and other nodes where a root is named."""
+    from mingwu.identity.aliases.sources import local_source
+    from mingwu.identity.root import resolve_from
+    from mingwu.node.roots import root_of
+
+    if not config.resolver.root:
+        return local_source(store)
+    root = root_of(config.resolver.root, config.file.parent)
+
+    async def ask(name: str) -> "Resolution":
+        return await resolve_from(root, name, aliases=False)
+
+    return local_source(store, server=root.server or config.resolver.root, ask=ask)
 
 
 def _usage(config: Config, store: RecordStore) -> list[Route]:

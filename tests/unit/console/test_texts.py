@@ -22,7 +22,9 @@ FAMILIES = ("state.", "run.", "dev.", "reason.", "kind.", "level.", "rel.", "par
             "cause.", "failure.", "period.", "duty.", "message.", "channel.", "whither.",
             "sla.",
             "keyplace.", "carrierform.", "orderstate.", "blocked.", "severity.",
-            "proofcheck.", "proofverdict.", "tone.")  # fmt: skip
+            "proofcheck.", "proofverdict.", "tone.",
+            "life.", "value.", "right.", "trust.", "chain.", "edge.", "nodefound.", "act.",
+            "signature.", "name.none.")  # fmt: skip
 
 
 def test_both_languages_use_the_same_placeholders() -> None:

@@ -139,6 +139,9 @@ export const thingName = (tag) => named(tag, "thing_") || tag.thing;
 
 export const thingHref = (id) => "/things/" + id.split("/").map(encodeURIComponent).join("/");
 
+/** The page of a name or code. */
+export const nameHref = (name) => "/names/" + name.split("/").map(encodeURIComponent).join("/");
+
 /** A segmented choice. `options`: [value, label]; returns the element with .set(value). */
 export function segments(label, options, chosen, onchange) {
   const buttons = options.map(([value, text]) =>

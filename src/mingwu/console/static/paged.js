@@ -7,12 +7,13 @@ import { count } from "mingwu-console/format.js";
 /**
  * `at`: address of the page · `query`: its options · `load(want)`: gives {rows, total, …} ·
  * `columns`: [{label, cell(row), sort, cls}] · `choices`: [{key, label, options(reply)}] segments ·
+ * `selects`: [{key, label, options}] lists to choose from ·
  * `search`: words of the search field, or nothing · `key(row)`: what marks the open row ·
  * `sorted`: [column, order] unless another is asked for · `none`: [icon, title, why] of an empty table ·
  * `part`: the part of the node behind it.
  */
-export function paged({ at, query = {}, load, columns, choices = [], search, key, sorted = [], none, part, size = 50, onload }) {
-  const initial = { sort: sorted[0] ?? "", order: sorted[1] ?? "", ...Object.fromEntries(choices.map((one) => [one.key, one.initial ?? ""])) };
+export function paged({ at, query = {}, load, columns, choices = [], selects = [], search, key, sorted = [], none, part, size = 50, onload }) {
+  const initial = { sort: sorted[0] ?? "", order: sorted[1] ?? "", ...Object.fromEntries([...choices, ...selects].map((one) => [one.key, one.initial ?? ""])) };
   const names = ["q", ...Object.keys(initial)];
   const want = { offset: Number(query.offset) || 0, limit: size };
   for (const name of names) want[name] = query[name] ?? initial[name] ?? "";
@@ -21,10 +22,12 @@ export function paged({ at, query = {}, load, columns, choices = [], search, key
   const text = search ? h("input.mw-input", { type: "search", value: want.q, placeholder: search, "aria-label": search,
     oninput: debounce(() => change({ q: text.value.trim() }), 220) }) : null;
   const bars = choices.map((one) => h("div.mw-seg", { role: "group", "aria-label": one.label }));
+  const lists = selects.map((one) => h("select.mw-input", { "aria-label": one.label, onchange: (event) => change({ [one.key]: event.target.value }) },
+    one.options.map(([value, label]) => h("option", { value, selected: String(value) === String(want[one.key]) }, label))));
   const body = h("div");
   const foot = h("div.mw-foot");
   const element = h("section.mw-panel", null,
-    text || bars.length ? h("div.mw-filter.mw-filter-bars", null, text, bars) : null, body, foot);
+    text || bars.length || lists.length ? h("div.mw-filter.mw-filter-bars", null, text, lists, bars) : null, body, foot);
   fill(body, skeleton(8));
 
   return { element, want, change, reload, mark };

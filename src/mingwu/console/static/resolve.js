@@ -1,6 +1,6 @@
 // Resolution: type a name, see its record and its live values.
 
-import { copyButton, empty, fill, h, icon, named, problem, setState, simBadge, skeleton, state, t, thingHref } from "mingwu-console/dom.js";
+import { copyButton, empty, fill, h, icon, nameHref, named, problem, setState, simBadge, skeleton, state, t, thingHref } from "mingwu-console/dom.js";
 import { age, clock, plain, shown } from "mingwu-console/format.js";
 import { api, Problem } from "mingwu-console/net.js";
 
@@ -60,7 +60,7 @@ export async function mount(root, { query }) {
 }
 
 /** The live value a record's entry holds, or null. */
-function liveValue(entry) {
+export function liveValue(entry) {
   if (!entry.type.startsWith("MW.LIVE")) return null;
   const data = typeof entry.data.value === "string" ? parse(entry.data.value) : entry.data.value;
   return data && "value" in data ? { ...data, name: data.tag ?? entry.type.split("/").at(-1) } : null;
@@ -74,7 +74,7 @@ function parse(text) {
   }
 }
 
-function liveBox(lives, tags) {
+export function liveBox(lives, tags) {
   const box = h("div.mw-lives");
   const badge = lives.some((one) => one.simulated) ? simBadge() : null;
   const cells = new Map();
@@ -102,7 +102,7 @@ function recordBox(record, took, thing) {
     h("td.num.mw-faint.mw-hide", null, age(entry.ttl))));
   const open = thing ? h("a.mw-btn.mw-btn-small", { href: thingHref(thing.id) }, icon("thing"), t("resolve.open")) : null;
   return h("section.mw-panel", null, h("header", null, h("h2", null, t("resolve.record"), " ", h("span.mw-mono.mw-dim", null, record.handle)),
-    h("small.mw-faint", null, t("resolve.took", { ms: plain(took, 0) })), open),
+    h("small.mw-faint", null, t("resolve.took", { ms: plain(took, 0) })), h("a.mw-btn.mw-btn-small", { href: nameHref(record.handle) }, icon("register"), t("resolve.allabout")), open),
   h("div.mw-table-wrap", null, h("table.mw-table.mw-fold", null, h("thead", null, h("tr", null, h("th.num", null, t("resolve.index")), h("th", null, t("resolve.type")), h("th", null, t("resolve.data")), h("th.num", null, t("resolve.ttl")))),
     h("tbody", null, rows))));
 }

@@ -1,6 +1,6 @@
 // The frame's own behaviour: menu, language, theme, search, log out, state of the live socket.
 
-import { debounce, fill, h, named, t, thingHref } from "mingwu-console/dom.js";
+import { debounce, fill, h, named, nameHref, t, thingHref } from "mingwu-console/dom.js";
 import { api, live } from "mingwu-console/net.js";
 
 const $ = (id) => document.getElementById(id);
@@ -68,6 +68,7 @@ function search(box, input, found) {
       reply.things.map((thing) => h("a", { href: thingHref(thing.id), role: "option" }, named(thing) || thing.id,
         h("small.mw-mono", null, thing.id))),
       h("a", { href: "/tags?q=" + encodeURIComponent(q), role: "option" }, t("search.tags", { q })),
+      h("a", { href: nameHref(q), role: "option" }, t("search.name", { q })),
       reply.total ? null : h("p", null, t("search.none")));
     show(true);
     choose(0);

@@ -1,6 +1,6 @@
 // A thing: its name, where it stands, what it has to do with others, its tags live, its trend.
 
-import { button, copyButton, empty, fill, h, has, icon, lang, named, panel, problem, setState, simBadge, skeleton, state, t, thingHref } from "mingwu-console/dom.js";
+import { button, copyButton, empty, fill, h, has, icon, lang, named, panel, problem, setState, simBadge, skeleton, state, t, nameHref, thingHref } from "mingwu-console/dom.js";
 import { period } from "mingwu-console/format.js";
 import { ruleTags, runState } from "mingwu-console/machine.js";
 import { api, watchTags } from "mingwu-console/net.js";
@@ -97,6 +97,7 @@ function names(thing, qr) {
       label,
       h("small.mw-faint", null, t("thing.command")),
       h("div.mw-code", null, h("code", null, command), copyButton(command)),
+      link("register", t("thing.allabout"), nameHref(thing.id)),
       link("resolve", t("thing.record"), "/resolve?name=" + encodeURIComponent(thing.id)),
       link("document", t("thing.td"), "/api/things/" + thing.id.split("/").map(encodeURIComponent).join("/") + "/td"),
       thing.documentation ? link("out", t("thing.documentation"), thing.documentation) : null));

@@ -7,10 +7,17 @@ per area holds the words; each key has its English and its Chinese words, in thi
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from mingwu.console.texts import carriers, names, nodes, plant
+from mingwu.console.texts import carriers, namepages, names, nodes, plant, registering
 
-_AREAS = {"plant": plant.TEXTS, "names": names.TEXTS, "nodes": nodes.TEXTS | carriers.TEXTS}
-_TEXTS: dict[str, tuple[str, str]] = {**plant.TEXTS, **names.TEXTS, **nodes.TEXTS, **carriers.TEXTS}
+_AREAS = {
+    "plant": plant.TEXTS,
+    "names": names.TEXTS,
+    "nodes": nodes.TEXTS | carriers.TEXTS,
+    "register": namepages.TEXTS | registering.TEXTS,
+}
+_TEXTS: dict[str, tuple[str, str]] = {
+    key: pair for area in _AREAS.values() for key, pair in area.items()
+}
 
 
 def languages() -> tuple[str, str]:

@@ -3,13 +3,15 @@
 =================================  =====================================================
 ``GET /api/identity/codes``        ``?text=``: all readings of a text
 ``GET /api/identity/chain/{t}``    the graph from a code or name; ``depth`` 1-20
+``GET /api/identity/record/{t}``   what a name answers, also one of another node (viewer)
 ``GET /api/identity/aliases/{t}``  names that a code leads to, and their aliases
 ``POST /api/identity/aliases``     {"name", "alias"}: give an alias (permission register)
 ``DELETE /api/identity/aliases``   the same, take it away
 ``GET /api/identity/oid/{oid}``    NAPTR answers, see ``aliases.naptr``
 =================================  =====================================================
 
-Reading is as open as resolving. Text language: ``lang`` (zh, en), default en.
+Reading is as open as resolving, but other nodes are asked only for those who are logged in. Text
+language: ``lang`` (zh, en), default en.
 """
 
 from collections.abc import Awaitable, Callable
@@ -29,6 +31,7 @@ from mingwu.identity.codes.recognition import NAMES, readings, require
 from mingwu.identity.records import RecordStore
 from mingwu.kernel.errors import Denied, InvalidInput, MingwuError, NotAuthenticated
 from mingwu.trust.roles import Permission, Role, may
+from mingwu.wire.handle.jsonform import value_to_json
 
 _encode = msgspec.json.Encoder().encode
 _DEEPEST = 20
@@ -67,7 +70,8 @@ def json_route(path: str, handler: Handler, method: str = "GET") -> Route:
 def routes(store: RecordStore, *, source: Source | None = None) -> list[Route]:
     """Routes over a store; ``source`` is where chains ask (default: the store alone)."""
     book = AliasBook(store)
-    asked = source or local_source(store)
+    here = local_source(store)
+    anywhere = source or here
 
     async def codes(request: Request) -> Any:
         lang = language_of(request)
@@ -82,7 +86,21 @@ def routes(store: RecordStore, *, source: Source | None = None) -> list[Route]:
         depth = request.query_params.get("depth", str(DEPTH))
         if not (depth.isascii() and depth.isdigit() and 1 <= int(depth[:4]) <= _DEEPEST):
             raise InvalidInput("input.invalid", path="depth", fault=f"1 to {_DEEPEST}")
+        asked = anywhere if _is_known(request) else here
         return await chain(request.path_params["text"], asked, depth=int(depth))
+
+    async def record(request: Request) -> Any:
+        if not _is_known(request):
+            raise NotAuthenticated("aliases.login-needed")
+        name = request.path_params["text"]
+        seen = await anywhere.look(name, True)  # noqa: FBT003 — may ask other nodes
+        return {
+            "handle": name,
+            "state": seen.state,
+            "site": seen.site,
+            "owner": seen.owner,
+            "values": [value_to_json(value) for value in seen.values if value.is_public],
+        }
 
     async def names(request: Request) -> Any:
         lang = language_of(request)
@@ -116,11 +134,17 @@ def routes(store: RecordStore, *, source: Source | None = None) -> list[Route]:
     return [
         json_route("/api/identity/codes", codes),
         json_route("/api/identity/chain/{text:path}", graph),
+        json_route("/api/identity/record/{text:path}", record),
         json_route("/api/identity/aliases/{text:path}", names),
         json_route("/api/identity/aliases", give, "POST"),
         json_route("/api/identity/aliases", take, "DELETE"),
         json_route("/api/identity/oid/{oid:path}", oid),
     ]
+
+
+def _is_known(request: Request) -> bool:
+    principal = getattr(request.state, "principal", None)
+    return principal is not None and bool(getattr(principal, "account", ""))
 
 
 async def _change(request: Request) -> AliasChange:

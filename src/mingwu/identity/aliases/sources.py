@@ -5,10 +5,10 @@ protocol, following referrals from one configured server, with a time limit each
 not answer makes a node "unreachable", never an error of the whole chain.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from mingwu.identity.aliases.chain import Seen, Source
-from mingwu.identity.client import resolve
+from mingwu.identity.client import Resolution, resolve
 from mingwu.identity.codes.code import Code
 from mingwu.identity.lookup import PREFIX_HOME, prefix_of
 from mingwu.identity.records import RecordStore
@@ -17,6 +17,9 @@ from mingwu.wire.handle.errors import ProtocolError
 
 Relations = Callable[[str], Iterable[tuple[str, str]]]
 """Further (kind, name) that a name leads to, e.g. from the registry; must not block for long."""
+
+Ask = Callable[[str], Awaitable[Resolution]]
+"""Asks other nodes about a name."""
 
 _OWNER_TYPES = ("OWNER", "DESC.zh", "DESC.en")
 
@@ -33,9 +36,18 @@ def local_source(
     *,
     server: str = "",
     timeout_s: float = 2.0,
+    ask: Ask | None = None,
     relations: Relations | None = None,
 ) -> Source:
-    """A source over ``store``; with ``server`` ("host[:port]") it also asks for foreign names."""
+    """A source over ``store``; with ``server`` ("host[:port]") it also asks for foreign names.
+
+    ``ask`` says how: default is following referrals from that server.
+    """
+
+    async def from_server(name: str) -> Resolution:
+        return await resolve(name, server, timeout_s=timeout_s)
+
+    asked = ask or from_server
 
     async def look(name: str, may_ask: bool) -> Seen:
         record = store.get(name)
@@ -49,7 +61,7 @@ def local_source(
         if not server or not may_ask:
             return Seen("elsewhere", (), "", owner, more)
         try:
-            answer = await resolve(name, server, timeout_s=timeout_s)
+            answer = await asked(name)
         except (MingwuError, ProtocolError):
             return Seen("unreachable", (), server, owner, more)
         site = answer.path[-1] if answer.path else server

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, and_, delete, insert, or_, select
 
 from mingwu.identity.enterprise import schema
-from mingwu.identity.enterprise.model import Actor, Template
+from mingwu.identity.enterprise.model import Actor, IdentifierRow, Template
 from mingwu.kernel.errors import NotFound
 from mingwu.kernel.names import fold
 from mingwu.store.engine import lock, reading, writing
@@ -190,6 +190,13 @@ class Grants:
             if granted:
                 found[key] = granted
         return found
+
+    def changeable(self, row: IdentifierRow, actor: Actor) -> frozenset[str]:
+        """The item types of one identifier that ``actor`` may change by grants."""
+        key = fold(row.name)
+        with reading(self._engine) as connection:
+            known = {key: msgspec.structs.asdict(row)}
+            return self.writable(connection, known, actor).get(key, frozenset())
 
     def _granted(
         self,

@@ -30,7 +30,7 @@ from mingwu.identity.enterprise.door import (
 from mingwu.identity.enterprise.grants import Grant, Group, Scope
 from mingwu.identity.enterprise.importing import Importer, ImportReport, Mapping
 from mingwu.identity.enterprise.industry import IndustryRow
-from mingwu.identity.enterprise.lifecycle import State
+from mingwu.identity.enterprise.lifecycle import Action, State, possible
 from mingwu.identity.enterprise.model import (
     IdentifierRow,
     ItemResult,
@@ -203,6 +203,7 @@ def _detail(call: Visit) -> object:
     ]
     return {
         **_plain(identifier.row),
+        "actions": _actions(call, identifier.row),
         "values": values,
         "template": {
             "number": template.number,
@@ -212,6 +213,15 @@ def _detail(call: Visit) -> object:
             "name_en": template.definition.name_en,
         },
     }
+
+
+def _actions(call: Visit, row: IdentifierRow) -> list[Action]:
+    """What the asker may do to a name in its state; grants allow changing at most."""
+    can = possible(row.state)
+    if call.asker.actor.may_all:
+        return can
+    granted = call.node.grants.changeable(row, call.asker.actor)
+    return [action for action in can if action is Action.CHANGE and granted]
 
 
 def _history(call: Visit) -> object:
@@ -377,6 +387,7 @@ def _result(result: ItemResult, lang: str) -> dict[str, Any]:
         "name": result.name,
         "ok": False,
         "code": fault.code,
+        "item": str(fault.params.get("item", "")),
         "message": fault.text(lang),
         "message_zh": fault.text("zh"),
         "message_en": fault.text("en"),

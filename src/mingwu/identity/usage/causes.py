@@ -51,6 +51,12 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((ip, bits), strict=False))
 
 
+def name_id(folded: bytes, salt: bytes) -> int:
+    """A keyed hash of a folded name, never 0; ``salt`` is the node's secret."""
+    digest = hashlib.blake2b(folded, digest_size=8, key=salt, person=b"name").digest()
+    return int.from_bytes(digest, "little") or 1
+
+
 def _inside(ip: ipaddress.IPv4Address | ipaddress.IPv6Address, ranges: tuple[Network, ...]) -> bool:
     return any(ip.version == one.version and ip in one for one in ranges)
 
@@ -77,8 +83,7 @@ class Classifier:
 
     def name_id(self, folded: bytes) -> int:
         """A keyed hash of a folded name, never 0."""
-        digest = hashlib.blake2b(folded, digest_size=8, key=self._salt, person=b"name").digest()
-        return int.from_bytes(digest, "little") or 1
+        return name_id(folded, self._salt)
 
     def cause(self, address: str, prefix: str, folded: bytes) -> Cause:
         """Why ``address`` asked for a name of ``prefix`` (both folded)."""

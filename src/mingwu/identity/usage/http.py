@@ -9,6 +9,8 @@
 ``GET /api/identity/usage/month``             viewer    figures of a month's days (``month``)
 ``GET /api/identity/usage/clients``           engineer  busiest clients (``days``, ``limit``)
 ``GET /api/identity/usage/prefix/{prefix}``   viewer    one prefix
+``GET /api/identity/usage/name``              viewer    one name (``name``, ``days``); its clients
+                                                        for engineers only
 ``GET /api/identity/usage/log``               viewer    segments with their SHA-256
 ``GET /api/identity/usage/log/export``        engineer  ZIP of sealed segments and public key
 ``GET /api/identity/usage/log/check``         engineer  the sealed log checked and counted again
@@ -40,6 +42,7 @@ _BASE = "/api/identity/usage"
 _CHUNK = 256 * 1024
 _MOST_DAYS = 400
 _MOST_CLIENTS = 1000
+_MOST_NAME = 255
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -54,6 +57,7 @@ def routes(statistics: UsageStatistics) -> list[Route]:
         ("/month", handlers.month, "viewer"),
         ("/clients", handlers.clients, "engineer"),
         ("/prefix/{prefix}", handlers.prefix, "viewer"),
+        ("/name", handlers.name, "viewer"),
         ("/log", handlers.segments, "viewer"),
         ("/log/export", handlers.export, "engineer"),
         ("/log/check", handlers.check, "engineer"),
@@ -133,6 +137,20 @@ class _Handlers:
     async def prefix(self, request: Request) -> Response:
         prefix = request.path_params["prefix"]
         return _json(await run_in_threadpool(self._statistics.prefix, prefix))
+
+    async def name(self, request: Request) -> Response:
+        name = request.query_params.get("name", "")
+        if not 0 < len(name) <= _MOST_NAME:
+            raise InvalidInput(
+                "input.invalid", path="$.name", fault=f"1 to {_MOST_NAME} characters"
+            )
+        days = _number(request, "days", 30, _MOST_DAYS)
+        use: dict[str, Any] = msgspec.to_builtins(
+            await run_in_threadpool(self._statistics.name, name, days)
+        )
+        if _ROLES.index(request.state.principal.role) < _ROLES.index("engineer"):
+            use["clients"] = None
+        return _json(use)
 
     async def segments(self, request: Request) -> Response:
         del request

@@ -29,6 +29,7 @@ from mingwu.identity.usage.segment import (
     HEAD,
     MAGIC,
     PUBLIC_KEY_FILE,
+    SALT_FILE,
     SEAL,
     Broken,
     Head,
@@ -51,7 +52,6 @@ log = logging.getLogger(__name__)
 
 _CONSOLE_VIA = 0x100
 _KEY_FILE = "log-key.pem"
-_SALT_FILE = "salt"
 _LOCK_FILE = "lock"
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -114,7 +114,7 @@ class UsageLog:
         directory = Path(settings.directory)
         made = Algorithm(settings.algorithm)
         pem = secrets.load_or_make(directory, _KEY_FILE, lambda: keys.generate(made).pem())
-        salt = secrets.load_or_create(directory, _SALT_FILE)
+        salt = secrets.load_or_create(directory, SALT_FILE)
         usage = cls(
             settings, keys.load_private(pem), salt, node=node, registered=registered, clock=clock
         )

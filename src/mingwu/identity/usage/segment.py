@@ -33,6 +33,7 @@ HEAD, CLIENTS, PREFIXES, ENTRIES, SEAL = range(1, 6)
 FIRST_PREVIOUS = "0" * 64
 SUFFIX = ".mwu"
 PUBLIC_KEY_FILE = "public-key.pem"
+SALT_FILE = "salt"
 
 _BLOCK = struct.Struct("<BII")
 BLOCK_BYTES = _BLOCK.size

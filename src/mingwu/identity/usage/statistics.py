@@ -18,6 +18,7 @@ import msgspec
 
 import mingwu.identity.usage.errors  # noqa: F401 — registers the texts
 from mingwu.identity.usage import report as reporting
+from mingwu.identity.usage.causes import name_id
 from mingwu.identity.usage.columns import UsageColumns, columns_of
 from mingwu.identity.usage.reaggregate import Reaggregation, reaggregate
 from mingwu.identity.usage.report import (
@@ -31,6 +32,7 @@ from mingwu.identity.usage.report import (
 )
 from mingwu.identity.usage.segment import (
     PUBLIC_KEY_FILE,
+    SALT_FILE,
     Broken,
     Segment,
     files,
@@ -40,6 +42,8 @@ from mingwu.identity.usage.segment import (
 )
 from mingwu.identity.usage.settings import UsageSettings
 from mingwu.kernel.errors import InvalidInput, NotFound
+from mingwu.kernel.names import fold
+from mingwu.trust import secrets
 
 _MOST_ENTRIES = 4_000_000
 _SPOOL_BYTES = 8 * 2**20
@@ -77,6 +81,23 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     lost: int
     recovered: int
     key_id: str
+
+
+class NameUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked of one name: its figures, its days, its busiest clients; ``last_ms`` 0: never.
+
+    ``since``: the day the oldest segment within the window begins, empty without a log;
+    ``last``: today.
+    """
+
+    name: str
+    days_asked: int
+    since: str
+    last: str
+    last_ms: int
+    total: Figures
+    days: tuple[Day, ...]
+    clients: tuple[ClientUse, ...]
 
 
 class UsageStatistics:
@@ -193,6 +214,32 @@ class UsageStatistics:
             if use.prefix.upper() == prefix.upper():
                 return use
         raise NotFound("name.unknown", name=prefix)
+
+    def name(self, name: str, days: int = reporting.WINDOW_DAYS, limit: int = 20) -> NameUse:
+        """What was asked of ``name`` in the last ``days`` days, today among them.
+
+        The log holds keyed hashes of names, so only who knows a name (and the node's salt) finds
+        its rows.
+        """
+        until = self._now()
+        start_s = self._day_start(self._day(until)) - (days - 1) * _DAY_S
+        segments = self._between(start_s, until)
+        salt = secrets.load_or_create(self._directory, SALT_FILE)
+        columns = columns_of(segments)
+        columns = columns.where(
+            (columns.name == name_id(fold(name).encode(errors="surrogatepass"), salt))
+            & (columns.at_ms >= start_s * 1000)
+        )
+        return NameUse(
+            name=name,
+            days_asked=days,
+            since=self._day(segments[0].head.start_ms / 1000) if segments else "",
+            last=self._day(until),
+            last_ms=int(columns.at_ms.max()) if len(columns) else 0,
+            total=reporting.figures(columns),
+            days=reporting.by_day(columns, self.day_offset_s),
+            clients=reporting.top_clients(columns, limit),
+        )
 
     def clients(self, days: int = reporting.WINDOW_DAYS, limit: int = 20) -> tuple[ClientUse, ...]:
         """The busiest clients of the last ``days`` days."""

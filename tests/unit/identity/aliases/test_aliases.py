@@ -227,6 +227,18 @@ def test_over_http(client):
     assert client.post("/api/identity/aliases", content=b"[").status_code == 400
 
 
+@pytest.mark.parametrize("client", ["viewer", ""], indirect=True)
+def test_records_of_other_nodes_are_for_those_logged_in(client, request):
+    reply = client.get("/api/identity/record/88.999.1/far")
+    if request.node.callspec.params["client"]:
+        assert (reply.status_code, reply.json()["state"]) == (200, "elsewhere")
+        own = client.get(f"/api/identity/record/{MOULD}").json()
+        assert own["state"] == "found"
+        assert own["values"]
+    else:
+        assert (reply.status_code, reply.json()["code"]) == (401, "aliases.login-needed")
+
+
 @pytest.mark.parametrize(("client", "status"), [("viewer", 403), ("", 401)], indirect=["client"])
 def test_changes_need_the_permission(client, status):
     body = {"name": MOULD, "alias": "1.2.3"}

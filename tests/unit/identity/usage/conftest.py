@@ -1,12 +1,15 @@
 """A log whose time the test owns, and messages to feed it."""
 
+from pathlib import Path
+
 import pytest
 
 from mingwu.identity.client import request
 from mingwu.identity.usage.log import UsageLog
+from mingwu.identity.usage.segment import SALT_FILE
 from mingwu.identity.usage.settings import OwnerSettings, UsageSettings
 from mingwu.identity.usagenote import Via
-from mingwu.trust import keys
+from mingwu.trust import keys, secrets
 from mingwu.trust.keys import Algorithm
 from mingwu.wire.handle.bodies import Resolve
 from mingwu.wire.handle.message import encode
@@ -66,8 +69,9 @@ REGISTERED = {"88.888.101": 4, "88.888.102": 10}
 
 
 def started(settings, clock):
+    salt = secrets.load_or_create(Path(settings.directory), SALT_FILE)
     log = UsageLog(
-        settings, KEY, bytes(32), node="n1", registered=lambda: REGISTERED, clock=clock,
+        settings, KEY, salt, node="n1", registered=lambda: REGISTERED, clock=clock,
         ticks=clock.time_ns,
     )  # fmt: skip
     log.start()

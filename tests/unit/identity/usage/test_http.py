@@ -76,6 +76,22 @@ async def test_figures(client):
 
 
 @pytest.mark.anyio
+async def test_who_asked_for_a_name(client):
+    async with client:
+        use = (await client.get(f"{BASE}/name?name=88.888.101/a")).json()  # however it is spelt
+        assert (use["total"]["resolutions"], use["total"]["by_cause"]["client"]) == (1, 1)
+        assert [one["network"] for one in use["clients"]] == ["198.51.100.0/24"]
+        assert ([day["day"] for day in use["days"]], use["since"]) == (["2026-11-23"], "2026-11-23")
+        owner = (await client.get(f"{BASE}/name?name=88.888.101/B")).json()
+        assert (owner["total"]["by_cause"]["owner"], owner["clients"][0]["cause"]) == (1, "owner")
+        never = (await client.get(f"{BASE}/name?name=88.888.101/NEVER")).json()
+        assert (never["total"]["resolutions"], never["last_ms"], never["clients"]) == (0, 0, [])
+        as_viewer = {"x-role": "viewer"}
+        told = (await client.get(f"{BASE}/name?name=88.888.101/A", headers=as_viewer)).json()
+        assert (told["total"]["resolutions"], told["clients"]) == (1, None)
+
+
+@pytest.mark.anyio
 async def test_outsider_counts_from_the_export(client, tmp_path):
     async with client:
         export = await client.get(f"{BASE}/log/export")
@@ -106,6 +122,7 @@ async def test_outsider_counts_from_the_export(client, tmp_path):
         ("/days?first=yesterday", "admin", 400, "input.invalid"),
         ("/days?first=2026-11-23&last=2026-11-01", "admin", 400, "input.invalid"),
         ("?days=0", "admin", 400, "input.invalid"),
+        ("/name", "admin", 400, "input.invalid"),
         ("/clients?limit=ten", "admin", 400, "input.invalid"),
     ],
 )

@@ -1,0 +1,14 @@
+"""Pages about names: the register of this node; the page of one name is built in ``pages``.
+
+Each is one island under one address. What a person may do there is decided by the routes, the
+islands only ask.
+"""
+
+# Whose words the islands need: names and templates, and those for figures of use.
+AREAS = ("names", "nodes", "register")
+
+# (address, key of the title, module of ``static/``)
+PAGES = (("/names", "nav.registrations", "names"),)
+
+# Entries of the side menu: (address, key of the words, icon).
+MENU = (("/names", "nav.registrations", "register"),)
