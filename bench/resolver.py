@@ -82,7 +82,7 @@ def serve(directory: str, noted: str = "") -> None:
     """
     import uvloop
 
-    from mingwu.identity.server import ResolverServer, open_store
+    from mingwu.identity.server.process import ResolverServer, open_store
     from mingwu.identity.settings import ResolverSettings
     from mingwu.identity.usage.log import UsageLog
     from mingwu.identity.usage.settings import UsageSettings
@@ -167,8 +167,8 @@ def child(role: str, *arguments: str) -> Iterator[tuple[int, dict]]:
 
 def write_names(port: str, seconds: str, per_second: str) -> None:
     """Child process: registers names over one TCP connection in a login session, paced."""
-    from mingwu.identity.client import connected, request
-    from mingwu.identity.credentials import SecretCredentials
+    from mingwu.identity.client.credentials import SecretCredentials
+    from mingwu.identity.client.handleclient import connected, request
     from mingwu.wire.handle.bodies import ChallengeAnswer, Login, Record, read_body
     from mingwu.wire.handle.codes import Op
     from mingwu.wire.handle.message import split_digest

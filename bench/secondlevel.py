@@ -110,7 +110,7 @@ def relational(home: Path, names: int) -> None:
 
 async def path(home: Path, questions: int) -> None:
     """Questions through the recursive node, cold and from its cache."""
-    from mingwu.identity.client import connected, request
+    from mingwu.identity.client.handleclient import connected, request
     from mingwu.identity.records import Record
     from mingwu.lab.topnode.run import TopNode
     from mingwu.lab.topnode.settings import TopNodeSettings

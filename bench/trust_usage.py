@@ -79,7 +79,7 @@ def trust(algorithm: "Algorithm", records: int, root: Path) -> list[tuple[str, f
 
 
 def usage(notes: int, root: Path) -> list[tuple[str, float, str]]:
-    from mingwu.identity.client import request
+    from mingwu.identity.client.handleclient import request
     from mingwu.identity.usage.log import UsageLog
     from mingwu.identity.usage.reaggregate import reaggregate
     from mingwu.identity.usage.segment import files

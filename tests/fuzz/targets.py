@@ -11,15 +11,15 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from mingwu.identity.administration import Administration
-from mingwu.identity.gate import Gate
-from mingwu.identity.http import HttpFace, HttpRequest
-from mingwu.identity.httpwrite import HttpWriter
+from mingwu.identity.access.administration import Administration
+from mingwu.identity.access.gate import Gate
 from mingwu.identity.namespaces import evaluate, templates_in
 from mingwu.identity.records import Record as StoredName
 from mingwu.identity.records import RecordStore
 from mingwu.identity.resolver import Resolver
-from mingwu.identity.server import home_prefixes, site_of
+from mingwu.identity.server.http import HttpFace, HttpRequest
+from mingwu.identity.server.httpwrite import HttpWriter
+from mingwu.identity.server.process import home_prefixes, site_of
 from mingwu.identity.settings import ResolverSettings
 from mingwu.wire.handle import admin, jsonform, keys, site
 from mingwu.wire.handle.bodies import (

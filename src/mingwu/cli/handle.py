@@ -18,19 +18,19 @@ import orjson
 
 from mingwu.cli import handlekeys, handlevalues, roots
 from mingwu.cli.handlewords import meaning, next_step, say
-from mingwu.identity import adminclient
-from mingwu.identity.adminclient import Asking
-from mingwu.identity.certified import home_servers
-from mingwu.identity.client import connected, parse_server, resolve
-from mingwu.identity.credentials import (
+from mingwu.identity.client import adminclient
+from mingwu.identity.client.adminclient import Asking
+from mingwu.identity.client.certified import home_servers
+from mingwu.identity.client.credentials import (
     Credentials,
     SecretCredentials,
     credentials,
 )
+from mingwu.identity.client.handleclient import connected, parse_server, resolve
+from mingwu.identity.client.root import admin_server, home_of
+from mingwu.identity.client.sessionclient import open_session
+from mingwu.identity.client.showing import check
 from mingwu.identity.lookup import prefix_of
-from mingwu.identity.root import admin_server, home_of
-from mingwu.identity.sessionclient import open_session
-from mingwu.identity.showing import check
 from mingwu.kernel.errors import InvalidInput, PeerError
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.jsonform import data_to_json, value_to_json

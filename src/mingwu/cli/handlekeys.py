@@ -15,7 +15,7 @@ import orjson
 
 from mingwu.cli.handlewords import say
 from mingwu.cli.roots import DEFAULT_CONFIG
-from mingwu.identity.credentials import ALGORITHMS, new_key, public_data
+from mingwu.identity.client.credentials import ALGORITHMS, new_key, public_data
 from mingwu.kernel.errors import Conflict, InvalidInput
 from mingwu.wire.handle.jsonform import value_to_json
 from mingwu.wire.handle.values import HandleValue
@@ -64,7 +64,7 @@ def _pem(path: Path, algorithm: str) -> bytes:
 def _install(name: str, value: HandleValue, config_file: Path) -> None:
     """Raises NotFound ``name.unknown``, Conflict ``identity.value-exists``."""
     from mingwu.identity.records import Record
-    from mingwu.identity.server import open_store
+    from mingwu.identity.server.process import open_store
     from mingwu.node.config import load
     from mingwu.trust.service import Trust
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from mingwu.cli.lab import DEFAULT_CONFIG
 from mingwu.cli.main import language
-from mingwu.identity.client import resolve
+from mingwu.identity.client.handleclient import resolve
+from mingwu.identity.client.showing import check
 from mingwu.identity.marking import drawings
 from mingwu.identity.marking.contents import Content, text_for
 from mingwu.identity.marking.filling import is_simulated
@@ -24,7 +25,6 @@ from mingwu.identity.marking.sheets import Sheets, pdf, svg_page
 from mingwu.identity.marking.symbols import Symbology, make_symbol
 from mingwu.identity.marking.templates import BUILT_IN, chosen
 from mingwu.identity.records import Record
-from mingwu.identity.showing import check
 from mingwu.kernel.errors import InvalidInput
 
 _MOST_LABELS = 20_000

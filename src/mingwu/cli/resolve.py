@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from mingwu.cli import roots
 from mingwu.cli.main import language
-from mingwu.identity.client import Resolution, resolve
-from mingwu.identity.root import Root, resolve_from
-from mingwu.identity.showing import check, format_resolution
+from mingwu.identity.client.handleclient import Resolution, resolve
+from mingwu.identity.client.root import Root, resolve_from
+from mingwu.identity.client.showing import check, format_resolution
 from mingwu.kernel.errors import InvalidInput
 
 if TYPE_CHECKING:

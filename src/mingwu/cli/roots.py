@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mingwu.identity.root import Root
+from mingwu.identity.client.root import Root
 from mingwu.node.roots import root_of
 
 LOCAL = "127.0.0.1:2641"

@@ -9,7 +9,7 @@ import asyncio
 from pathlib import Path
 
 from mingwu.cli.main import language
-from mingwu.identity.client import Resolution, resolve
+from mingwu.identity.client.handleclient import Resolution, resolve
 from mingwu.identity.marking.reading import Seen, decode, reading_of
 from mingwu.identity.marking.settings import MarkingSettings
 from mingwu.kernel.errors import InvalidInput, MingwuError

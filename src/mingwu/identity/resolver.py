@@ -117,7 +117,7 @@ class Resolver:
         """As :meth:`answer`, or None when the question needs a disk write or key arithmetic.
 
         The serving loop passes such questions to a worker thread, whose resolver has the
-        handlers of :mod:`mingwu.identity.administration`.
+        handlers of :mod:`mingwu.identity.access.administration`.
         """
         reply = self._quick(data)
         if reply is None and is_light(data):

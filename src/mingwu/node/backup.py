@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from mingwu.history.client import History
-from mingwu.identity.server import open_store
+from mingwu.identity.server.process import open_store
 from mingwu.kernel.errors import Unavailable
 from mingwu.node.config import Config, IdentityPart
 

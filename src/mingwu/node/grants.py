@@ -24,7 +24,7 @@ _NONE: frozenset[int] = frozenset()
 
 
 class EnterpriseGrants:
-    """Implements ``identity.administration.ReadGrants``. Used by one thread."""
+    """Implements ``identity.access.administration.ReadGrants``. Used by one thread."""
 
     def __init__(self, config: Config, store: RecordStore) -> None:
         self._settings = config.enterprise

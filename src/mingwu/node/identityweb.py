@@ -26,7 +26,7 @@ from mingwu.trust.service import Trust
 
 if TYPE_CHECKING:
     from mingwu.identity.aliases.chain import Source
-    from mingwu.identity.client import Resolution
+    from mingwu.identity.client.handleclient import Resolution
     from mingwu.identity.enterprise.service import EnterpriseNode
     from mingwu.identity.secondlevel.service import SecondLevel
 
@@ -109,7 +109,7 @@ def open_identity(
 def _chain_source(config: Config, store: RecordStore) -> "Source":
     """Where chains ask: the own store, and other nodes where a root is named."""
     from mingwu.identity.aliases.sources import local_source
-    from mingwu.identity.root import resolve_from
+    from mingwu.identity.client.root import resolve_from
     from mingwu.node.roots import root_of
 
     if not config.resolver.root:
@@ -186,7 +186,7 @@ def _secondlevel(
     from mingwu.identity.secondlevel import deskhttp
     from mingwu.identity.secondlevel.http import routes
     from mingwu.identity.secondlevel.service import SecondLevel, run_duties
-    from mingwu.identity.server import site_of
+    from mingwu.identity.server.process import site_of
     from mingwu.node.prefixuse import LogUse
 
     site = site_of(config.resolver, config.resolver.port, config.resolver.http_port)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from mingwu.bus.client import Bus
 from mingwu.bus.lastvalue import LastValues
 from mingwu.bus.subjects import status
-from mingwu.identity.administration import Change
+from mingwu.identity.access.administration import Change
 from mingwu.identity.cards import sync_cards
 from mingwu.identity.records import RecordStore
-from mingwu.identity.server import ResolverServer, open_store
+from mingwu.identity.server.process import ResolverServer, open_store
 from mingwu.identity.statistics import Statistics
 from mingwu.kernel.errors import MingwuError
 from mingwu.node.config import Config, IdentityPart

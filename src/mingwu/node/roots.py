@@ -4,12 +4,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mingwu.identity.root import Root, parse_root, root_at
+from mingwu.identity.client.root import Root, parse_root, root_at
 from mingwu.kernel.errors import ConfigError, InvalidInput, MingwuError
 
 if TYPE_CHECKING:
-    from mingwu.identity.certified import Values
-    from mingwu.identity.foreign import ForeignIdentities
+    from mingwu.identity.client.certified import Values
+    from mingwu.identity.server.foreign import ForeignIdentities
     from mingwu.node.config import Config
 
 
@@ -34,7 +34,7 @@ def foreign_identities(config: "Config") -> "ForeignIdentities | None":
     word = config.resolver.root
     if not word:
         return None
-    from mingwu.identity.foreign import ForeignIdentities
+    from mingwu.identity.server.foreign import ForeignIdentities
     from mingwu.identity.trusted.client import Remote
     from mingwu.identity.trusted.verifying import verify_async
     from mingwu.node.config import IdentityPart

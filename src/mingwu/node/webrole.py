@@ -14,7 +14,7 @@ from mingwu.api.settings import ApiSettings
 from mingwu.bus.lastvalue import LastValues
 from mingwu.history.client import History
 from mingwu.identity.resolver import Resolver
-from mingwu.identity.server import open_store, site_of
+from mingwu.identity.server.process import open_store, site_of
 from mingwu.kernel.batch import Columns
 from mingwu.kernel.errors import Unavailable
 from mingwu.node.commands import DeviceWrites

@@ -27,7 +27,7 @@ from mingwu.identity.secondlevel.model import Kind, Mode, Person, Reason, SiteFo
 from mingwu.identity.secondlevel.prefixes import site_at
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
-from mingwu.identity.server import ResolverServer
+from mingwu.identity.server.process import ResolverServer
 from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.usage.http import routes as usage_routes
 from mingwu.identity.usage.log import UsageLog

@@ -25,7 +25,7 @@ from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.resolver import Resolver
-from mingwu.identity.server import ResolverServer, site_of
+from mingwu.identity.server.process import ResolverServer, site_of
 from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.trusted.anchors import read_anchors
 from mingwu.identity.trusted.http import routes as trust_routes

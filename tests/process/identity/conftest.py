@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
+from mingwu.identity.access.serverkey import ServerKey
 from mingwu.identity.cards import sync_cards
 from mingwu.identity.records import Record
-from mingwu.identity.server import ResolverServer, open_store
-from mingwu.identity.serverkey import ServerKey
+from mingwu.identity.server.process import ResolverServer, open_store
 from mingwu.identity.settings import ResolverSettings
 from mingwu.kernel.plant import CardTag, Kind, ThingCard
 from mingwu.wire.handle.admin import Admin, encode_admin

@@ -19,9 +19,9 @@ from urllib.parse import quote
 
 import pytest
 
-from mingwu.identity import adminclient
-from mingwu.identity.client import connected, request, resolve
-from mingwu.identity.credentials import SecretCredentials
+from mingwu.identity.client import adminclient
+from mingwu.identity.client.credentials import SecretCredentials
+from mingwu.identity.client.handleclient import connected, request, resolve
 from mingwu.identity.records import Record
 from mingwu.kernel.errors import PeerError
 from mingwu.wire.handle.admin import Admin, encode_admin

@@ -11,10 +11,10 @@ from dataclasses import replace
 import pytest
 import trustme
 
-from mingwu.identity import adminclient
-from mingwu.identity.client import ask, connected, request, resolve
-from mingwu.identity.credentials import SecretCredentials
-from mingwu.identity.serverkey import ServerKey, is_certified_by
+from mingwu.identity.access.serverkey import ServerKey, is_certified_by
+from mingwu.identity.client import adminclient
+from mingwu.identity.client.credentials import SecretCredentials
+from mingwu.identity.client.handleclient import ask, connected, request, resolve
 from mingwu.kernel.errors import ConfigError, PeerError
 from mingwu.wire.handle.admin import Admin, encode_admin
 from mingwu.wire.handle.bodies import Resolve, read_body

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from mingwu.identity.credentials import wire_key
+from mingwu.identity.client.credentials import wire_key
 from mingwu.identity.records import Record
 from mingwu.wire.handle.admin import Admin, encode_admin
 from mingwu.wire.handle.keys import encode_key

@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from mingwu.identity.adminclient import create, login
-from mingwu.identity.client import connected
-from mingwu.identity.credentials import SecretCredentials
+from mingwu.identity.client.adminclient import create, login
+from mingwu.identity.client.credentials import SecretCredentials
+from mingwu.identity.client.handleclient import connected
 from mingwu.identity.records import Record, RecordStore
 from mingwu.wire.handle.values import HandleValue, Reference
 
@@ -94,7 +94,7 @@ def test_changes_of_two_processes_do_not_undo_each_other(tmp_path):
 SERVER = """
 import asyncio, sys
 from mingwu.identity.records import Record
-from mingwu.identity.server import ResolverServer, open_store
+from mingwu.identity.server.process import ResolverServer, open_store
 from mingwu.identity.settings import ResolverSettings
 from mingwu.wire.handle.values import HandleValue
 

@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from mingwu.cli.main import main
-from mingwu.identity.client import resolve
+from mingwu.identity.client.handleclient import resolve
+from mingwu.identity.client.root import Root, parse_root, resolve_from, root_at
 from mingwu.identity.records import Record
-from mingwu.identity.root import Root, parse_root, resolve_from, root_at
 from mingwu.kernel.errors import InvalidInput, Unavailable
 from mingwu.wire.handle.codes import Rc
 from mingwu.wire.handle.jsonform import value_to_json

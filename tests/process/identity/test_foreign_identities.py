@@ -16,9 +16,9 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mingwu.identity import adminclient
-from mingwu.identity.client import connected
-from mingwu.identity.credentials import (
+from mingwu.identity.access.elsewhere import Question
+from mingwu.identity.client import adminclient
+from mingwu.identity.client.credentials import (
     KeyCredentials,
     SecretCredentials,
     Sm2Credentials,
@@ -26,11 +26,11 @@ from mingwu.identity.credentials import (
     public_data,
     wire_key,
 )
-from mingwu.identity.credentials import credentials as credentials_of
-from mingwu.identity.elsewhere import Question
-from mingwu.identity.foreign import ForeignIdentities
+from mingwu.identity.client.credentials import credentials as credentials_of
+from mingwu.identity.client.handleclient import connected
+from mingwu.identity.client.root import parse_root, root_at
 from mingwu.identity.records import Record
-from mingwu.identity.root import parse_root, root_at
+from mingwu.identity.server.foreign import ForeignIdentities
 from mingwu.kernel.errors import PeerError
 from mingwu.wire.handle.admin import Admin, encode_admin
 from mingwu.wire.handle.codes import Rc

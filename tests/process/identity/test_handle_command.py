@@ -11,7 +11,7 @@ import pytest
 
 from mingwu.cli.main import main
 from mingwu.identity.records import Record
-from mingwu.identity.server import ResolverServer, open_store
+from mingwu.identity.server.process import ResolverServer, open_store
 from mingwu.node.config import load
 from mingwu.trust.service import Trust
 from mingwu.wire.handle.jsonform import value_from_json

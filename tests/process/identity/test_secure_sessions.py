@@ -7,10 +7,10 @@ import json
 import pytest
 
 from mingwu.cli.main import main
-from mingwu.identity import adminclient
-from mingwu.identity.client import connected, request
-from mingwu.identity.credentials import SecretCredentials
-from mingwu.identity.sessionclient import open_session, secured
+from mingwu.identity.client import adminclient
+from mingwu.identity.client.credentials import SecretCredentials
+from mingwu.identity.client.handleclient import connected, request
+from mingwu.identity.client.sessionclient import open_session, secured
 from mingwu.kernel.errors import PeerError
 from mingwu.wire.handle.admin import Admin, encode_admin
 from mingwu.wire.handle.bodies import Resolve, read_body

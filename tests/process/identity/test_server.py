@@ -9,11 +9,11 @@ import urllib.request
 
 import pytest
 
-from mingwu.identity.client import ask_udp, connected, request, resolve
+from mingwu.identity.client.handleclient import ask_udp, connected, request, resolve
+from mingwu.identity.client.showing import format_resolution
 from mingwu.identity.records import Record
-from mingwu.identity.server import ResolverServer, open_store
+from mingwu.identity.server.process import ResolverServer, open_store
 from mingwu.identity.settings import ResolverSettings
-from mingwu.identity.showing import format_resolution
 from mingwu.kernel.errors import Unavailable
 from mingwu.wire.handle.bodies import Handles, OneHandle, Resolve, read_body
 from mingwu.wire.handle.codes import Op, OpFlag, Rc

@@ -2,10 +2,10 @@
 
 import pytest
 
-from mingwu.identity.client import resolve
+from mingwu.identity.client.handleclient import resolve
 from mingwu.identity.live import LiveSource
 from mingwu.identity.records import Record, RecordStore
-from mingwu.identity.server import ResolverServer
+from mingwu.identity.server.process import ResolverServer
 from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.trusted.anchors import read_anchors
 from mingwu.identity.trusted.client import resolve_certified, verify_resolution

@@ -6,11 +6,11 @@ import urllib.request
 import anyio
 import pytest
 
-from mingwu.identity.client import resolve
+from mingwu.identity.client.handleclient import resolve
 from mingwu.identity.records import Record
-from mingwu.identity.server import ResolverServer, open_store
+from mingwu.identity.server.process import ResolverServer, open_store
+from mingwu.identity.server.usagenote import Via
 from mingwu.identity.settings import ResolverSettings
-from mingwu.identity.usagenote import Via
 from mingwu.wire.handle.codes import Rc
 from mingwu.wire.handle.values import HandleValue
 

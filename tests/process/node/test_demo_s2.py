@@ -16,7 +16,7 @@ from mingwu.identity.carriers.certificates import Anchors
 from mingwu.identity.carriers.model import Evidence
 from mingwu.identity.carriers.platform import is_sound
 from mingwu.identity.carriers.setup import prepare
-from mingwu.identity.client import resolve
+from mingwu.identity.client.handleclient import resolve
 from mingwu.node.config import load
 from mingwu.node.demo import s2
 from mingwu.trust.roles import Role

@@ -20,7 +20,7 @@ import pytest
 from mingwu.identity.carriers.agent import CarrierAgent
 from mingwu.identity.carriers.bearers import HttpsBearer
 from mingwu.identity.carriers.setup import prepare as prepare_carriers
-from mingwu.identity.client import ask, request, resolve
+from mingwu.identity.client.handleclient import ask, request, resolve
 from mingwu.identity.trusted.client import verify_resolution
 from mingwu.identity.usage.reaggregate import reaggregate
 from mingwu.kernel.errors import PeerError, Unavailable

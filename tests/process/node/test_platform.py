@@ -17,7 +17,7 @@ import pytest
 
 from mingwu.cli.main import main
 from mingwu.history.client import History
-from mingwu.identity.client import resolve
+from mingwu.identity.client.handleclient import resolve
 from mingwu.identity.records import RecordStore
 from mingwu.node.backup import take
 from mingwu.node.config import Config, load

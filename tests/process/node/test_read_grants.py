@@ -9,11 +9,16 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mingwu.identity import adminclient
-from mingwu.identity.client import connected, resolve
-from mingwu.identity.credentials import Credentials, KeyCredentials, SecretCredentials, wire_key
+from mingwu.identity.client import adminclient
+from mingwu.identity.client.credentials import (
+    Credentials,
+    KeyCredentials,
+    SecretCredentials,
+    wire_key,
+)
+from mingwu.identity.client.handleclient import connected, resolve
 from mingwu.identity.records import Record, RecordStore
-from mingwu.identity.server import open_store
+from mingwu.identity.server.process import open_store
 from mingwu.kernel.errors import PeerError
 from mingwu.trust.roles import Role
 from mingwu.wire.handle.codes import Rc

@@ -16,7 +16,7 @@ from mingwu.history.records import Series
 from mingwu.identity.cards import sync_cards
 from mingwu.identity.records import RecordStore
 from mingwu.identity.resolver import Resolver
-from mingwu.identity.server import site_of
+from mingwu.identity.server.process import site_of
 from mingwu.identity.settings import ResolverSettings
 from mingwu.kernel.batch import Columns
 from mingwu.kernel.quality import GOOD, SIMULATED

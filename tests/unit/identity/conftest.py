@@ -5,12 +5,12 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mingwu.identity.administration import Administration
+from mingwu.identity.access.administration import Administration
+from mingwu.identity.access.gate import Gate
 from mingwu.identity.cards import sync_cards
-from mingwu.identity.gate import Gate
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.resolver import Resolver
-from mingwu.identity.server import home_prefixes, site_of
+from mingwu.identity.server.process import home_prefixes, site_of
 from mingwu.identity.settings import ResolverSettings
 from mingwu.kernel.plant import CardTag, Kind, ThingCard, ValueType
 from mingwu.wire.handle import keys

@@ -8,7 +8,7 @@ not answer makes a node "unreachable", never an error of the whole chain.
 from collections.abc import Awaitable, Callable, Iterable
 
 from mingwu.identity.aliases.chain import Seen, Source
-from mingwu.identity.client import Resolution, resolve
+from mingwu.identity.client.handleclient import Resolution, resolve
 from mingwu.identity.codes.code import Code
 from mingwu.identity.lookup import PREFIX_HOME, prefix_of
 from mingwu.identity.records import RecordStore

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from sqlalchemy import Engine, delete, insert, select, update
 
-from mingwu.identity.authentication import Failures
+from mingwu.identity.access.authentication import Failures
 from mingwu.identity.enterprise import schema
 from mingwu.kernel.errors import Conflict, InvalidInput, NotAuthenticated, NotFound
 from mingwu.kernel.names import fold, parse

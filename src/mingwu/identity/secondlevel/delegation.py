@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from mingwu.identity.client import resolve, site_address
+from mingwu.identity.client.handleclient import resolve, site_address
 from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.kernel.errors import PeerError, Unavailable

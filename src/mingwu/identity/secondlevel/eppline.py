@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from mingwu.identity.client import parse_server
+from mingwu.identity.client.handleclient import parse_server
 from mingwu.identity.secondlevel.epp import (
     MOST_BYTES,
     NAMES,

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
-from mingwu.identity.client import connected, request
+from mingwu.identity.client.handleclient import connected, request
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.model import Mode, PrefixRow, beijing_day
 from mingwu.identity.secondlevel.settings import SecondLevelSettings

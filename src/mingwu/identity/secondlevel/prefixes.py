@@ -17,7 +17,7 @@ from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.model import Mode, PrefixRow, SiteForm
-from mingwu.identity.server import home_prefixes
+from mingwu.identity.server.process import home_prefixes
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.store.engine import reading, writing
 from mingwu.wire.handle.site import (

@@ -15,7 +15,7 @@ from typing import Any, Self
 import msgspec
 from sqlalchemy import Engine, delete, insert, select
 
-from mingwu.identity.client import site_address
+from mingwu.identity.client.handleclient import site_address
 from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import RecordStore
 from mingwu.identity.secondlevel import errors as _texts  # noqa: F401 - registers the texts

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from mingwu.identity.client import Resolution, ask, parse_server, request, resolve
+from mingwu.identity.access.serverkey import is_certified_by
+from mingwu.identity.client.handleclient import Resolution, ask, parse_server, request, resolve
+from mingwu.identity.client.root import Root, resolve_from
 from mingwu.identity.lookup import PREFIX_HOME, prefix_of
-from mingwu.identity.root import Root, resolve_from
-from mingwu.identity.serverkey import is_certified_by
 from mingwu.identity.trusted.signing import SIGNATURE
 from mingwu.identity.trusted.verdict import TrustReport
 from mingwu.identity.trusted.verifying import Anchor, Values, verify_async

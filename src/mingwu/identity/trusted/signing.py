@@ -3,7 +3,7 @@
 Public stored values are covered; restricted ones are left out because a digest would let anybody
 test guesses about them, live ones because they do not exist yet. One signature value per issuer
 and record (type HS_SIGNATURE, index from 400 on); signing again replaces it. RSA-2048 and SM2 cost
-0.7 ms each, so a reply is never signed here: see ``identity.serverkey`` for certified replies.
+0.7 ms each, so a reply is never signed here: see ``access.serverkey`` for certified replies.
 """
 
 import base64

@@ -22,6 +22,7 @@ from typing import Self
 import msgspec
 
 import mingwu.identity.usage.errors  # noqa: F401 — registers the texts
+from mingwu.identity.server.usagenote import Via
 from mingwu.identity.usage.causes import Classifier
 from mingwu.identity.usage.packing import Note, Packer
 from mingwu.identity.usage.segment import (
@@ -42,7 +43,6 @@ from mingwu.identity.usage.segment import (
     read_segment,
 )
 from mingwu.identity.usage.settings import UsageSettings
-from mingwu.identity.usagenote import Via
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import InvalidInput, Unavailable
 from mingwu.trust import keys, secrets
@@ -127,7 +127,7 @@ class UsageLog:
         return self._key.public().pem()
 
     def note(self, request: bytes, reply: bytes, source: str, via: int, started_ns: int) -> None:
-        """Take a note of an answered message; see ``identity.usagenote``."""
+        """Take a note of an answered message; see ``identity.server.usagenote``."""
         self._put((request, reply[24:28], source, via, started_ns, self._ticks()))
         if len(self._notes) >= self._limit:
             self.flush()
@@ -135,7 +135,7 @@ class UsageLog:
     def note_named(
         self, op: int, rc: int, name: str, source: str, started_ns: int, *, console: bool = False
     ) -> None:
-        """Take a note of an answer given otherwise; see ``identity.usagenote``."""
+        """Take a note of an answer given otherwise; see ``identity.server.usagenote``."""
         via = Via.HTTP | _CONSOLE_VIA if console else int(Via.HTTP)
         self._put((name, op << 16 | rc, source, via, started_ns, self._ticks()))
         if len(self._notes) >= self._limit:

@@ -18,7 +18,7 @@ from mingwu.identity.secondlevel.escrow import FULL, EscrowObject, read_manifest
 from mingwu.identity.secondlevel.hosted import hosted_record
 from mingwu.identity.secondlevel.model import Mode, SiteForm
 from mingwu.identity.secondlevel.prefixes import referral_value, site_at
-from mingwu.identity.server import home_prefixes
+from mingwu.identity.server.process import home_prefixes
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.handle.site import Site
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import Self
 
-from mingwu.identity.client import Resolution, resolve
+from mingwu.identity.client.handleclient import Resolution, resolve
 from mingwu.kernel.errors import Unavailable
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.bodies import ErrorBody, Record, Resolve

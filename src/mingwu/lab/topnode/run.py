@@ -18,7 +18,7 @@ from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.secondlevel.monitoring import Probe, probe
 from mingwu.identity.secondlevel.notices import HANDBACK, TAKEOVER
 from mingwu.identity.secondlevel.prefixes import referral_value, site_at
-from mingwu.identity.server import ResolverServer
+from mingwu.identity.server.process import ResolverServer
 from mingwu.identity.settings import ResolverSettings
 from mingwu.kernel.errors import MingwuError
 from mingwu.lab.topnode.emergency import forget, restore

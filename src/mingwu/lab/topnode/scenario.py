@@ -17,7 +17,7 @@ from typing import Self
 import msgspec
 
 from mingwu.identity.cards import prefix_admin
-from mingwu.identity.client import connected, request
+from mingwu.identity.client.handleclient import connected, request
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.secondlevel.hosted import MOST_ITEMS
 from mingwu.identity.secondlevel.model import (
@@ -30,7 +30,7 @@ from mingwu.identity.secondlevel.model import (
 )
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.uscc import check_digit
-from mingwu.identity.server import ResolverServer
+from mingwu.identity.server.process import ResolverServer
 from mingwu.identity.settings import ResolverSettings
 from mingwu.wire.handle.bodies import Resolve
 from mingwu.wire.handle.codes import Op, OpFlag, Rc

@@ -5,11 +5,11 @@ import time
 import httpx
 import pytest
 
-from mingwu.identity.client import resolve
+from mingwu.identity.client.handleclient import resolve
 from mingwu.identity.secondlevel.model import HostedItem, Mode, Quota
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
-from mingwu.identity.server import ResolverServer, open_store, site_of
+from mingwu.identity.server.process import ResolverServer, open_store, site_of
 from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.usage.log import UsageLog
 from mingwu.identity.usage.settings import UsageSettings

@@ -2,12 +2,12 @@
 
 import pytest
 
-from mingwu.identity.client import resolve
+from mingwu.identity.client.handleclient import resolve
 from mingwu.identity.records import RecordStore
 from mingwu.identity.secondlevel.prefixes import site_at
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
-from mingwu.identity.server import ResolverServer
+from mingwu.identity.server.process import ResolverServer
 from mingwu.identity.settings import ResolverSettings
 from mingwu.lab.topnode.scenario import S3Settings, Scenario
 from mingwu.store.engine import sqlite_url

@@ -11,7 +11,7 @@ import time
 import msgspec
 import pytest
 
-from mingwu.identity.client import resolve
+from mingwu.identity.client.handleclient import resolve
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.secondlevel.model import (
     ApplicationForm,
@@ -26,7 +26,7 @@ from mingwu.identity.secondlevel.prefixes import site_at
 from mingwu.identity.secondlevel.service import SecondLevel, run_duties
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.uscc import check_digit
-from mingwu.identity.server import ResolverServer
+from mingwu.identity.server.process import ResolverServer
 from mingwu.identity.settings import ResolverSettings
 from mingwu.lab.topnode.run import TopNode, run_topnode, topnode_key
 from mingwu.lab.topnode.settings import KnownNode, TopNodeSettings

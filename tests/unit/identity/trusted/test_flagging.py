@@ -2,11 +2,11 @@
 
 import pytest
 
-from mingwu.identity.client import request
+from mingwu.identity.client.handleclient import request
 from mingwu.identity.live import LiveSource
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.resolver import Resolver
-from mingwu.identity.server import home_prefixes, site_of
+from mingwu.identity.server.process import home_prefixes, site_of
 from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.trusted.anchors import StoreVerifier, read_anchors
 from mingwu.identity.trusted.flagging import flag_answers

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from mingwu.identity.client import request
+from mingwu.identity.client.handleclient import request
+from mingwu.identity.server.usagenote import Via
 from mingwu.identity.usage.log import UsageLog
 from mingwu.identity.usage.segment import SALT_FILE
 from mingwu.identity.usage.settings import OwnerSettings, UsageSettings
-from mingwu.identity.usagenote import Via
 from mingwu.trust import keys, secrets
 from mingwu.trust.keys import Algorithm
 from mingwu.wire.handle.bodies import Resolve

@@ -1,0 +1,394 @@
+"""The gate: operations that need an identity, behind challenge and answer.
+
+A request that needs one gets code 402 with a nonce and a session id; the proof (op 200) in that
+session makes the gate carry the waiting request out and answer with its result. The national
+logins (ops 2000, 2001) leave the identity in the session: requests with its id from the same
+address need no further proof until it ends. In a session with a key (op 400) the MAC of each
+message is the proof, once a challenge in the session was answered. Runs in the worker thread.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from mingwu.identity.access.administration import Administration, Outcome
+from mingwu.identity.access.authentication import (
+    SECRET_KEY,
+    Challenges,
+    Failures,
+    Pending,
+    proven,
+)
+from mingwu.identity.access.elsewhere import Deferred, Elsewhere, Question
+from mingwu.identity.access.httpsessions import HttpSessions
+from mingwu.identity.access.keyexchange import KeyExchange
+from mingwu.identity.access.serverkey import ServerKey
+from mingwu.identity.access.sessions import (
+    Session,
+    SessionFault,
+    Sessions,
+    wants_encryption,
+)
+from mingwu.identity.lookup import Query
+from mingwu.identity.resolver import Resolver
+from mingwu.wire.handle.bodies import (
+    Challenge,
+    ChallengeAnswer,
+    Created,
+    Handles,
+    Login,
+    OneHandle,
+    Record,
+    RemoveValues,
+    Resolve,
+    Verified,
+    VerifyChallenge,
+)
+from mingwu.wire.handle.codes import ENVELOPE_BYTES, EnvelopeFlag, Op, OpFlag, Rc
+from mingwu.wire.handle.envelope import read_envelope
+from mingwu.wire.handle.errors import ProtocolError
+from mingwu.wire.handle.message import Message, decode, encode
+from mingwu.wire.handle.values import HandleValue, Reference
+
+log = logging.getLogger(__name__)
+
+_LOGIN_S = 24 * 3600
+_MOST_LOGINS = 10_000
+_NO_SESSION = bytes(4)
+_CHANGES = {
+    Op.CREATE, Op.DELETE, Op.ADD_VALUE, Op.REMOVE_VALUE, Op.MODIFY_VALUE,
+    Op.HOME_PREFIX, Op.UNHOME_PREFIX,
+}  # fmt: skip
+
+Performer = Callable[[Message, Reference], Message]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """An identity that a session holds."""
+
+    who: Reference
+    source: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A proof that was shown for a waiting request."""
+
+    message: Message
+    pending: Pending
+    who: Reference
+
+
+class Gate:
+    """Adds the guarded operations to a resolver of the worker thread."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        administration: Administration,
+        *,
+        server_key: ServerKey | None = None,
+        challenge_timeout_s: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.resolver = resolver
+        self.administration = administration
+        self.challenges = Challenges(challenge_timeout_s, clock)
+        self.failures = Failures(clock)
+        self.sessions = Sessions(clock)
+        self.http_sessions = HttpSessions(clock)
+        self._clock = clock
+        self._logins: dict[int, LoggedIn] = {}
+        self.source = ""
+        self.asks_elsewhere = False
+        self.verdict: bool | None = None
+        self._session: Session | None = None
+        self._shown: _Shown | None = None
+        self._proven: Session | None = None
+        self._performers: dict[int, Performer] = {
+            Op.CREATE: self._create,
+            Op.DELETE: self._delete,
+            Op.ADD_VALUE: self._add,
+            Op.REMOVE_VALUE: self._remove,
+            Op.MODIFY_VALUE: self._modify,
+            Op.LIST_HANDLES: self._list,
+            Op.HOME_PREFIX: self._home,
+            Op.UNHOME_PREFIX: self._unhome,
+            Op.LIST_PREFIXES: self._prefixes,
+            Op.IDIS_LOGIN_PASSWORD: self._login,
+            Op.IDIS_LOGIN_KEY: self._login,
+        }
+        for op in self._performers:
+            resolver.handlers[op] = self._guarded
+        self._performers[Op.RESOLVE] = self._resolve_as
+        resolver.handlers[Op.RESOLVE] = self._resolve
+        resolver.handlers[Op.CHALLENGE_ANSWER] = self._answered
+        resolver.handlers[Op.VERIFY_CHALLENGE] = self._verify
+        resolver.handlers[Op.SESSION_TERMINATE] = self._terminate
+        exchange = KeyExchange(resolver, self.sessions, server_key, self.keys)
+        resolver.handlers[Op.SESSION_SETUP] = lambda request: exchange.set_up(request, self.source)
+        resolver.handlers[Op.SESSION_EXCHANGE_KEY] = exchange.take_key
+
+    def answer(self, data: bytes, source: str) -> bytes | Deferred[bytes]:
+        """The reply to one message from an address, or what it waits for."""
+        self.source = source
+        self._proven = None
+        self._session = None
+        self.verdict = None
+        try:
+            return self._answer(data)
+        except Elsewhere as elsewhere:
+            shown = self._shown
+            assert shown  # noqa: S101 - set before a proof is looked at
+            return Deferred(
+                elsewhere.question,
+                partial(self._resume, shown, self._session, self._proven, source),
+            )
+
+    def _resume(
+        self,
+        shown: "_Shown",
+        session: Session | None,
+        by_session: Session | None,
+        source: str,
+        valid: bool,
+    ) -> bytes:
+        """Go on where a proof was shown whose key lives at another node."""
+        self.source, self._proven = source, by_session
+        reply = self._proved(shown, self.counted(shown.who, good=valid))
+        if session is None:
+            return self.resolver.finished(shown.message, reply)
+        return self._sealed(session, shown.message, reply)
+
+    def _answer(self, data: bytes) -> bytes:
+        if len(data) >= ENVELOPE_BYTES and data[4:8] != _NO_SESSION:
+            session = self.sessions.get(int.from_bytes(data[4:8]))
+            if session is not None:
+                return self._answer_in(session, data)
+        if len(data) >= ENVELOPE_BYTES and data[2] & int(EnvelopeFlag.ENCRYPTED):
+            return self.resolver.refusal_of(
+                read_envelope(data), Rc.SESSION_TIMEOUT, "no such session"
+            )
+        return self.resolver.answer(data)
+
+    def _answer_in(self, session: Session, data: bytes) -> bytes:
+        """The reply to a message of a session, sealed and encrypted as the asker wishes."""
+        envelope = read_envelope(data)
+        try:
+            if envelope.flags & EnvelopeFlag.ENCRYPTED:
+                message = session.decrypted(envelope, data[ENVELOPE_BYTES:])
+            else:
+                message = decode(data)
+            self._proven = session if session.check(message) else None
+        except ProtocolError as error:
+            self.resolver.statistics.malformed += 1
+            rc = error.rc if isinstance(error, SessionFault) else int(Rc.PROTOCOL_ERROR)
+            return self.resolver.refusal_of(envelope, rc, str(error))
+        self._session = session
+        return self._sealed(session, message, self.resolver.reply(message))
+
+    def _sealed(self, session: Session, message: Message, reply: Message) -> bytes:
+        """The reply as a message of the session."""
+        self.resolver.statistics.by_code[reply.rc] += 1
+        if session.key and (self._proven or message.wants(OpFlag.CERTIFY)):
+            reply = session.sealed(reply)
+        if session.key and wants_encryption(message):
+            return session.encrypted(reply)
+        return encode(reply)
+
+    # -- identity -----------------------------------------------------------------------------
+
+    def keys(self, who: Reference) -> list[HandleValue]:
+        """The key values that ``who`` names, from this store."""
+        record = self.administration.store.get(who.handle)
+        values = record.values if record else ()
+        return [value for value in values if who.index in {0, value.index}]
+
+    def identified(self, question: Question) -> bool:
+        """Whether the proof is good; counts failures and stops looking after too many.
+
+        Raises Elsewhere for a key of another node, where such are asked about.
+        """
+        who = question.who
+        if self.failures.too_many(self.source, who):
+            return False
+        keys = self.keys(who)
+        if not keys and self.asks_elsewhere and not self.administration.is_ours(who.handle):
+            if self.verdict is None:
+                raise Elsewhere(question)
+            return self.counted(who, good=self.verdict)
+        good = proven(question.kind, question.proof, question.signed, keys, who.handle)
+        return self.counted(who, good=good)
+
+    def counted(self, who: Reference, *, good: bool) -> bool:
+        """The verdict about a proof, failures noted."""
+        if not good:
+            self.failures.note(self.source, who)
+            log.info("authentication failed who=%s source=%s", who, self.source)
+        return good
+
+    def at(self, source: str) -> "Gate":
+        """Set the address that failures are counted for (HTTP calls the gate's parts directly)."""
+        self.source = source
+        return self
+
+    def _logged_in(self, request: Message) -> Reference | None:
+        if self._proven is not None:
+            return self._proven.who
+        login = self._logins.get(request.session_id) if request.session_id else None
+        if login is None or login.source != self.source:
+            return None
+        if login.until <= self._clock():
+            del self._logins[request.session_id]
+            return None
+        return login.who
+
+    def _guarded(self, request: Message) -> Message:
+        who = self._logged_in(request)
+        if who is None or request.op in {Op.IDIS_LOGIN_KEY, Op.IDIS_LOGIN_PASSWORD}:
+            return self._challenge(request)
+        return self._perform(request, who)
+
+    def _challenge(self, request: Message) -> Message:
+        known = self.sessions.get(request.session_id)
+        session, nonce = self.challenges.open(request, self.source, known.id if known else 0)
+        reply = self.resolver.make(
+            request, Rc.AUTHENTICATION_NEEDED, Challenge(nonce).encode(), digest=True
+        )
+        return replace(reply, session_id=session)
+
+    def _answered(self, message: Message) -> Message:
+        answer = ChallengeAnswer.decode(message.body)
+        pending = self.challenges.take(message.session_id)
+        if pending is None or pending.source != self.source:
+            return self.resolver.error(
+                message, Rc.AUTHENTICATION_TIMEOUT, "no challenge waits in this session"
+            )
+        who = Reference(answer.handle, answer.index)
+        shown = self._shown = _Shown(message, pending, who)
+        question = Question(who, answer.auth_type, answer.answer, pending.nonce, pending.digest)
+        return self._proved(shown, self.identified(question))
+
+    def _proved(self, shown: "_Shown", holds: bool) -> Message:
+        """Carry out the request that waited for a proof, or refuse."""
+        message, pending, who = shown.message, shown.pending, shown.who
+        # The result answers the proof's request id, under the operation that was asked for.
+        request = replace(
+            pending.request,
+            request_id=message.request_id,
+            session_id=message.session_id,
+            version=message.version,
+            raw=message.signed_part,
+        )
+        if not holds:
+            return self.resolver.error(
+                request, Rc.AUTHENTICATION_FAILED, f"the proof of {who} does not hold"
+            )
+        if self._proven is not None:
+            self._proven.who = who
+        return self._perform(request, who)
+
+    def _perform(self, request: Message, who: Reference) -> Message:
+        reply = self._performers[request.op](request, who)
+        if request.op in _CHANGES:
+            handle = OneHandle.decode(request.body).handle
+            operation = Op(request.op).name.lower()
+            self.administration.note(operation, handle, who, self.source, reply.rc)
+        return reply
+
+    def _verify(self, request: Message) -> Message:
+        """Op 201: another server asks whether an answer with one of our secret keys is right."""
+        body = VerifyChallenge.decode(request.body)
+        who = Reference(body.handle, body.index)
+        # Only of our own keys: two nodes that pass the question on would never end.
+        valid = bool(self.keys(who)) and self.identified(
+            Question(who, SECRET_KEY, body.answer, body.nonce, body.digest)
+        )
+        return self.resolver.make(request, Rc.SUCCESS, Verified(valid).encode())
+
+    def _login(self, request: Message, who: Reference) -> Message:
+        body = Login.decode(request.body)
+        if len(self._logins) >= _MOST_LOGINS:
+            del self._logins[next(iter(self._logins))]
+        until = self._clock() + _LOGIN_S
+        self._logins[request.session_id] = LoggedIn(who, self.source, until)
+        return self.resolver.make(request, Rc.SUCCESS, Record(body.handle).encode())
+
+    def _terminate(self, request: Message) -> Message:
+        login = self._logins.get(request.session_id)
+        if login is not None and login.source == self.source:
+            del self._logins[request.session_id]
+        if self._proven is not None:
+            self.sessions.end(request.session_id)
+        return self.resolver.make(request, Rc.SUCCESS)
+
+    # -- operations ---------------------------------------------------------------------------
+
+    def _resolve(self, request: Message) -> Message:
+        body = Resolve.decode(request.body)
+        public_only = request.wants(OpFlag.PUBLIC_ONLY)
+        found = self.resolver.find(
+            Query(body.handle, body.indexes, body.types, public_only), request
+        )
+        if found.rc != Rc.AUTHENTICATION_NEEDED:
+            return self.resolver.resolved(request, body.handle, found)
+        who = self._logged_in(request)
+        return self._challenge(request) if who is None else self._resolve_as(request, who)
+
+    def _resolve_as(self, request: Message, who: Reference) -> Message:
+        body = Resolve.decode(request.body)
+        allowed = self.administration.may_read(body.handle, who)
+        query = Query(body.handle, body.indexes, body.types, may_read=allowed)
+        return self.resolver.resolved(request, body.handle, self.resolver.find(query, request))
+
+    def _done(self, request: Message, outcome: Outcome, body: bytes = b"") -> Message:
+        if outcome.ok:
+            return self.resolver.make(request, Rc.SUCCESS, body)
+        return self.resolver.error(request, outcome.rc, outcome.message)
+
+    def _create(self, request: Message, who: Reference) -> Message:
+        body = Record.decode(request.body)
+        outcome = self.administration.create(
+            body.handle, body.values, who,
+            overwrite=request.wants(OpFlag.OVERWRITE), mint=request.wants(OpFlag.MINT_SUFFIX),
+        )  # fmt: skip
+        return self._done(request, outcome, Created(outcome.handle).encode())
+
+    def _delete(self, request: Message, who: Reference) -> Message:
+        handle = OneHandle.decode(request.body).handle
+        return self._done(request, self.administration.delete(handle, who))
+
+    def _add(self, request: Message, who: Reference) -> Message:
+        body = Record.decode(request.body)
+        overwrite = request.wants(OpFlag.OVERWRITE)
+        outcome = self.administration.add(body.handle, body.values, who, overwrite=overwrite)
+        return self._done(request, outcome)
+
+    def _modify(self, request: Message, who: Reference) -> Message:
+        body = Record.decode(request.body)
+        return self._done(request, self.administration.modify(body.handle, body.values, who))
+
+    def _remove(self, request: Message, who: Reference) -> Message:
+        body = RemoveValues.decode(request.body)
+        return self._done(request, self.administration.remove(body.handle, body.indexes, who))
+
+    def _list(self, request: Message, who: Reference) -> Message:
+        prefix = OneHandle.decode(request.body).handle
+        outcome = self.administration.list_names(prefix, who)
+        return self._done(request, outcome, Handles(outcome.names).encode())
+
+    def _home(self, request: Message, who: Reference) -> Message:
+        prefix = OneHandle.decode(request.body).handle
+        return self._done(request, self.administration.home(prefix, who, homed=True))
+
+    def _unhome(self, request: Message, who: Reference) -> Message:
+        prefix = OneHandle.decode(request.body).handle
+        return self._done(request, self.administration.home(prefix, who, homed=False))
+
+    def _prefixes(self, request: Message, who: Reference) -> Message:
+        outcome = self.administration.prefixes(who)
+        return self._done(request, outcome, Handles(outcome.names).encode())

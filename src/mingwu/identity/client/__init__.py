@@ -1,0 +1,1 @@
+"""Asking and changing Handle servers: referrals, roots, signed chains, proofs of identity."""

@@ -1,0 +1,1 @@
+"""The resolver's process and what it serves: UDP, TCP and HTTP."""

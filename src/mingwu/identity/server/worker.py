@@ -1,0 +1,75 @@
+"""The worker: one thread for what the serving loop must not wait for.
+
+Challenges, signatures, key derivation and disk writes happen here, one after the other; that also
+makes every change of a record a plain read-decide-write. The thread has its own resolver, whose
+gate (``identity.access.gate``) adds the operations that need an identity, over the same store.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from mingwu.identity.access.elsewhere import Deferred, Verdicts
+from mingwu.identity.access.gate import Gate
+from mingwu.wire.handle.codes import Rc
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_MOST_WAITING = 1000
+
+
+class Worker:
+    """Runs jobs with the gate in one thread."""
+
+    def __init__(self, gate: Gate, verdicts: Verdicts | None = None) -> None:
+        self.gate = gate
+        gate.asks_elsewhere = verdicts is not None
+        self._verdicts = verdicts
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="identity-worker")
+        self._waiting = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether so much waits that new work should be refused."""
+        return self._waiting >= _MOST_WAITING
+
+    async def answer(self, data: bytes, source: str) -> bytes:
+        """The reply to one message from ``source`` (an address); "too busy" when overloaded."""
+        if self.is_busy:
+            return self.gate.resolver.refusal(data, Rc.TOO_BUSY, "")
+        try:
+            return await self.carry_out(lambda gate: gate.answer(data, source))
+        except Exception:  # noqa: BLE001 - a full disk or a bug must answer, not hang the client
+            log.exception("worker failed source=%s", source)
+            return self.gate.resolver.refusal(data, Rc.ERROR, "internal error, see the log")
+
+    async def carry_out(self, job: Callable[[Gate], T | Deferred[T]]) -> T:
+        """Run ``job``; where it meets a key of another node, find out about it and go on."""
+        result = await self.run(job)
+        if not isinstance(result, Deferred):
+            return result
+        waiting, verdicts = result, self._verdicts
+        valid = verdicts is not None and await verdicts.holds(waiting.question)
+        return await self.run(lambda _: waiting.resume(valid))
+
+    async def run(self, job: Callable[[Gate], T]) -> T:
+        """Run ``job`` in the thread, within a round of the gate's resolver."""
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._round, job)
+        finally:
+            self._waiting -= 1
+
+    def _round(self, job: Callable[[Gate], T]) -> T:
+        self.gate.resolver.begin()
+        try:
+            return job(self.gate)
+        finally:
+            self.gate.resolver.end()
+
+    def close(self) -> None:
+        """Finish what was begun and stop the thread."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
