@@ -199,7 +199,7 @@ def test_what_grows_is_cut():
 
 
 def test_a_namespace_that_cannot_be_evaluated_is_not_stored(gate):
-    from .test_gate import Client
+    from .access.test_gate import Client
 
     client = Client(gate)
     good, bad = HandleValue(60, "HS_NAMESPACE", BOX), HandleValue(60, "HS_NAMESPACE", b"<x")
