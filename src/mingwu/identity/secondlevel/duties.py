@@ -21,6 +21,7 @@ from mingwu.identity.secondlevel.model import (
     beijing_day,
     iso,
 )
+from mingwu.identity.secondlevel.prefixes import served
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.synctables import (
     TABLES,
@@ -281,7 +282,7 @@ class Duties:
         )
         active = select(func.count()).select_from(_P).where(_P.c.state == "active")
         new = active.where(_P.c.since_ms >= start, _P.c.since_ms < end)
-        held = select(func.count()).select_from(_I).where(~_I.c.deleted)
+        held = select(func.count()).where(~_I.c.deleted, _I.c.prefix.in_(served()))
         return [
             NodeDay(
                 day=day,
@@ -299,7 +300,8 @@ class Duties:
 
     def _enterprise_days(self, connection: Connection, day: str) -> Rows:
         start, end = _span(day)
-        held = _grouped(connection, select(_I.c.prefix, func.count()).where(~_I.c.deleted), _I)
+        kept = select(_I.c.prefix, func.count()).where(~_I.c.deleted, _I.c.prefix.in_(served()))
+        held = _grouped(connection, kept, _I)
         added = select(_C.c.prefix, func.count()).where(
             _C.c.at_ms >= start, _C.c.at_ms < end, _C.c.operation == _ADDED
         )

@@ -33,7 +33,7 @@ from mingwu.identity.records import ALIAS_TYPE, Record, RecordStore
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.coderules import RULES, CodeRule, rule_for
 from mingwu.identity.secondlevel.model import HostedItem, ItemOutcome, Mode
-from mingwu.identity.secondlevel.prefixes import ACTIVE
+from mingwu.identity.secondlevel.prefixes import ACTIVE, served
 from mingwu.identity.secondlevel.tenants import require, room
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import InvalidInput, MingwuError, NotFound
@@ -260,29 +260,30 @@ class Hosted:
         group may ``query-all``; empty means the node's operator. In key order, behind ``after``.
         """
         query = select(_I).where(_I.c.template == template, ~_I.c.deleted, _I.c.key > fold(after))
+        mine = ""
         for item, wanted in conditions.items():
             query = query.where(_I.c.key.in_(_having(template, item, wanted)))
         with reading(self._engine) as connection:
             if asker:
                 require(connection, asker, "query")
                 if not _may(connection, asker, "query-all"):
-                    mine = select(_P.c.prefix).where(_P.c.uscc == asker)
-                    query = query.where(_I.c.prefix.in_(mine))
+                    mine = asker
+            query = query.where(_I.c.prefix.in_(served(mine)))
             rows = connection.execute(query.order_by(_I.c.key).limit(min(limit, MOST_ITEMS))).all()
         return [_shown(row) for row in rows]
 
     def get(self, name: str) -> dict[str, Any] | None:
         """One hosted identifier as in :meth:`query`, or None."""
-        query = select(_I).where(_I.c.key == fold(name), ~_I.c.deleted)
+        query = select(_I).where(_I.c.key == fold(name), ~_I.c.deleted, _I.c.prefix.in_(served()))
         with reading(self._engine) as connection:
             row = connection.execute(query).first()
         return _shown(row) if row is not None else None
 
     def counts(self) -> dict[str, int]:
         """Registered identifiers by prefix."""
-        query = select(_I.c.prefix, func.count()).where(~_I.c.deleted).group_by(_I.c.prefix)
+        query = select(_I.c.prefix, func.count()).where(~_I.c.deleted, _I.c.prefix.in_(served()))
         with reading(self._engine) as connection:
-            return {row[0]: row[1] for row in connection.execute(query)}
+            return {row[0]: row[1] for row in connection.execute(query.group_by(_I.c.prefix))}
 
 
 def _shown(row: Row[tuple[object, ...]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mingwu.identity.secondlevel.model import PrefixRow, Tenant, iso
+from mingwu.identity.secondlevel.prefixes import ACTIVE
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.kernel.errors import MingwuError, NotFound
 from mingwu.kernel.names import parse
@@ -45,11 +46,16 @@ def help_(node: SecondLevel, lang: str) -> dict[str, Any]:
 
 def prefix(node: SecondLevel, asked: str, lang: str, *, known: bool) -> dict[str, Any]:
     """A prefix with its holder; NotFound when it is not in use here."""
-    row = node.prefixes.get(asked)
-    if row.state != "active":
-        raise NotFound("secondlevel.prefix-unknown", prefix=asked)
+    row = _in_use(node, asked)
     tenant = node.tenants.get(row.uscc)
     return _prefix(row, tenant, lang, known=known)
+
+
+def _in_use(node: SecondLevel, asked: str) -> PrefixRow:
+    row = node.prefixes.get(asked)
+    if row.state != ACTIVE:
+        raise NotFound("secondlevel.prefix-unknown", prefix=asked)
+    return row
 
 
 def _prefix(row: PrefixRow, tenant: Tenant, lang: str, *, known: bool) -> dict[str, Any]:
@@ -98,7 +104,7 @@ def entity(node: SecondLevel, uscc: str, lang: str, *, known: bool) -> dict[str,
 def identifier(node: SecondLevel, name: str, lang: str, *, known: bool) -> dict[str, Any]:
     """Registration data of a hosted identifier, or whose node to ask for another."""
     parsed = parse(name)
-    row = node.prefixes.get(parsed.prefix)
+    row = _in_use(node, parsed.prefix)
     tenant = node.tenants.get(row.uscc)
     found = node.hosted.get(name)
     members: dict[str, Any] = {

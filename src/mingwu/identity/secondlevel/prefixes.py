@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Select, func, insert, select, update
 
 from mingwu.identity.cards import prefix_admin
 from mingwu.identity.lookup import PREFIX_HOME
@@ -167,6 +167,16 @@ def leave(connection: Connection, prefix: str, now_ms: int) -> PrefixRow:
         .values(state=LEFT, changed_at_ms=now_ms, projected=False, upstream="pending")
     )
     return prefix_row(connection.execute(select(_T).where(_T.c.prefix == prefix)).one())
+
+
+def served(uscc: str = "") -> Select[tuple[str]]:
+    """Prefixes in use and hosted here, of one tenant if given.
+
+    Only names under these are found and counted: rows under a prefix that was left, or that the
+    enterprise serves itself now, are kept for its return and mean nothing meanwhile.
+    """
+    query = select(_T.c.prefix).where(_T.c.state == ACTIVE, _T.c.mode == Mode.HOSTED.value)
+    return query.where(_T.c.uscc == uscc) if uscc else query
 
 
 def held(connection: Connection, uscc: str) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.model import ApplicationForm, Quota, Tenant
-from mingwu.identity.secondlevel.prefixes import ACTIVE, held
+from mingwu.identity.secondlevel.prefixes import ACTIVE, held, served
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import Denied, NotFound, Overloaded
 from mingwu.store.engine import reading, writing
@@ -107,8 +107,7 @@ def check_prefix_quota(connection: Connection, uscc: str, default: int) -> None:
 
 def room(connection: Connection, uscc: str) -> tuple[int, int]:
     """(identifiers a tenant has, identifiers it may have)."""
-    mine = select(_P.c.prefix).where(_P.c.uscc == uscc)
-    query = select(func.count()).where(_I.c.prefix.in_(mine), ~_I.c.deleted)
+    query = select(func.count()).where(_I.c.prefix.in_(served(uscc)), ~_I.c.deleted)
     limit = connection.execute(select(_E.c.max_identifiers).where(_E.c.uscc == uscc)).scalar()
     return connection.execute(query).scalar_one(), limit or 0
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, 
 
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.model import beijing_day
-from mingwu.identity.secondlevel.prefixes import ACTIVE
+from mingwu.identity.secondlevel.prefixes import ACTIVE, served
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.names import fold
 from mingwu.store.engine import reading, writing
@@ -109,7 +109,7 @@ class UsageCounts:
             owners = {row.prefix: row.uscc for row in connection.execute(in_use)}
             tenants = connection.execute(select(_E.c.uscc, _E.c.name))
             names = {row.uscc: row.name for row in tenants}
-            kept = select(_I.c.prefix, func.count()).where(~_I.c.deleted)
+            kept = select(_I.c.prefix, func.count()).where(~_I.c.deleted, _I.c.prefix.in_(served()))
             held = _by_prefix(connection, kept, _I)
             asked = _by_prefix(connection, select(_D.c.prefix, func.sum(_D.c.requests)), _D)
             recent = select(_R.c.prefix, func.count())

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from mingwu.identity.secondlevel import outbox
-from mingwu.identity.secondlevel.model import HostedItem, Mode
+from mingwu.identity.secondlevel.model import HostedItem, Kind, Mode
 from mingwu.identity.secondlevel.monitoring import NETWORK, Probe
 from mingwu.identity.secondlevel.synctables import TABLES
 from mingwu.kernel.errors import NotFound, PeerError, Unavailable
@@ -91,6 +91,25 @@ def test_statistics_of_a_day_with_sources(node, clock, accepted):
     row = bodies(node, "T3")[0]["rows"][0]
     assert (row["requests"], row["successes"], row["prefixes_new"]) == (4, 2, 1)
     assert row["sources"][0] == {"source": "192.0.2.1", "requests": 3}
+
+
+def test_names_under_a_prefix_that_was_left_are_not_reported(node, clock, accepted):
+    accepted(1)
+    accepted(2)
+    for prefix in ("88.101.1", "88.101.2"):
+        node.hosted.register(prefix, [HostedItem(name=f"{prefix}/PRT.{n}001") for n in range(2)])
+    accepted(1, kind=Kind.EXIT)
+    accepted(2, kind=Kind.CHANGE, mode=Mode.OWN)
+    accepted(3)
+    node.hosted.register("88.101.3", [HostedItem(name="88.101.3/PRT.0001")])
+    clock.ms += DAY
+    node.duties.make()
+    (day,) = bodies(node, "T3")[0]["rows"]
+    assert (day["prefixes"], day["identifiers"]) == (2, 1)
+    rows = bodies(node, "T8")[0]["rows"]
+    assert [(row["prefix"], row["identifiers"]) for row in rows] == [
+        ("88.101.2", 0), ("88.101.3", 1),
+    ]  # fmt: skip
 
 
 def test_nodes_go_down_after_failures_and_events_close(node, clock):

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from mingwu.identity.secondlevel import report
 from mingwu.identity.secondlevel.http import routes
-from mingwu.identity.secondlevel.model import HostedItem, Mode
+from mingwu.identity.secondlevel.model import HostedItem, Kind, Mode
 from mingwu.identity.secondlevel.monitoring import NETWORK, Probe
 from mingwu.kernel.errors import MingwuError
 
@@ -130,7 +130,17 @@ async def test_iiidap_answers_in_the_shapes_of_rdap(client, node, accepted):
         assert "13800000000" in known.text
         other = await client.get("/iiidap/identifier/88.101.2/X")
         assert other.json()["status"] == ["referred"]
-        for path in ("prefix/88.101.9", "identifier/88.101.1/NONE", "entity/x"):
+        accepted(3)
+        gone = HostedItem(name="88.101.3/PRT.0001", template="T")
+        node.hosted.register("88.101.3", [gone])
+        assert (await client.get("/iiidap/identifier/" + gone.name)).status_code == 200
+        accepted(3, kind=Kind.EXIT)
+        for path in (
+            "prefix/88.101.9",
+            "identifier/" + gone.name,
+            "identifier/88.101.1/NONE",
+            "entity/x",
+        ):
             reply = await client.get("/iiidap/" + path)
             assert (reply.status_code, reply.json()["errorCode"]) == (404, 404)
         assert (await client.get("/iiidap/domain/x")).status_code == 400

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mingwu.identity.secondlevel.model import HostedItem, Mode, Quota, beijing_day
+from mingwu.identity.secondlevel.model import HostedItem, Kind, Mode, Quota, beijing_day
 from mingwu.identity.secondlevel.usagecounts import AskedOf
 from mingwu.kernel.errors import Denied, InvalidInput, NotFound
 from mingwu.wire.handle.codes import Rc
@@ -187,3 +187,23 @@ def test_a_tenant_that_registers_but_is_never_asked_shows(node, accepted):
     assert (one["identifiers"], one["requests"], one["foreign_share"]) == (50, 2, 0.0)
     assert one["resolved_30d"] == 1
     assert two["foreign_share"] == 1.0
+
+
+@pytest.mark.parametrize("change", [{"kind": Kind.EXIT}, {"kind": Kind.CHANGE, "mode": Mode.OWN}])
+def test_names_not_served_here_any_more_are_neither_found_nor_counted(node, accepted, change):
+    owner = accepted(1).uscc
+    accepted(2, prefix="88.101.2", uscc=owner)
+    node.tenants.set_quota(owner, Quota(prefixes=3, identifiers=2, daily_requests=9))
+    node.hosted.register(PREFIX, [item(1), item(2)])
+    other = HostedItem(name="88.101.2/PRT.0001", template="T/1")
+    assert codes(node.hosted.register("88.101.2", [other])) == [604]
+    accepted(1, **change)
+    assert node.hosted.query("", "T/1", {}) == []
+    assert node.hosted.query(owner, "T/1", {}) == []
+    assert node.hosted.get(item(1).name) is None
+    assert node.hosted.counts() == {}
+    assert codes(node.hosted.register("88.101.2", [other])) == [1]
+    assert [row["identifiers"] for row in node.usage.tenants()] == [1]
+    # whoever comes back finds what it left
+    accepted(1, kind=Kind.APPLY if change["kind"] == Kind.EXIT else Kind.CHANGE)
+    assert len(node.hosted.query(owner, "T/1", {})) == 3
