@@ -12,7 +12,7 @@ import { api } from "mingwu-console/net.js";
 import { liveBox, liveValue } from "mingwu-console/resolve.js";
 
 const AGAIN_MS = 2000;
-const STATES = { draft: "setup", registered: "good", filed: "good", changed: "connecting", deregistered: "stopped" };
+const STATES = { draft: "setup", registered: "good", filed: "good", changed: "connecting", returned: "uncertain", deregistered: "stopped" };
 const path = (name) => name.split("/").map(encodeURIComponent).join("/");
 
 /** What the server says, or null where there is nothing; other faults are told as {fault}. */

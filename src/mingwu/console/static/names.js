@@ -11,7 +11,7 @@ import { api } from "mingwu-console/net.js";
 import { paged } from "mingwu-console/paged.js";
 import { valueForm } from "mingwu-console/valueform.js";
 
-const STATES = ["draft", "registered", "filed", "changed", "deregistered"];
+const STATES = ["draft", "registered", "filed", "changed", "returned", "deregistered"];
 const mayRegister = ["engineer", "admin"].includes(role);
 
 export async function mount(root, { query }) {

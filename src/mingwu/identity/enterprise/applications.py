@@ -46,6 +46,7 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     public_key: str
     enabled: bool
     created_at_ms: int
+    last_used_at_ms: int = 0
 
 
 class Applications:
@@ -87,7 +88,7 @@ class Applications:
                 insert(table).values(
                     handle_key=fold(handle), handle=handle, login=login, title=title,
                     account=account, secret_sha256=_sha256(secret), public_key=public_key,
-                    enabled=True, created_at_ms=self._now_ms(),
+                    enabled=True, created_at_ms=self._now_ms(), last_used_at_ms=0,
                 )
             )  # fmt: skip
         return secret

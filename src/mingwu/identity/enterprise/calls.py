@@ -75,6 +75,14 @@ def _no_access(who: str, right: str, name: str) -> Fault:
     return Fault("enterprise.no-access", {"who": who, "right": right, "name": name})
 
 
+def meanwhile_fault(name: str, version: int, known: Mapping[str, Any]) -> Fault | None:
+    """Whether a name is no longer at the version somebody looked at (0: did not say)."""
+    if version and version != known["version"]:
+        found = known["version"]
+        return Fault("enterprise.changed-meanwhile", {"name": name, "found": found})
+    return None
+
+
 def index_fault(checker: Checker, indexes: Mapping[str, int]) -> Fault | None:
     """Whether the request gave an item another index than the template does."""
     for kind, index in indexes.items():

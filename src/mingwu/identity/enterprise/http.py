@@ -6,50 +6,29 @@ Replies are JSON; errors are ``{code, message, next}`` in the asker's language; 
 200 with one result per item. Reading needs the role viewer, registering engineer.
 """
 
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 import msgspec
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
-from mingwu.identity.enterprise import tables
-from mingwu.identity.enterprise.door import (
-    Asker,
-    EnterpriseServices,
-    address_of,
-    asker_of,
-    language_of,
-    read_body,
-    read_json,
-)
-from mingwu.identity.enterprise.grants import Grant, Group, Scope
+from mingwu.identity.enterprise import filinghttp, grantshttp, tables
+from mingwu.identity.enterprise.door import EnterpriseServices
 from mingwu.identity.enterprise.importing import Importer, ImportReport, Mapping
 from mingwu.identity.enterprise.industry import IndustryRow
-from mingwu.identity.enterprise.lifecycle import Action, State, possible
+from mingwu.identity.enterprise.lifecycle import Action, possible
 from mingwu.identity.enterprise.model import (
     IdentifierRow,
-    ItemResult,
     Registration,
-    Template,
     TemplateDef,
     TemplateRef,
     TemplateState,
 )
 from mingwu.identity.enterprise.queries import Search
-from mingwu.identity.enterprise.service import EnterpriseNode
-from mingwu.kernel.errors import InvalidInput, MingwuError
+from mingwu.identity.enterprise.visits import OwnRoute as _Route
+from mingwu.identity.enterprise.visits import Visit, mounted
+from mingwu.identity.enterprise.visits import plain as _plain
+from mingwu.identity.enterprise.visits import results_of as _results
+from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.plant import Kind
 from mingwu.trust.roles import Permission
-
-log = logging.getLogger(__name__)
-
-BASE = "/api/identity"
-_encode = msgspec.json.Encoder().encode
 
 
 class NameBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -77,66 +56,6 @@ class MoveBody(msgspec.Struct, forbid_unknown_fields=True):
 
     names: list[str]
     note: str = ""
-
-
-class GrantsBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Grants to give or take."""
-
-    grants: list[Grant]
-
-
-class AccessBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Access of one identifier of its own."""
-
-    name: str
-    own: bool
-    is_public: bool = False
-
-
-class ApplicationBody(msgspec.Struct, forbid_unknown_fields=True):
-    """An application identity to create, or its new key."""
-
-    handle: str
-    login: str = ""
-    account: str = ""
-    title: str = ""
-    public_key: str = ""
-    enabled: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One request, parsed."""
-
-    node: EnterpriseNode
-    request: Request
-    asker: Asker
-    lang: str
-    body: Any = None
-
-    def query(self, name: str, default: str = "") -> str:
-        """A query parameter."""
-        return self.request.query_params.get(name, default)
-
-    @property
-    def name(self) -> str:
-        """The parameter ``name``; InvalidInput without it."""
-        found = self.query("name")
-        if not found:
-            raise InvalidInput("input.invalid", path="name", fault="it is missing")
-        return found
-
-    @property
-    def number(self) -> int:
-        """The template number of the path."""
-        return int(self.request.path_params["number"])
-
-    def template(self) -> Template:
-        """The template of the path."""
-        return self.node.register.template(self.number)
-
-
-Work = Callable[[Visit], object]
 
 
 # ---------------------------------------------------------------- templates
@@ -232,7 +151,7 @@ def _history(call: Visit) -> object:
         hidden = call.node.hidden(current, template, call.asker.actor)
         plain = _plain(row)
         plain["values"] = [
-            _plain_value(value.index, value.type, value.value)
+            {"index": value.index, "type": value.type, "value": value.value}
             for value in row.values
             if value.index not in hidden
         ]
@@ -277,65 +196,6 @@ def _deregister(call: Visit) -> object:
     return _results(do.deregister(body.names, actor=call.asker.actor, note=body.note), call.lang)
 
 
-def _filing(call: Visit) -> object:
-    rows: list[IdentifierRow] = call.node.register.awaiting_filing()
-    counts = call.node.register.counts()["state"]
-    waiting = counts.get(State.REGISTERED, 0) + counts.get(State.CHANGED, 0)
-    return {"names": rows, "total": waiting}
-
-
-# ---------------------------------------------------------------- access
-def _grants(call: Visit) -> object:
-    scope = Scope(call.query("scope")) if call.query("scope") else None
-    return {"grants": call.node.grants.list(scope, call.query("target"))}
-
-
-def _grant(call: Visit) -> object:
-    call.node.grants.grant(call.body.grants, actor=call.asker.actor.name)
-    return {"granted": len(call.body.grants)}
-
-
-def _revoke(call: Visit) -> object:
-    return {"revoked": call.node.grants.revoke(call.body.grants)}
-
-
-def _access(call: Visit) -> object:
-    call.node.register.get(call.body.name)
-    body = call.body
-    call.node.grants.set_own_access(body.name, own=body.own, is_public=body.is_public)
-    return body
-
-
-def _put_group(call: Visit) -> object:
-    call.node.grants.put_group(call.body)
-    return call.body
-
-
-def _remove_group(call: Visit) -> object:
-    call.node.grants.remove_group(call.name)
-    return {"removed": call.name}
-
-
-def _create_application(call: Visit) -> object:
-    body = call.body
-    secret = call.node.applications.create(
-        body.handle,
-        login=body.login or body.handle,
-        account=body.account or call.asker.actor.account,
-        title=body.title,
-        public_key=body.public_key,
-    )
-    return {"handle": body.handle, "secret": secret}
-
-
-def _change_application(call: Visit) -> object:
-    body = call.body
-    if body.public_key:
-        call.node.applications.set_key(body.handle, body.public_key)
-    call.node.applications.set_enabled(body.handle, enabled=body.enabled)
-    return call.node.applications.get(body.handle)
-
-
 # ---------------------------------------------------------------- imports from tables
 def _put_mapping(call: Visit) -> object:
     Importer(call.node).put(call.body, actor=call.asker.actor.name)
@@ -371,51 +231,8 @@ def _items(bodies: list[NameBody]) -> list[Registration]:
     ]
 
 
-def _results(results: list[ItemResult], lang: str) -> dict[str, Any]:
-    return {
-        "done": sum(result.ok for result in results),
-        "refused": sum(not result.ok for result in results),
-        "results": [_result(result, lang) for result in results],
-    }
-
-
-def _result(result: ItemResult, lang: str) -> dict[str, Any]:
-    if result.fault is None:
-        return {"name": result.name, "ok": True, "state": result.state, "version": result.version}
-    fault = result.fault
-    return {
-        "name": result.name,
-        "ok": False,
-        "code": fault.code,
-        "item": str(fault.params.get("item", "")),
-        "message": fault.text(lang),
-        "message_zh": fault.text("zh"),
-        "message_en": fault.text("en"),
-        "next": fault.next_step(lang),
-    }
-
-
-def _plain(value: msgspec.Struct) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(value)
-    return plain
-
-
-def _plain_value(index: int, kind: str, text: str) -> dict[str, Any]:
-    return {"index": index, "type": kind, "value": text}
-
-
 # ---------------------------------------------------------------- routes
-@dataclass(frozen=True, slots=True)
-class _Route:
-    method: str
-    path: str
-    work: Work
-    permission: Permission = Permission.READ
-    body: Any = None
-    action: str = ""
-
-
-_WRITE, _SETUP, _ADMIN = Permission.REGISTER, Permission.CONFIGURE, Permission.ACCOUNTS
+_WRITE, _SETUP = Permission.REGISTER, Permission.CONFIGURE
 _ROUTES = (
     _Route("GET", "/industries", lambda c: {
         "industries": c.node.industries.list(c.request.query_params.get("parent"))}),
@@ -440,20 +257,7 @@ _ROUTES = (
     _Route("POST", "/names/submit", _submit, _WRITE, MoveBody, "submit"),
     _Route("POST", "/names/file", _file, _WRITE, MoveBody, "file"),
     _Route("POST", "/names/deregister", _deregister, _WRITE, MoveBody, "deregister"),
-    _Route("GET", "/filing", _filing),
     _Route("GET", "/counts", lambda c: c.node.register.counts()),
-    _Route("GET", "/groups", lambda c: {"groups": c.node.grants.groups()}),
-    _Route("PUT", "/groups", _put_group, _SETUP, Group, "group"),
-    _Route("DELETE", "/groups", _remove_group, _SETUP, None, "group.remove"),
-    _Route("GET", "/grants", _grants),
-    _Route("POST", "/grants", _grant, _SETUP, GrantsBody, "grant"),
-    _Route("DELETE", "/grants", _revoke, _SETUP, GrantsBody, "revoke"),
-    _Route("PUT", "/access", _access, _SETUP, AccessBody, "access"),
-    _Route("GET", "/applications", lambda c: {"applications": c.node.applications.list()}, _SETUP),
-    _Route("POST", "/applications", _create_application, _ADMIN, ApplicationBody,
-           "application.create"),
-    _Route("PUT", "/applications", _change_application, _ADMIN, ApplicationBody,
-           "application.change"),
     _Route("GET", "/mappings", lambda c: {"mappings": Importer(c.node).mappings()}),
     _Route("PUT", "/mappings", _put_mapping, _SETUP, Mapping, "mapping"),
     _Route("POST", "/import", _import, _WRITE, bytes, "import"),
@@ -462,46 +266,4 @@ _ROUTES = (
 
 def routes(services: EnterpriseServices) -> list[Route]:
     """The own routes; they want ``request.state.principal`` from the API's door."""
-    return [
-        Route(BASE + one.path, _endpoint(one, services), methods=[one.method]) for one in _ROUTES
-    ]
-
-
-def _endpoint(route: _Route, services: EnterpriseServices) -> Any:
-    limit = services.node.settings.body_bytes
-
-    async def serve(request: Request) -> Response:
-        lang = language_of(request, "en")
-        try:
-            asker = asker_of(request)
-            asker.require(route.permission)
-            body: Any = None
-            if route.body is bytes:
-                body = await read_body(request, limit)
-            elif route.body is not None:
-                body = await read_json(request, route.body, limit)
-            call = Visit(services.node, request, asker, lang, body)
-            result = await run_in_threadpool(_work, route, services, call)
-        except MingwuError as error:
-            return Response(_encode(error.as_dict(lang)), error.status, media_type=_JSON)
-        except ValueError as error:  # an unknown word where a list of words is meant
-            fault = InvalidInput("input.invalid", path="query", fault=str(error))
-            return Response(_encode(fault.as_dict(lang)), fault.status, media_type=_JSON)
-        return Response(_encode(result), media_type=_JSON)
-
-    return serve
-
-
-_JSON = "application/json"
-
-
-def _work(route: _Route, services: EnterpriseServices, call: Visit) -> object:
-    result = route.work(call)
-    if route.action:
-        counts = {}
-        if isinstance(result, dict) and "done" in result:
-            counts = {"done": result["done"], "refused": result["refused"]}
-        subject = call.query("name") or str(call.request.path_params.get("number", "")) or BASE
-        address = address_of(call.request)
-        services.note(call.asker.actor, route.action, subject, address, **counts)
-    return result
+    return mounted([*_ROUTES, *filinghttp.ROUTES, *grantshttp.ROUTES], services)

@@ -1,9 +1,11 @@
 """The life cycle of an identifier: its states and the table of allowed transitions.
 
 draft: written down, not resolvable; registered: resolvable; filed (备案): reported to the node
-above and acknowledged; changed: filed once, changed since, to be filed again; deregistered: no
-longer resolvable, its name and history stay. A deregistered name can only come back as the same
-owner's; everything else follows the table.
+above and acknowledged; returned (退回): looked at and sent back with a reason, out of the filing
+queue until it is changed; changed: filed or returned once, changed since, to be filed (again);
+deregistered: no longer resolvable, its name and history stay. A returned name goes on resolving:
+it was registered and acknowledged. A deregistered name can only come back as the same owner's;
+everything else follows the table.
 """
 
 from enum import StrEnum
@@ -16,6 +18,7 @@ class State(StrEnum):
     REGISTERED = "registered"
     FILED = "filed"
     CHANGED = "changed"
+    RETURNED = "returned"
     DEREGISTERED = "deregistered"
 
 
@@ -26,6 +29,7 @@ class Action(StrEnum):
     REGISTER = "register"
     CHANGE = "change"
     FILE = "file"
+    RETURN = "return"
     DEREGISTER = "deregister"
 
 
@@ -38,16 +42,21 @@ TRANSITIONS: dict[tuple[State | None, Action], State] = {
     (State.DRAFT, Action.DEREGISTER): State.DEREGISTERED,
     (State.REGISTERED, Action.CHANGE): State.REGISTERED,
     (State.REGISTERED, Action.FILE): State.FILED,
+    (State.REGISTERED, Action.RETURN): State.RETURNED,
     (State.REGISTERED, Action.DEREGISTER): State.DEREGISTERED,
     (State.FILED, Action.CHANGE): State.CHANGED,
     (State.FILED, Action.DEREGISTER): State.DEREGISTERED,
     (State.CHANGED, Action.CHANGE): State.CHANGED,
     (State.CHANGED, Action.FILE): State.FILED,
+    (State.CHANGED, Action.RETURN): State.RETURNED,
     (State.CHANGED, Action.DEREGISTER): State.DEREGISTERED,
+    (State.RETURNED, Action.CHANGE): State.CHANGED,
+    (State.RETURNED, Action.FILE): State.FILED,
+    (State.RETURNED, Action.DEREGISTER): State.DEREGISTERED,
     (State.DEREGISTERED, Action.REGISTER): State.REGISTERED,
 }
 
-RESOLVABLE = frozenset({State.REGISTERED, State.FILED, State.CHANGED})
+RESOLVABLE = frozenset({State.REGISTERED, State.FILED, State.CHANGED, State.RETURNED})
 AWAITING_FILING = (State.REGISTERED, State.CHANGED)
 
 

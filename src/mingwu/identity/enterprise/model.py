@@ -175,6 +175,13 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     indexes: Mapping[str, int] = {}
 
 
+class Move(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """A name to file, return or deregister, as somebody saw it: ``version`` 0 does not compare."""
+
+    name: str
+    version: Annotated[int, Meta(ge=0)] = 0
+
+
 class ItemResult(msgspec.Struct, frozen=True, gc=False):
     """How it went for one name of a call; without fault it is durable."""
 

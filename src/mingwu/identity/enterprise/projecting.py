@@ -231,8 +231,8 @@ def _again(entry: Entry, template: Template, existing: Record) -> Record:
 
 
 def _only_filed(entry: Entry, reached: int | None) -> bool:
-    """Whether an entry changes nothing that is answered: a filing of a version projected before."""
-    if reached is None or entry["action"] != Action.FILE:
+    """Whether an entry changes nothing that is answered: filed or returned as projected before."""
+    if reached is None or entry["action"] not in {Action.FILE, Action.RETURN}:
         return False
     previous: int = entry["previous"]
     return previous <= reached

@@ -1,4 +1,4 @@
-"""Asking the register: identifiers, their versions, the filing queue, counts.
+"""Asking the register: identifiers, their versions, counts.
 
 Lists come in pages with the total; text searches match ASCII without case; history is walked from
 the latest version backwards.
@@ -12,7 +12,7 @@ from msgspec import Meta
 from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from mingwu.identity.enterprise import schema
-from mingwu.identity.enterprise.lifecycle import AWAITING_FILING, State
+from mingwu.identity.enterprise.lifecycle import State
 from mingwu.identity.enterprise.model import HistoryRow, Identifier, IdentifierRow, Template
 from mingwu.identity.enterprise.templates import Templates
 from mingwu.identity.enterprise.validation import read_content
@@ -129,15 +129,6 @@ class Register:
         with reading(self._engine) as connection:
             return [_history(row) for row in connection.execute(query.limit(limit)).mappings()]
 
-    def awaiting_filing(self, limit: int = 1000) -> list[IdentifierRow]:
-        """The filing queue, oldest change first."""
-        table = schema.identifier
-        query = select(table).where(table.c.state.in_([state.value for state in AWAITING_FILING]))
-        query = query.order_by(table.c.sequence).limit(limit)
-        with reading(self._engine) as connection:
-            rows = connection.execute(query).mappings()
-            return [_struct(IdentifierRow, row) for row in rows]
-
     def counts(self) -> dict[str, dict[str, int]]:
         """Identifiers by state and by kind, and by template number."""
         found: dict[str, dict[str, int]] = {}
@@ -151,10 +142,7 @@ class Register:
 
 def _terms(search: Search) -> list[ColumnElement[bool]]:
     table = schema.identifier
-    terms: list[ColumnElement[bool]] = []
-    # Keys are folded names: no case folding per row.
-    words = search.text.split()
-    terms += [table.c.key.contains(fold(word), autoescape=True) for word in words]
+    terms = text_terms(search.text)
     equal = (
         (table.c.prefix, search.prefix),
         (table.c.kind, search.kind and search.kind.value),
@@ -168,6 +156,12 @@ def _terms(search: Search) -> list[ColumnElement[bool]]:
     if search.changed_before_ms is not None:
         terms.append(table.c.changed_at_ms < search.changed_before_ms)
     return terms
+
+
+def text_terms(text: str) -> list[ColumnElement[bool]]:
+    """Each word of ``text`` stands in the name. Keys are folded names: no case folding per row."""
+    key = schema.identifier.c.key
+    return [key.contains(fold(word), autoescape=True) for word in text.split()]
 
 
 def _row_of(connection: Connection, name: str) -> Mapping[Any, Any]:

@@ -21,6 +21,7 @@ from mingwu.identity.enterprise.calls import (
     field_fault,
     index_fault,
     known_rows,
+    meanwhile_fault,
     movable_fault,
     store,
     unique_fault,
@@ -31,6 +32,7 @@ from mingwu.identity.enterprise.lifecycle import Action
 from mingwu.identity.enterprise.model import (
     Actor,
     ItemResult,
+    Move,
     Registration,
     TemplateRef,
     TemplateState,
@@ -110,11 +112,18 @@ class Registrations:
 
     def file(self, names: Sequence[str], *, actor: Actor, note: str = "") -> list[ItemResult]:
         """Note that names were filed (备案) with the node above; ``note`` is its receipt."""
-        return self._run(Action.FILE, names, actor, note, str, self._move_one)
+        return self.move(Action.FILE, [Move(name=name) for name in names], actor=actor, note=note)
 
     def deregister(self, names: Sequence[str], *, actor: Actor, note: str = "") -> list[ItemResult]:
         """Take names out of resolution; they stay known and taken."""
-        return self._run(Action.DEREGISTER, names, actor, note, str, self._move_one)
+        moves = [Move(name=name) for name in names]
+        return self.move(Action.DEREGISTER, moves, actor=actor, note=note)
+
+    def move(
+        self, action: Action, moves: Sequence[Move], *, actor: Actor, note: str = ""
+    ) -> list[ItemResult]:
+        """Take names to another state, their values as they are (file, return, deregister)."""
+        return self._run(action, moves, actor, note, lambda move: move.name, self._move_one)
 
     # -- one call -----------------------------------------------------------------------------
 
@@ -205,9 +214,8 @@ class Registrations:
     ) -> ItemResult:
         known = call.known.get(key)
         fault = item.fault or self._name_fault(item.name)
-        if fault is None and known and item.version and item.version != known["version"]:
-            found = known["version"]
-            fault = Fault("enterprise.changed-meanwhile", {"name": item.name, "found": found})
+        if fault is None and known:
+            fault = meanwhile_fault(item.name, item.version, known)
         checker: Checker | None = None
         if fault is None:
             checker, fault = self._template(connection, call, item, known)
@@ -228,9 +236,12 @@ class Registrations:
         kind = item.kind or (known["kind"] if known else checker.template.definition.kind)
         return decide(call, item.name, key, str(kind), checker.template.number, content)
 
-    def _move_one(self, connection: Connection, call: Call, name: str, key: str) -> ItemResult:
+    def _move_one(self, connection: Connection, call: Call, move: Move, key: str) -> ItemResult:
         del connection  # every judge has the same parameters
-        known = call.known[key]
+        name, known = move.name, call.known[key]
+        fault = meanwhile_fault(name, move.version, known)
+        if fault is not None:
+            return ItemResult(name, fault)
         content = call.contents.get(known["sequence"], "[]")
         if call.action is Action.DEREGISTER:
             call.freed.append(key)

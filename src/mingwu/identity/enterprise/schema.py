@@ -105,7 +105,7 @@ application = Table(
     Column("handle_key", Text, primary_key=True),
     *_text("handle", "login", "title", "account", "secret_sha256", "public_key"),
     Column("enabled", Boolean, nullable=False),
-    *_long("created_at_ms"),
+    *_long("created_at_ms", "last_used_at_ms"),
 )
 session = Table(
     "enterprise_session",

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from mingwu.identity.enterprise import errors as _texts  # noqa: F401 — registers the texts
 from mingwu.identity.enterprise import migrations
 from mingwu.identity.enterprise.applications import Applications
+from mingwu.identity.enterprise.filing import FilingQueue
 from mingwu.identity.enterprise.grants import Grants, names_of
 from mingwu.identity.enterprise.industry import Industries
 from mingwu.identity.enterprise.lifecycle import State
@@ -67,6 +68,7 @@ class EnterpriseNode:
             batch_items=settings.batch_items,
             now_ms=now_ms,
         )
+        self.filing = FilingQueue(engine, self.registrations, now_ms)
         self.applications = Applications(engine, challenge_s=settings.challenge_s, now_ms=now_ms)
         self.now_ms = now_ms
 

@@ -3,24 +3,12 @@
 import base64
 import hashlib
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
-import httpx
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from starlette.applications import Starlette
-from starlette.middleware.base import BaseHTTPMiddleware
 
-from mingwu.identity.enterprise import http, idhub, snms
-from mingwu.identity.enterprise.door import EnterpriseServices
-from mingwu.identity.enterprise.service import EnterpriseNode
-from mingwu.identity.enterprise.settings import EnterpriseSettings
-from mingwu.identity.records import RecordStore
-from mingwu.store.settings import StoreSettings
-from mingwu.trust.roles import Role
-from mingwu.trust.service import Trust
-from mingwu.trust.settings import PasswordSettings, TrustSettings
+from mingwu.identity.enterprise import idhub
 
 pytestmark = pytest.mark.anyio
 
@@ -47,53 +35,6 @@ TEMPLATE = {
         },
     ],
 }  # fmt: skip
-
-
-class Door(BaseHTTPMiddleware):
-    """Stands in for the API's door: tests say who asks in a header."""
-
-    async def dispatch(self, request, call_next):
-        account, _, role = request.headers.get("x-test-principal", "").partition(":")
-        request.state.principal = SimpleNamespace(account=account, role=role) if account else None
-        request.state.lang = request.headers.get("x-test-lang", "")
-        return await call_next(request)
-
-
-@pytest.fixture
-def world(tmp_path):
-    """A node with accounts, its routes behind a stand-in door, and the journal's lines."""
-    store = RecordStore(tmp_path / "names", map_bytes=2**28, durable=False)
-    trust = Trust.open(
-        TrustSettings(
-            store=StoreSettings(url=f"sqlite:///{tmp_path / 'trust.db'}"),
-            password=PasswordSettings(scrypt_log2_n=10),
-        )
-    )
-    trust.accounts.create("eng", PASSWORD, Role.ENGINEER)
-    trust.accounts.create("view", PASSWORD, Role.VIEWER)
-    url = f"sqlite:///{tmp_path / 'enterprise.db'}"
-    node = EnterpriseNode.open(EnterpriseSettings(store=StoreSettings(url=url)), store)
-    lines = []
-    services = EnterpriseServices(
-        node=node,
-        accounts=trust.accounts,
-        sessions=trust.sessions,
-        journal=lambda *line: lines.append(line),
-    )
-    routes = [*http.routes(services), *snms.routes(services), *idhub.routes(services)]
-    app = Starlette(routes=routes)
-    app.add_middleware(Door)
-    yield SimpleNamespace(app=app, node=node, store=store, lines=lines)
-    node.close()
-    trust.close()
-    store.close()
-
-
-@pytest.fixture
-async def client(world):
-    transport = httpx.ASGITransport(world.app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://mw") as client:
-        yield client
 
 
 async def token(client, username="eng", password=PASSWORD):

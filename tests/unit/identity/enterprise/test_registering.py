@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from mingwu.identity.cards import sync_cards
 from mingwu.identity.codes.recognition import recognise
+from mingwu.identity.enterprise.filing import Asked
 from mingwu.identity.enterprise.lifecycle import TRANSITIONS, Action, State, after, possible
 from mingwu.identity.enterprise.model import (
     Actor,
@@ -171,7 +172,7 @@ def test_the_whole_life(node, store, boss, part):
     found = values(store.get(name))
     assert found["grade"] == "B"
     assert "mass" not in found
-    assert [row.name for row in node.register.awaiting_filing()] == [name]
+    assert [row.name for row in node.filing.page(Asked()).names] == [name]
     assert codes(do.deregister([name], actor=boss)) == [None]
     assert store.get(name) is None
     with pytest.raises(NotFound):
