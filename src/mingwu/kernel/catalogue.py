@@ -6,8 +6,20 @@ Packages register their own codes with :func:`add` beside the errors they raise.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 Text = tuple[str, str]
+
+
+class Phrase(NamedTuple):
+    """A placeholder's value that is words itself: rendered in the language of its sentence."""
+
+    en: str
+    zh: str
+
+    def __str__(self) -> str:
+        return self.en
+
 
 _TEXTS: dict[str, dict[str, Text]] = {}
 
@@ -29,7 +41,10 @@ def render(code: str, lang: str, params: Mapping[str, object]) -> Text:
     texts = _TEXTS.get(code)
     if texts is None:
         return f"{code} {dict(params)}" if params else code, ""
-    filled = _Missing(params)
+    filled = _Missing(
+        (name, value.zh if isinstance(value, Phrase) and lang == "zh" else value)
+        for name, value in params.items()
+    )
     what, step = texts.get(lang, texts["en"])
     return what.format_map(filled), step.format_map(filled)
 

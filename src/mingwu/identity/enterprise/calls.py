@@ -5,7 +5,7 @@ the database but the reads at its beginning, the look at unique values, and :fun
 end.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -115,21 +115,38 @@ def unique_fault(
     values: Mapping[str, str],
 ) -> Fault | None:
     """Whether a value that must be unique belongs to another name; notes the values if not."""
-    table, number = schema.unique, checker.template.number
-    wanted = [(number, kind, values[kind]) for kind in checker.unique if values.get(kind)]
-    for place in wanted:
-        holder = call.uniques.get(place)
-        if holder is None:
-            query = select(table.c.key).where(table.c.template == number)
-            query = query.where(table.c.item == place[1], table.c.value == place[2])
-            holder = connection.execute(query).scalar_one_or_none()
-        if holder is not None and holder != key:
-            params = {"item": place[1], "value": place[2], "name": holder}
-            return Fault("enterprise.value-taken", params)
+    fault = next(taken_faults(connection, call, checker, key, values), None)
+    if fault is not None:
+        return fault
     if key in call.known:
         call.freed.append(key)
+    number = checker.template.number
+    wanted = [(number, kind, values[kind]) for kind in checker.unique if values.get(kind)]
     call.uniques.update(dict.fromkeys(wanted, key))
     return None
+
+
+def taken_faults(
+    connection: Connection,
+    call: Call,
+    checker: Checker,
+    key: str,
+    values: Mapping[str, str],
+) -> Iterator[Fault]:
+    """Every value that must be unique and belongs to another name."""
+    table, number = schema.unique, checker.template.number
+    for kind in checker.unique:
+        value = values.get(kind)
+        if not value:
+            continue
+        holder = call.uniques.get((number, kind, value))
+        if holder is None:
+            query = select(table.c.key).where(table.c.template == number)
+            query = query.where(table.c.item == kind, table.c.value == value)
+            holder = connection.execute(query).scalar_one_or_none()
+        if holder is not None and holder != key:
+            params = {"item": kind, "value": value, "name": holder}
+            yield Fault("enterprise.value-taken", params)
 
 
 def decide(call: Call, name: str, key: str, kind: str, template: int, content: str) -> ItemResult:

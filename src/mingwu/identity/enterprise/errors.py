@@ -98,6 +98,27 @@ add(
     zh=("数据模板 {template} 有误：{fault}", "请改正模板后重新提交。"),
 )
 add(
+    "enterprise.template-changed",
+    en=(
+        "Template {template} was changed by {actor}: revision {found}, your change is of {base}",
+        "Look at that revision, then repeat your change on it.",
+    ),
+    zh=(
+        "数据模板 {template} 已被 {actor} 修改为修订 {found}，您的修改基于修订 {base}",
+        "请先查看该修订，再在其基础上修改。",
+    ),
+)
+add(
+    "enterprise.revision-unknown",
+    en=("Template {template} has no revision {revision}", "Its latest one is {latest}."),
+    zh=("数据模板 {template} 没有修订 {revision}", "最新修订为 {latest}。"),
+)
+add(
+    "enterprise.template-file",
+    en=("This is no template file: {fault}", "Export one to see the form, or correct the file."),
+    zh=("不是数据模板文件：{fault}", "可先导出一个模板查看格式，或改正该文件。"),
+)
+add(
     "enterprise.template-in-use",
     en=("Template {template} cannot be deleted: {fault}", "Withdraw it instead."),
     zh=("数据模板 {template} 不能删除：{fault}", "可改为撤回发布。"),

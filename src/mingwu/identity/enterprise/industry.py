@@ -7,10 +7,11 @@ category or division is refused.
 """
 
 import csv
+from collections.abc import Sequence
 from importlib import resources
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, delete, func, insert, or_, select
 
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.model import Industry
@@ -62,6 +63,41 @@ class Industries:
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings()
             return [IndustryRow(**{str(k): v for k, v in row.items()}) for row in rows]
+
+    def search(self, text: str, *, level: int = 0, limit: int = 50) -> Sequence[IndustryRow]:
+        """Codes that begin with, or whose names contain, every word; the code itself first.
+
+        Upper levels come first. Empty text: all. ``level`` 1 to 4 asks for one level only.
+        """
+        table = schema.industry
+        order = (table.c.code != text.strip().upper(), table.c.level, table.c.code)
+        query = select(table).order_by(*order).limit(limit)
+        if level:
+            query = query.where(table.c.level == level)
+        for word in text.split():
+            query = query.where(
+                or_(
+                    table.c.code.startswith(word.upper(), autoescape=True),
+                    table.c.zh.contains(word, autoescape=True),
+                    table.c.en.icontains(word, autoescape=True),
+                )
+            )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).mappings()
+            return [IndustryRow(**{str(k): v for k, v in row.items()}) for row in rows]
+
+    def above(self, rows: Sequence[IndustryRow]) -> dict[str, IndustryRow]:
+        """Every code above these, by code."""
+        with reading(self._engine) as connection:
+            known = connection.execute(select(schema.industry)).mappings()
+            by_code = {row["code"]: row for row in known}
+        found: dict[str, IndustryRow] = {}
+        for row in rows:
+            parent = row.parent
+            while parent and parent not in found and parent in by_code:
+                found[parent] = IndustryRow(**{str(k): v for k, v in by_code[parent].items()})
+                parent = found[parent].parent
+        return found
 
     def put(self, row: IndustryRow) -> None:
         """Add or correct a code."""

@@ -43,9 +43,10 @@ class DataType(StrEnum):
 class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One item (属性). ``index`` 0 takes the next free one from 2000 on.
 
-    Lengths count characters; ``low`` and ``high`` bound numbers, ``decimals`` their digits behind
-    the point; ``date_format`` is made of YYYY, MM, DD, HH, mm, ss. ``restricted`` items are
-    answered to those who were granted them only; ``unique`` values occur once per template.
+    ``default`` is what forms begin with; the node itself fills nothing in. Lengths count
+    characters; ``low`` and ``high`` bound numbers, ``decimals`` their digits behind the point;
+    ``date_format`` is made of YYYY, MM, DD, HH, mm, ss. ``restricted`` items are answered to those
+    who were granted them only; ``unique`` values occur once per template.
     """
 
     type: ItemType
@@ -65,6 +66,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     decimals: Annotated[int, Meta(ge=0, le=12)] | None = None
     date_format: Annotated[str, Meta(max_length=40)] = "YYYY-MM-DD"
     choices: tuple[str, ...] = ()
+    default: Annotated[str, Meta(max_length=MAX_VALUE_CHARS)] = ""
     unit: str = ""
     comment: Annotated[str, Meta(max_length=1000)] = ""
 
@@ -183,12 +185,21 @@ class Move(msgspec.Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_f
 
 
 class ItemResult(msgspec.Struct, frozen=True, gc=False):
-    """How it went for one name of a call; without fault it is durable."""
+    """How it went for one name of a call; without fault it is durable.
+
+    ``fault`` is the first one found, ``more`` are the others of the same name.
+    """
 
     name: str
     fault: Fault | None = None
     state: State | None = None
     version: int = 0
+    more: tuple[Fault, ...] = ()
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Everything that is wrong with the name."""
+        return () if self.fault is None else (self.fault, *self.more)
 
     @property
     def ok(self) -> bool:

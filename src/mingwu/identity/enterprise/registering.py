@@ -24,6 +24,7 @@ from mingwu.identity.enterprise.calls import (
     meanwhile_fault,
     movable_fault,
     store,
+    taken_faults,
     unique_fault,
 )
 from mingwu.identity.enterprise.errors import Fault
@@ -39,7 +40,7 @@ from mingwu.identity.enterprise.model import (
 )
 from mingwu.identity.enterprise.projecting import Projector
 from mingwu.identity.enterprise.templates import LOCK, Templates
-from mingwu.identity.enterprise.validation import Checker, read_content
+from mingwu.identity.enterprise.validation import MOST_FAULTS, Checker, read_content
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.names import MAX_CHARS, fold, parse
 from mingwu.store.engine import lock, writing
@@ -216,23 +217,24 @@ class Registrations:
         fault = item.fault or self._name_fault(item.name)
         if fault is None and known:
             fault = meanwhile_fault(item.name, item.version, known)
-        checker: Checker | None = None
+        checker, unusable = self._template(connection, call, item, known)
+        if checker is None:
+            return ItemResult(item.name, fault or unusable)
+        content = None
         if fault is None:
-            checker, fault = self._template(connection, call, item, known)
-        if fault is not None or checker is None:
-            return ItemResult(item.name, fault)
-        fault = index_fault(checker, item.indexes)
-        if fault is not None:
-            return ItemResult(item.name, fault)
-        content = checker.content(values, draft=call.action is Action.DRAFT)
-        if isinstance(content, Fault):
-            return ItemResult(item.name, content)
-        if known:
+            fault = unusable or index_fault(checker, item.indexes)
+        if fault is None:
+            judged = checker.content(values, draft=call.action is Action.DRAFT)
+            if isinstance(judged, Fault):
+                fault = judged
+            else:
+                content = judged
+        if content is not None and known:
             fault = field_fault(call, key, known, content)
         if fault is None and checker.unique:
             fault = unique_fault(connection, call, checker, key, values)
-        if fault is not None:
-            return ItemResult(item.name, fault)
+        if fault is not None or content is None:
+            return _refused(connection, call, checker, item, key, values, fault)
         kind = item.kind or (known["kind"] if known else checker.template.definition.kind)
         return decide(call, item.name, key, str(kind), checker.template.number, content)
 
@@ -301,3 +303,19 @@ class Registrations:
                 found = Fault(error.code, error.params)
             call.checkers[ref] = found
         return found
+
+
+def _refused(
+    connection: Connection,
+    call: Call,
+    checker: Checker,
+    item: Registration,
+    key: str,
+    values: Mapping[str, str],
+    first: Fault | None,
+) -> ItemResult:
+    """The refusal of a name with everything that is wrong with it, the first fault first."""
+    found = checker.faults(values, draft=call.action is Action.DRAFT)
+    found += taken_faults(connection, call, checker, key, values)
+    more = tuple(fault for fault in found if fault != first)
+    return ItemResult(item.name, first, more=more[: MOST_FAULTS - 1])

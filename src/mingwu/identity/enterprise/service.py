@@ -93,9 +93,14 @@ class EnterpriseNode:
         """Project what was committed but not projected; returns how many records were written."""
         return self.projector.catch_up() + self.projector.catch_up_templates()
 
-    def change_template(self, ref: TemplateRef, definition: TemplateDef, *, actor: str) -> Template:
-        """Change a template; when its readers changed, its identifiers' records follow at once."""
-        template = self.templates.change(ref, definition, actor=actor)
+    def change_template(
+        self, ref: TemplateRef, definition: TemplateDef, *, actor: str, base: int = 0
+    ) -> Template:
+        """Change a template; when its readers changed, its identifiers' records follow at once.
+
+        ``base`` and errors as :meth:`Templates.change`.
+        """
+        template = self.templates.change(ref, definition, actor=actor, base=base)
         self.projector.catch_up_templates()
         return template
 

@@ -27,15 +27,11 @@ from mingwu.identity.enterprise.door import (
     read_json,
 )
 from mingwu.identity.enterprise.model import (
-    DataType,
-    Industry,
-    Item,
     ItemResult,
     Registration,
-    Template,
-    TemplateDef,
     TemplateRef,
 )
+from mingwu.identity.enterprise.snmsforms import TemplateBody, definition_of, shown
 from mingwu.kernel.errors import Denied, InvalidInput, MingwuError, NotAuthenticated
 from mingwu.trust.roles import Permission
 
@@ -88,39 +84,6 @@ class Handles(msgspec.Struct):
     """The other form of a batch deletion's body."""
 
     handles: list[str]
-
-
-class Metadata(msgspec.Struct, rename="camel"):
-    """Limits of a template item."""
-
-    min_length: int = 0
-    max_length: int = 255
-    type: str = "string"
-
-
-class TemplateItem(msgspec.Struct, rename="camel"):
-    """One item of a template; ``state`` 0 is disabled, 1 enabled."""
-
-    id_type: str
-    name: str = ""
-    id_index: int | None = None
-    required: bool = False
-    state: int | None = None
-    metadata: Metadata = msgspec.field(default_factory=Metadata)
-
-
-class TemplateBody(msgspec.Struct, rename="camel"):
-    """A template as this interface writes it."""
-
-    prefix: str
-    version: str
-    industry_category: str = ""
-    industry_specific: str = ""
-    industry_trade: str = ""
-    industry_subclass: str = ""
-    type: int = 2
-    description: str = ""
-    items: list[TemplateItem] = []
 
 
 Handler = Callable[[Request, Asker, str], Awaitable[Any]]
@@ -248,13 +211,13 @@ class Snms:
         """``GET /snms/api/v5/template?prefix=&version=``."""
         query = request.query_params
         ref = TemplateRef(query.get("prefix", ""), query.get("version", ""))
-        return _shown(await run_in_threadpool(self.node.templates.get, ref))
+        return shown(await run_in_threadpool(self.node.templates.get, ref))
 
     async def template_create(self, request: Request, asker: Asker, _lang: str) -> Any:
         """``POST /snms/api/v5/template``: published at once."""
         asker.require(Permission.CONFIGURE)
         body = await read_json(request, TemplateBody, self.limit)
-        definition = _definition(body, ())
+        definition = definition_of(body, ())
         await run_in_threadpool(
             lambda: self.node.templates.create(definition, actor=asker.actor.name, publish=True)
         )
@@ -270,7 +233,7 @@ class Snms:
     def _template_change(self, body: TemplateBody, asker: Asker) -> None:
         ref = TemplateRef(body.prefix, body.version)
         old = self.node.templates.get(ref).definition
-        new = _definition(body, old.items)
+        new = definition_of(body, old.items)
         definition = msgspec.structs.replace(
             old,
             items=new.items,
@@ -344,73 +307,6 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
-
-
-def _definition(body: TemplateBody, old: Sequence[Item]) -> TemplateDef:
-    known = {item.type: item for item in old}
-    for item in body.items:
-        before = known.get(item.id_type, Item(type=item.id_type))
-        known[item.id_type] = msgspec.structs.replace(
-            before,
-            index=item.id_index or before.index,
-            name_zh=item.name or before.name_zh,
-            required=item.required,
-            enabled=before.enabled if item.state is None else item.state != 0,
-            min_length=item.metadata.min_length,
-            max_length=item.metadata.max_length,
-        )
-    plain = msgspec.to_builtins(tuple(known.values()))
-    industry = Industry(
-        category=body.industry_category,
-        division=body.industry_specific,
-        group=body.industry_trade,
-        class_=body.industry_subclass,
-    )
-    data = {
-        "prefix": body.prefix,
-        "version": body.version,
-        "type": body.type,
-        "description": body.description,
-        "industry": msgspec.to_builtins(industry),
-        "items": plain,
-    }
-    try:  # replace() does not check limits; this does
-        return msgspec.convert(data, TemplateDef)
-    except msgspec.ValidationError as error:
-        raise InvalidInput("input.invalid", path="body", fault=str(error)) from error
-
-
-def _shown(template: Template) -> dict[str, Any]:
-    definition = template.definition
-    return {
-        "id": template.number,
-        "prefix": definition.prefix,
-        "name": definition.name_zh,
-        "version": definition.version,
-        "handle": definition.handle,
-        "industryCategory": definition.industry.category,
-        "industrySpecific": definition.industry.division,
-        "industryTrade": definition.industry.group,
-        "industrySubclass": definition.industry.class_,
-        "type": definition.type,
-        "description": definition.description,
-        "items": [
-            {
-                "name": item.name_zh,
-                "idType": item.type,
-                "idIndex": item.index,
-                "metadataId": item.index,
-                "metadata": {
-                    "type": str(DataType.STRING),
-                    "minLength": item.min_length,
-                    "maxLength": item.max_length,
-                },
-                "required": item.required,
-                "state": int(item.enabled),
-            }
-            for item in definition.items
-        ],
-    }
 
 
 def _reply(status: int, message: str, data: Any) -> Response:

@@ -1,39 +1,60 @@
 """The data templates of a store: create, change, publish, withdraw, delete, with every revision.
 
-Invariants: indexes are unique in a template and never move to another type; a type that was ever
-published stays in the template (it can be disabled), so stored values never lose their meaning;
-types that administer names (``HS_…``) or that the resolver makes itself (``MW.…``) are refused,
-otherwise a value could hand out rights over its name. All methods block (SQL).
+A change may name the revision it is based on; one that somebody else has overtaken is refused and
+nothing is lost. What a definition must be is judged by ``templaterules``. All methods block (SQL).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, insert, or_, select, update
+from msgspec import Meta
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from mingwu.identity.enterprise import industry, schema
 from mingwu.identity.enterprise.model import (
-    FIRST_INDEX,
-    LAST_INDEX,
-    DataType,
-    Item,
     Revision,
     Template,
     TemplateDef,
     TemplateRef,
     TemplateState,
 )
-from mingwu.identity.enterprise.validation import Checker, date_pattern
-from mingwu.kernel.errors import Conflict, InvalidInput, MingwuError, NotFound
-from mingwu.kernel.names import fold, parse
+from mingwu.identity.enterprise.templaterules import completed
+from mingwu.identity.enterprise.uniques import follow
+from mingwu.identity.enterprise.validation import Checker
+from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
+from mingwu.kernel.names import fold
+from mingwu.kernel.plant import Kind
 from mingwu.store.engine import lock, reading, writing
 
 LOCK = "enterprise"
-_FORBIDDEN_TYPES = ("HS_", "MW.")
 _DELETABLE = {TemplateState.DRAFT, TemplateState.WITHDRAWN}
+MAX_PAGE = 1000
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder(TemplateDef).decode
+
+
+class TemplateSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which templates; ``industry`` is a code of any level of GB/T 4754."""
+
+    text: str = ""
+    kind: Kind | None = None
+    state: TemplateState | None = None
+    classify: str = ""
+    prefix: str = ""
+    industry: str = ""
+    offset: Annotated[int, Meta(ge=0)] = 0
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = MAX_PAGE
 
 
 class Templates:
@@ -74,15 +95,19 @@ class Templates:
             connection.execute(insert(schema.template).values(_row(template)))
             return self._revised(connection, template, actor, "create")
 
-    def change(self, ref: TemplateRef, definition: TemplateDef, *, actor: str) -> Template:
+    def change(
+        self, ref: TemplateRef, definition: TemplateDef, *, actor: str, base: int = 0
+    ) -> Template:
         """Give a template another definition; prefix, version and handle stay.
 
-        Returns the new revision. The caller projects the identifiers again when what may be read
-        has changed (:func:`readers_differ`).
+        ``base`` is the revision it was made from (0: any); Conflict ``enterprise.template-changed``
+        when that is not the current one. Returns the new revision. The caller projects the
+        identifiers again when what may be read has changed (:func:`readers_differ`).
         """
         with writing(self._engine) as connection:
             lock(connection, LOCK)
             old = self._get(connection, ref)
+            self._refuse_stale(connection, old, base)
             kept = {name: getattr(old.definition, name) for name in ("prefix", "version", "handle")}
             definition = completed(msgspec.structs.replace(definition, **kept), old)
             industry.check(connection, definition.industry)
@@ -91,14 +116,21 @@ class Templates:
             )
             if readers_differ(old, template):
                 self._ask_reprojection(connection, template.number)
+            follow(connection, template.number, old.definition, definition)
             return self._revised(connection, template, actor, "change")
 
-    def set_published(self, ref: TemplateRef, *, published: bool, actor: str) -> Template:
-        """Publish or withdraw; names registered before are not touched by a withdrawal."""
+    def set_published(
+        self, ref: TemplateRef, *, published: bool, actor: str, base: int = 0
+    ) -> Template:
+        """Publish or withdraw; names registered before are not touched by a withdrawal.
+
+        ``base`` as in :meth:`change`.
+        """
         state = TemplateState.PUBLISHED if published else TemplateState.WITHDRAWN
         with writing(self._engine) as connection:
             lock(connection, LOCK)
             old = self._get(connection, ref)
+            self._refuse_stale(connection, old, base)
             if old.state is state:
                 return old
             template = msgspec.structs.replace(old, state=state, changed_at_ms=self._now_ms())
@@ -147,6 +179,19 @@ class Templates:
         return template
 
     @staticmethod
+    def _refuse_stale(connection: Connection, template: Template, base: int) -> None:
+        if base in {0, template.revision}:
+            return
+        log = schema.template_revision
+        query = select(log.c.actor).where(log.c.template == template.number)
+        query = query.where(log.c.revision == template.revision)
+        actor = connection.execute(query).scalar_one()
+        raise Conflict(
+            "enterprise.template-changed",
+            template=template.label, base=base, found=template.revision, actor=actor,
+        )  # fmt: skip
+
+    @staticmethod
     def _ask_reprojection(connection: Connection, number: int) -> None:
         table = schema.reprojection
         connection.execute(delete(table).where(table.c.template == number))
@@ -191,23 +236,45 @@ class Templates:
         with reading(self._engine) as connection:
             return [_template(row) for row in connection.execute(query).mappings()]
 
-    def revisions(self, ref: TemplateRef) -> Sequence[Revision]:
-        """Every revision of a template, latest first."""
+    def search(self, search: TemplateSearch) -> tuple[Sequence[Template], int]:
+        """A page of templates, latest change first, and how many match.
+
+        A node has as many templates as it has classes of things: kind and industry are read from
+        the definitions.
+        """
+        table = schema.template
+        query = select(table).order_by(table.c.changed_at_ms.desc(), table.c.number.desc())
+        query = query.where(*_terms(search))
+        with reading(self._engine) as connection:
+            rows = [_template(row) for row in connection.execute(query).mappings()]
+        found = [one for one in rows if _fits(one.definition, search)]
+        return found[search.offset : search.offset + search.limit], len(found)
+
+    def revisions(
+        self, ref: TemplateRef, *, offset: int = 0, limit: int = 1000
+    ) -> Sequence[Revision]:
+        """A template's revisions, latest first."""
         table = schema.template_revision
         with reading(self._engine) as connection:
             number = self._get(connection, ref).number
             query = select(table).where(table.c.template == number)
-            rows = connection.execute(query.order_by(table.c.revision.desc())).mappings()
-            return [
-                Revision(
-                    revision=row["revision"],
-                    at_ms=row["at_ms"],
-                    actor=row["actor"],
-                    action=row["action"],
-                    definition=_decode(row["definition"]),
-                )
-                for row in rows
-            ]
+            query = query.order_by(table.c.revision.desc()).offset(offset).limit(limit)
+            return [_revision(row) for row in connection.execute(query).mappings()]
+
+    def revision(self, ref: TemplateRef, revision: int) -> Revision:
+        """One revision; NotFound ``enterprise.revision-unknown``."""
+        table = schema.template_revision
+        with reading(self._engine) as connection:
+            template = self._get(connection, ref)
+            query = select(table).where(table.c.template == template.number)
+            query = query.where(table.c.revision == revision)
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            raise NotFound(
+                "enterprise.revision-unknown",
+                template=template.label, revision=revision, latest=template.revision,
+            )  # fmt: skip
+        return _revision(row)
 
     def counts(self) -> dict[int, int]:
         """How many identifiers stand behind each template, by its number."""
@@ -256,75 +323,6 @@ def readers_differ(old: Template, new: Template) -> bool:
     return before != after
 
 
-def completed(definition: TemplateDef, old: Template | None) -> TemplateDef:
-    """The definition with a handle and all indexes; raises ``enterprise.template-bad``."""
-    label = f"{definition.prefix} {definition.version}"
-    handle = definition.handle or f"{definition.prefix}/META_{definition.version}"
-    try:
-        name = parse(handle)
-        if fold(name.prefix) != fold(definition.prefix):
-            raise _bad(label, f"its handle {handle} lies under another prefix")
-        items = _numbered(definition.items, old.definition.items if old else ())
-        for item in items:
-            _check_item(label, item)
-    except MingwuError as error:
-        if error.code == "enterprise.template-bad":
-            raise
-        raise _bad(label, str(error)) from error
-    if not items:
-        raise _bad(label, "it has no items")
-    if len({item.type for item in items}) != len(items):
-        raise _bad(label, "an item type stands twice")
-    if len({item.index for item in items}) != len(items):
-        raise _bad(label, "an index stands twice")
-    if old is not None:
-        _check_kept(label, old.definition.items, items)
-    return msgspec.structs.replace(definition, handle=handle, items=items)
-
-
-def _numbered(items: Sequence[Item], old: Sequence[Item]) -> tuple[Item, ...]:
-    known = {item.type: item.index for item in old}
-    used = {item.index for item in items if item.index} | set(known.values())
-    following = max(used, default=FIRST_INDEX - 1)
-    found = []
-    for item in items:
-        index = item.index or known.get(item.type, 0)
-        if not index:
-            following = index = following + 1
-        found.append(msgspec.structs.replace(item, index=index))
-    return tuple(sorted(found, key=lambda item: item.index))
-
-
-def _check_item(label: str, item: Item) -> None:
-    fault = ""
-    if not FIRST_INDEX <= item.index <= LAST_INDEX:
-        fault = f"indexes go from {FIRST_INDEX} to {LAST_INDEX}"
-    elif item.type.upper().startswith(_FORBIDDEN_TYPES) or item.type.endswith("."):
-        fault = "this type is kept for the name service"
-    elif item.min_length > item.max_length:
-        fault = "the least length is above the greatest"
-    elif item.low is not None and item.high is not None and item.low > item.high:
-        fault = "the low limit is above the high one"
-    if item.data_type is DataType.DATE:
-        date_pattern(item.date_format)
-    if fault:
-        raise _bad(label, f"item {item.type}: {fault}")
-
-
-def _check_kept(label: str, old: Sequence[Item], new: Sequence[Item]) -> None:
-    by_type = {item.type: item for item in new}
-    for item in old:
-        now = by_type.get(item.type)
-        if now is None:
-            raise _bad(label, f"item {item.type} cannot be removed, only disabled")
-        if now.index != item.index:
-            raise _bad(label, f"item {item.type} has index {item.index} for good")
-
-
-def _bad(label: str, fault: str) -> InvalidInput:
-    return InvalidInput("enterprise.template-bad", template=label, fault=fault)
-
-
 def _row(template: Template) -> dict[str, Any]:
     definition = template.definition
     return {
@@ -353,4 +351,37 @@ def _template(row: Any) -> Template:
         created_at_ms=row["created_at_ms"],
         changed_at_ms=row["changed_at_ms"],
         definition=_decode(row["definition"]),
+    )
+
+
+def _revision(row: Any) -> Revision:
+    return Revision(
+        revision=row["revision"],
+        at_ms=row["at_ms"],
+        actor=row["actor"],
+        action=row["action"],
+        definition=_decode(row["definition"]),
+    )
+
+
+def _terms(search: TemplateSearch) -> list[ColumnElement[bool]]:
+    table = schema.template
+    columns = (table.c.version, table.c.name_zh, table.c.name_en, table.c.handle_key)
+    terms = [
+        or_(*(column.icontains(word, autoescape=True) for column in columns))
+        for word in search.text.split()
+    ]
+    equal = (
+        (table.c.state, search.state and search.state.value),
+        (table.c.classify, search.classify),
+        (table.c.prefix, search.prefix),
+    )
+    return terms + [column == value for column, value in equal if value]
+
+
+def _fits(definition: TemplateDef, search: TemplateSearch) -> bool:
+    industry = definition.industry
+    codes = (industry.category, industry.division, industry.group, industry.class_)
+    return (search.kind is None or definition.kind is search.kind) and (
+        not search.industry or search.industry in codes
     )

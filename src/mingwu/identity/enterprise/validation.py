@@ -1,20 +1,23 @@
 """Checking values against a template, compiled once per revision.
 
 A :class:`Checker` turns the values of one registration (by item type) into the stored content, or
-says what is wrong with them: the first fault in template order. Values are text without control
+says what is wrong with them: the first fault in template order at once, or all of them, item by
+item, for whoever asks (only refused names pay for that). Values are text without control
 characters; lengths count characters; numbers are plain decimals; dates must exist in the calendar.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from urllib.parse import urlsplit
 
 import msgspec
 
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.model import DataType, Item, Template, Value
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import MAX_CHARS, parse
 
@@ -28,7 +31,10 @@ _DATE_TOKEN = re.compile("|".join(_DATE_PARTS))
 _KEPT_CONTROLS = str.maketrans("", "", "\t\n\r")
 _encode = msgspec.json.Encoder().encode
 
-Check = Callable[[str], str]
+# Most faults that are told of one name.
+MOST_FAULTS = 32
+
+Check = Callable[[str], Phrase | None]
 
 
 class Checker:
@@ -60,18 +66,35 @@ class Checker:
                 return Fault("enterprise.value-bad", {"item": item.type, "fault": fault})
             rows.append((item.index, item.type, value))
         if len(rows) != len(values):
-            fault_found = self._stray(values)
-            if fault_found is not None:
-                return fault_found
+            stray = next(self._strays(values), None)
+            if stray is not None:
+                return stray
         return _encode(rows).decode()
 
-    def _stray(self, values: Mapping[str, str]) -> Fault | None:
+    def faults(self, values: Mapping[str, str], *, draft: bool = False) -> list[Fault]:
+        """Everything wrong with the values, at most :data:`MOST_FAULTS`; empty when they are good.
+
+        Its first one is the one that :meth:`content` tells.
+        """
+        found: list[Fault] = []
+        for item, check in self._plan:
+            value = values.get(item.type)
+            if value is None or not value:
+                if item.required and not draft:
+                    found.append(Fault("enterprise.value-missing", {"item": item.type}))
+                continue
+            fault = check(value)
+            if fault:
+                found.append(Fault("enterprise.value-bad", {"item": item.type, "fault": fault}))
+        found += islice(self._strays(values), MOST_FAULTS)
+        return found[:MOST_FAULTS]
+
+    def _strays(self, values: Mapping[str, str]) -> Iterator[Fault]:
         for kind, value in values.items():
             item = self.items.get(kind)
             if item is None or (value and not item.enabled):
                 index = item.index if item else "-"
-                return Fault("enterprise.value-unknown", {"item": kind, "index": index})
-        return None
+                yield Fault("enterprise.value-unknown", {"item": kind[:128], "index": index})
 
 
 def read_content(content: str) -> tuple[Value, ...]:
@@ -80,6 +103,11 @@ def read_content(content: str) -> tuple[Value, ...]:
 
 
 _decode = msgspec.json.Decoder(tuple[Value, ...]).decode
+
+
+def value_fault(item: Item, value: str) -> Phrase | None:
+    """What is wrong with one value of an item; None when it is good."""
+    return _check_of(item)(value)
 
 
 def _check_of(item: Item) -> Check:
@@ -97,32 +125,36 @@ def _check_of(item: Item) -> Check:
     return lengths
 
 
-def _text_fault(value: str, low: int, high: int) -> str:
+def _text_fault(value: str, low: int, high: int) -> Phrase | None:
     size = len(value)
     if not low <= size <= high:
-        return f"{size} characters, allowed {low} to {high}"
+        return Phrase(
+            f"{size} characters, allowed {low} to {high}", f"{size} 个字符，应为 {low} 至 {high} 个"
+        )
     if value.isprintable() or value.translate(_KEPT_CONTROLS).isprintable():
-        return ""
-    return "control or unassigned characters"
+        return None
+    return Phrase("control or unassigned characters", "含有控制字符或未分配的字符")
 
 
-def _choice_fault(lengths: Check, choices: frozenset[str], value: str) -> str:
+def _choice_fault(lengths: Check, choices: frozenset[str], value: str) -> Phrase | None:
     if value in choices:
-        return ""
-    return lengths(value) or "not one of " + ", ".join(sorted(choices)[:10])
+        return None
+    some = sorted(choices)[:10]
+    return lengths(value) or Phrase("not one of " + ", ".join(some), "应为：" + "、".join(some))
 
 
-def _number_fault(lengths: Check, item: Item, value: str) -> str:
+def _number_fault(lengths: Check, item: Item, value: str) -> Phrase | None:
     match = _NUMBER.fullmatch(value)
     if not match or not value.isascii():
-        return "not a number"
+        return Phrase("not a number", "不是数值")
     if item.decimals is not None and len(match[1] or "") > item.decimals:
-        return f"more than {item.decimals} digits behind the point"
+        digits = item.decimals
+        return Phrase(f"more than {digits} digits behind the point", f"小数超过 {digits} 位")
     number = float(value)
     if item.low is not None and number < item.low:
-        return f"below {item.low:g}"
+        return Phrase(f"below {item.low:g}", f"小于 {item.low:g}")
     if item.high is not None and number > item.high:
-        return f"above {item.high:g}"
+        return Phrase(f"above {item.high:g}", f"大于 {item.high:g}")
     return lengths(value)
 
 
@@ -134,29 +166,31 @@ def date_pattern(form: str) -> str:
     return pattern
 
 
-def _date_fault(pattern: str, form: str, value: str) -> str:
+def _date_fault(pattern: str, form: str, value: str) -> Phrase | None:
+    wrong = Phrase(f"not a date like {form}", f"日期应形如 {form}")
     try:
         moment = datetime.strptime(value, pattern)  # noqa: DTZ007 - a date as written, without zone
     except ValueError:
-        return f"not a date like {form}"
+        return wrong
     # strptime takes short fields; a stored date has exactly the form's length
-    return "" if moment.strftime(pattern).zfill(len(form)) == value else f"not a date like {form}"
+    return None if moment.strftime(pattern).zfill(len(form)) == value else wrong
 
 
-def _identifier_fault(lengths: Check, value: str) -> str:
+def _identifier_fault(lengths: Check, value: str) -> Phrase | None:
     if len(value) > MAX_CHARS or not _PLAIN_NAME.fullmatch(value):
         try:
             parse(value)
         except InvalidInput as error:
-            return str(error)
+            return Phrase(error.text("en"), error.text("zh"))
     return lengths(value)
 
 
-def _url_fault(lengths: Check, value: str) -> str:
+def _url_fault(lengths: Check, value: str) -> Phrase | None:
+    wrong = Phrase("not an http(s) URL", "不是 http(s) 网址")
     try:
         parts = urlsplit(value)
     except ValueError:
-        return "not a URL"
+        return wrong
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        return "not an http(s) URL"
+        return wrong
     return lengths(value)

@@ -24,6 +24,7 @@ from mingwu.identity.enterprise.door import (
     read_body,
     read_json,
 )
+from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.model import ItemResult, Template
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.kernel.errors import InvalidInput, MingwuError
@@ -153,17 +154,23 @@ def results_of(results: list[ItemResult], lang: str) -> dict[str, Any]:
 def _result(result: ItemResult, lang: str) -> dict[str, Any]:
     if result.fault is None:
         return {"name": result.name, "ok": True, "state": result.state, "version": result.version}
-    fault = result.fault
-    return {
-        "name": result.name,
-        "ok": False,
-        "code": fault.code,
-        "item": str(fault.params.get("item", "")),
-        "message": fault.text(lang),
-        "message_zh": fault.text("zh"),
-        "message_en": fault.text("en"),
-        "next": fault.next_step(lang),
-    }
+    faults = faults_of(result.faults, lang)
+    return {"name": result.name, "ok": False, **faults[0], "faults": faults}
+
+
+def faults_of(faults: Iterable[Fault], lang: str) -> list[dict[str, str]]:
+    """Faults as JSON shows them; ``item`` says which item of a template they are about."""
+    return [
+        {
+            "code": fault.code,
+            "item": str(fault.params.get("item", "")),
+            "message": fault.text(lang),
+            "message_zh": fault.text("zh"),
+            "message_en": fault.text("en"),
+            "next": fault.next_step(lang),
+        }
+        for fault in faults
+    ]
 
 
 def plain(value: msgspec.Struct) -> dict[str, Any]:

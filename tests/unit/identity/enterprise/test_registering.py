@@ -17,6 +17,7 @@ from mingwu.identity.enterprise.model import (
 )
 from mingwu.identity.enterprise.queries import Search
 from mingwu.identity.enterprise.service import EnterpriseNode
+from mingwu.identity.enterprise.validation import MOST_FAULTS
 from mingwu.identity.records import encode_record, key_of
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.plant import CardTag, Kind, ThingCard
@@ -315,3 +316,27 @@ def test_a_dry_run_stores_nothing(node, store, boss, part):
     assert codes(results) == [None, "enterprise.value-bad"]
     assert store.get(f"{PREFIX}/D1") is None
     assert node.register.counts()["state"] == {}
+
+
+def test_a_refused_name_is_told_everything_that_is_wrong_with_it(node, boss, part):
+    node.registrations.register([part("S1", serial="1")], actor=boss)
+    wrong = part("W1", name="", serial="1", mass="heavy", made="tomorrow", colour="red")
+    [result] = node.registrations.register([wrong], actor=boss)
+    assert [fault.params["item"] for fault in result.faults] == [
+        "name", "mass", "made", "colour", "serial",
+    ]  # fmt: skip
+    assert result.fault == result.faults[0]
+    assert result.faults[1].text("en") == "Item “mass”: not a number"
+    assert result.faults[1].text("zh") == "属性“mass”的值不符合模板：不是数值"
+    foreign = replace(wrong, name="99.1/x")
+    [result] = node.registrations.register([foreign], actor=boss)
+    assert [fault.code for fault in result.faults][:2] == [
+        "enterprise.foreign-prefix", "enterprise.value-missing",
+    ]  # fmt: skip
+    assert node.registrations.register([part("W1")], actor=boss)[0].faults == ()
+
+
+def test_faults_of_one_name_are_bounded(node, boss, part):
+    wrong = part("W1", **{f"x{n}": "1" for n in range(1000)})
+    [result] = node.registrations.register([wrong], actor=boss)
+    assert len(result.faults) == MOST_FAULTS
