@@ -9,17 +9,14 @@ Replies are JSON; errors are ``{code, message, next}`` in the asker's language; 
 import msgspec
 from starlette.routing import Route
 
-from mingwu.identity.enterprise import filinghttp, grantshttp, tables
+from mingwu.identity.enterprise import filinghttp, grantshttp, tables, templatehttp
 from mingwu.identity.enterprise.door import EnterpriseServices
 from mingwu.identity.enterprise.importing import Importer, ImportReport, Mapping
-from mingwu.identity.enterprise.industry import IndustryRow
 from mingwu.identity.enterprise.lifecycle import Action, possible
 from mingwu.identity.enterprise.model import (
     IdentifierRow,
     Registration,
-    TemplateDef,
     TemplateRef,
-    TemplateState,
 )
 from mingwu.identity.enterprise.queries import Search
 from mingwu.identity.enterprise.visits import OwnRoute as _Route
@@ -56,40 +53,6 @@ class MoveBody(msgspec.Struct, forbid_unknown_fields=True):
 
     names: list[str]
     note: str = ""
-
-
-# ---------------------------------------------------------------- templates
-def _templates(call: Visit) -> object:
-    state = TemplateState(call.query("state")) if call.query("state") else None
-    found = call.node.templates.list(
-        classify=call.query("classify"), text=call.query("text"), state=state
-    )
-    counts = call.node.templates.counts()
-    return {"templates": [{**_plain(one), "names": counts.get(one.number, 0)} for one in found]}
-
-
-def _create_template(call: Visit) -> object:
-    publish = call.query("publish") in {"1", "true"}
-    return call.node.templates.create(call.body, actor=call.asker.actor.name, publish=publish)
-
-
-def _change_template(call: Visit) -> object:
-    ref = TemplateRef(handle=call.template().definition.handle)
-    return call.node.change_template(ref, call.body, actor=call.asker.actor.name)
-
-
-def _publish_template(call: Visit) -> object:
-    ref = TemplateRef(handle=call.template().definition.handle)
-    what = call.request.path_params["what"]
-    if what not in {"publish", "withdraw"}:
-        raise InvalidInput("input.invalid", path="what", fault="publish or withdraw")
-    published = what == "publish"
-    return call.node.templates.set_published(ref, published=published, actor=call.asker.actor.name)
-
-
-def _delete_template(call: Visit) -> object:
-    call.node.templates.delete(TemplateRef(handle=call.template().definition.handle))
-    return {"deleted": call.number}
 
 
 # ---------------------------------------------------------------- names
@@ -234,21 +197,6 @@ def _items(bodies: list[NameBody]) -> list[Registration]:
 # ---------------------------------------------------------------- routes
 _WRITE, _SETUP = Permission.REGISTER, Permission.CONFIGURE
 _ROUTES = (
-    _Route("GET", "/industries", lambda c: {
-        "industries": c.node.industries.list(c.request.query_params.get("parent"))}),
-    _Route("PUT", "/industries", lambda c: c.node.industries.put(c.body), _SETUP, IndustryRow,
-           "industry"),
-    _Route("GET", "/templates", _templates),
-    _Route("POST", "/templates", _create_template, _SETUP, TemplateDef, "template.create"),
-    _Route("GET", "/templates/{number:int}", lambda c: c.template()),
-    _Route("GET", "/templates/{number:int}/revisions", lambda c: {
-        "revisions": c.node.templates.revisions(TemplateRef(handle=c.template().definition.handle))
-    }),
-    _Route("PUT", "/templates/{number:int}", _change_template, _SETUP, TemplateDef,
-           "template.change"),
-    _Route("DELETE", "/templates/{number:int}", _delete_template, _SETUP, None, "template.delete"),
-    _Route("POST", "/templates/{number:int}/{what:str}", _publish_template, _SETUP, None,
-           "template.publish"),
     _Route("GET", "/names", _search),
     _Route("GET", "/names/detail", _detail),
     _Route("GET", "/names/history", _history),
@@ -266,4 +214,6 @@ _ROUTES = (
 
 def routes(services: EnterpriseServices) -> list[Route]:
     """The own routes; they want ``request.state.principal`` from the API's door."""
-    return mounted([*_ROUTES, *filinghttp.ROUTES, *grantshttp.ROUTES], services)
+    return mounted(
+        [*_ROUTES, *templatehttp.ROUTES, *filinghttp.ROUTES, *grantshttp.ROUTES], services
+    )

@@ -283,6 +283,13 @@ class Templates:
         with reading(self._engine) as connection:
             return {int(number): int(count) for number, count in connection.execute(query)}
 
+    def states(self) -> dict[str, int]:
+        """How many templates stand in each state."""
+        table = schema.template
+        query = select(table.c.state, func.count()).group_by(table.c.state)
+        with reading(self._engine) as connection:
+            return {str(state): int(count) for state, count in connection.execute(query)}
+
     def checker(self, connection: Connection, ref: TemplateRef) -> Checker:
         """The compiled template, fresh as of ``connection``'s transaction."""
         return self._compiled(self._get(connection, ref))

@@ -93,7 +93,10 @@ def _told(call: Visit, result: Any) -> tuple[str, dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class OwnRoute:
-    """A row of a table of routes; ``body`` bytes is taken as it comes."""
+    """A row of a table of routes; ``body`` bytes is taken as it comes.
+
+    ``work`` gives plain data, or a response of its own (a file).
+    """
 
     method: str
     path: str
@@ -129,6 +132,8 @@ def _endpoint(route: OwnRoute, services: EnterpriseServices) -> Any:
         except ValueError as error:  # an unknown word where a list of words is meant
             fault = InvalidInput("input.invalid", path="query", fault=str(error))
             return Response(_encode(fault.as_dict(lang)), fault.status, media_type=_JSON)
+        if isinstance(result, Response):
+            return result
         return Response(_encode(result), media_type=_JSON)
 
     return serve

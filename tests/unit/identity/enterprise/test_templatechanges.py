@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from mingwu.identity.enterprise import templatefile
+from mingwu.identity.enterprise import readymade, templatefile
 from mingwu.identity.enterprise.model import (
     DataType,
     Industry,
@@ -257,3 +257,17 @@ def test_industries_are_found_by_code_and_by_name_in_both_languages(node):
     assert codes("nothing like it") == []
     rows = node.industries.search("3670")
     assert sorted(node.industries.above(rows)) == ["36", "367", "C"]
+
+
+# ------------------------------------------------------------------ ready-made ones
+@pytest.mark.parametrize("one", readymade.shipped(), ids=lambda one: one.kind)
+def test_every_ready_made_template_is_sound_and_says_where_its_items_come_from(one):
+    _, faults = judged(define(*one.items, kind=one.kind), None)
+    assert faults == []
+    assert one.items[0].required
+    assert all(item.name_zh and item.name_en for item in one.items)
+    assert all(one.sources[item.type] for item in one.items)
+
+
+def test_there_is_one_for_each_kind():
+    assert [one.kind for one in readymade.shipped()] == list(Kind)
