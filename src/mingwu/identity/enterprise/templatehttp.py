@@ -32,7 +32,7 @@ _FORMS: dict[str, Callable[[Template], bytes]] = {
 _encode = msgspec.json.Encoder().encode
 
 
-class Wanted(TemplateSearch, frozen=True, kw_only=True):
+class TemplateList(TemplateSearch, frozen=True, kw_only=True):
     """What a list of templates shows; ``brief`` leaves the items out."""
 
     brief: bool = False
@@ -71,7 +71,7 @@ def _base(call: Visit) -> int:
 
 # ---------------------------------------------------------------- looking
 def _list(call: Visit) -> object:
-    wanted = call.wanted(Wanted)
+    wanted = call.wanted(TemplateList)
     found, total = call.node.templates.search(wanted)
     counts = call.node.templates.counts()
     rows = []
