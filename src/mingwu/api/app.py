@@ -17,9 +17,10 @@ from mingwu.api.docspage import docs_page
 from mingwu.api.door import SecurityHeaders, language_of
 from mingwu.api.guarding import guard
 from mingwu.api.livesocket import live_route
-from mingwu.api.openapi import document
+from mingwu.api.openapi import Described, document
 from mingwu.api.routing import Endpoint, Nowhere, encode_reply, internal_error, mount
 from mingwu.api.services import Services
+from mingwu.identity.routing import operation_of
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +49,10 @@ def create_app(services: Services) -> FastAPI:
     routes = [*mount(ENDPOINTS, services), *guard(services.guarded, services.door)]
     app.router.routes.extend([*routes, *services.free])
     app.router.routes.append(live_route(services))
-    described = encode_reply(document(ENDPOINTS, services.product.get("version", "0")))
-
-    page = docs_page(ENDPOINTS)
+    operations = (operation_of(route) for route in services.guarded)
+    declared: list[Described] = [*ENDPOINTS, *(one for one in operations if one is not None)]
+    described = encode_reply(document(declared, services.product.get("version", "0")))
+    page = docs_page(declared)
 
     async def openapi(_: Request) -> Response:
         return described

@@ -3,13 +3,15 @@
 Made once from the endpoint declarations; no script, nothing from outside.
 """
 
+import re
+from collections.abc import Sequence
 from html import escape
 from itertools import groupby
 from typing import Any
 
 from msgspec import json as msgjson
 
-from mingwu.api.routing import Endpoint
+from mingwu.api.openapi import Described
 
 _STYLE = """
 body{font:15px/1.55 system-ui,sans-serif;max-width:920px;margin:32px auto;padding:0 20px;
@@ -23,6 +25,8 @@ td{padding:2px 16px 2px 0;vertical-align:top}
 article{background:#161d21;border-color:#263037}b{color:#58b6d1}}
 """
 
+_CONVERTER = re.compile(r":\w+(?=})")
+
 _LIVE = """<h2>live</h2><article><b>WS</b><code>/api/live</code> — live values
 <p>Send <code>{"subscribe": [tag numbers], "id": 1}</code> or <code>{"subscribe": "status"}</code>
 or <code>{"subscribe": "gateway.NAME"}</code>; the answer names a topic, a snapshot follows, then
@@ -31,11 +35,11 @@ what changed. Columns: <code>n</code> tag, <code>v</code> value, <code>ms</code>
 <code>{"unsubscribe": topic}</code> ends it.</p></article>"""
 
 
-def docs_page(endpoints: tuple[Endpoint, ...]) -> str:
+def docs_page(described: Sequence[Described]) -> str:
     """The page."""
     sections = "".join(
         f"<h2>{escape(tag)}</h2>" + "".join(_article(one) for one in group)
-        for tag, group in groupby(sorted(endpoints, key=lambda e: e.tag), key=lambda e: e.tag)
+        for tag, group in groupby(sorted(described, key=lambda e: e.tag), key=lambda e: e.tag)
     )
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
@@ -47,15 +51,15 @@ def docs_page(endpoints: tuple[Endpoint, ...]) -> str:
     )
 
 
-def _article(one: Endpoint) -> str:
+def _article(one: Described) -> str:
     role = f"role {one.role}" if one.role else "open"
     return (
-        f"<article><b>{one.method}</b><code>{escape(one.path.replace(':path', ''))}</code>"
+        f"<article><b>{one.method}</b><code>{escape(_CONVERTER.sub('', one.path))}</code>"
         f" — {escape(one.summary)} <small>({role})</small>{_rows(one)}</article>"
     )
 
 
-def _rows(one: Endpoint) -> str:
+def _rows(one: Described) -> str:
     rows = "".join(
         f"<tr><td><code>{escape(name)}</code></td><td>{escape(_shape(shape))}</td></tr>"
         for cls in (one.query, one.body)

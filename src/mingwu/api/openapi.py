@@ -1,15 +1,16 @@
 """The OpenAPI 3.1 document, made from the endpoint declarations."""
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import json as msgjson
 
 from mingwu.api.records import ErrorReply
-from mingwu.api.routing import JSON, Endpoint
+from mingwu.api.routing import JSON
 
-_PARAMETER = re.compile(r"{(\w+)(?::path)?}")
+_PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 _REASONS = {
     400: "The input does not fit",
     401: "Not logged in, or bad credentials",
@@ -21,14 +22,48 @@ _REASONS = {
 }
 
 
-def document(endpoints: tuple[Endpoint, ...], version: str) -> dict[str, Any]:
+class Described(Protocol):
+    """A declared route: an endpoint of the API, or an operation of a package mounted behind it."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def tag(self) -> str: ...
+    @property
+    def operation_id(self) -> str: ...
+    @property
+    def role(self) -> str | None: ...
+    @property
+    def query(self) -> type[msgspec.Struct]: ...
+    @property
+    def body(self) -> Any: ...
+    @property
+    def reply(self) -> Any: ...
+    @property
+    def media_type(self) -> str: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def errors(self) -> tuple[int, ...]: ...
+
+
+Schemas = dict[Any, dict[str, Any]]
+"""Type to its JSON Schema, which refers to the document's components."""
+
+
+def document(described: Sequence[Described], version: str) -> dict[str, Any]:
     """The whole document."""
-    structs = _structs(endpoints)
-    _, schemas = msgjson.schema_components(structs, ref_template="#/components/schemas/{name}")
+    types = list({ErrorReply: 0} | {one: 0 for d in described for one in (d.body, d.reply) if one})
+    found, components = msgjson.schema_components(types, ref_template="#/components/schemas/{name}")
+    schemas: Schemas = dict(zip(types, found, strict=True))
     paths: dict[str, Any] = {}
-    for one in endpoints:
+    for one in described:
         path = _PARAMETER.sub(r"{\1}", one.path)
-        paths.setdefault(path, {})[one.method.lower()] = _operation(one)
+        paths.setdefault(path, {})[one.method.lower()] = _operation(one, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -41,7 +76,7 @@ def document(endpoints: tuple[Endpoint, ...], version: str) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": schemas,
+            "schemas": components,
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": "mw_session"},
                 "bearer": {"type": "http", "scheme": "bearer"},
@@ -51,22 +86,13 @@ def document(endpoints: tuple[Endpoint, ...], version: str) -> dict[str, Any]:
     }
 
 
-def _structs(endpoints: tuple[Endpoint, ...]) -> list[Any]:
-    found: dict[str, Any] = {"ErrorReply": ErrorReply}
-    for one in endpoints:
-        for cls in (one.body, one.reply):
-            if isinstance(cls, type) and issubclass(cls, msgspec.Struct):
-                found[cls.__name__] = cls
-    return list(found.values())
-
-
-def _operation(one: Endpoint) -> dict[str, Any]:
+def _operation(one: Described, schemas: Schemas) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": f"{one.method.lower()}_{getattr(one.handler, '__name__', 'call')}",
+        "operationId": one.operation_id,
         "summary": one.summary,
         "tags": [one.tag],
         "parameters": _parameters(one),
-        "responses": _responses(one),
+        "responses": _responses(one, schemas),
     }
     if one.role is None:
         operation["security"] = []
@@ -75,12 +101,12 @@ def _operation(one: Endpoint) -> dict[str, Any]:
     if one.body is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {JSON: {"schema": _reference(one.body)}},
+            "content": {JSON: {"schema": schemas[one.body]}},
         }
     return operation
 
 
-def _parameters(one: Endpoint) -> list[dict[str, Any]]:
+def _parameters(one: Described) -> list[dict[str, Any]]:
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in _PARAMETER.findall(one.path)
@@ -96,32 +122,23 @@ def _parameters(one: Endpoint) -> list[dict[str, Any]]:
             "schema": shape,
         }
         if shape.get("type") == "array":
-            entry |= {"style": "form", "explode": False}
+            entry |= {"style": "form", "explode": shape["items"] == {"type": "string"}}
         parameters.append(entry)
     return parameters
 
 
-def _responses(one: Endpoint) -> dict[str, Any]:
+def _responses(one: Described, schemas: Schemas) -> dict[str, Any]:
     codes = set(one.errors)
     if one.role is not None:
         codes |= {401, 403}
     if one.query.__struct_fields__ or one.body is not None:
         codes.add(400)
-    error = {JSON: {"schema": _reference(ErrorReply)}}
+    error = {JSON: {"schema": schemas[ErrorReply]}}
     responses: dict[str, Any] = {
         str(code): {"description": _REASONS[code], "content": error} for code in sorted(codes)
     }
-    schema: dict[str, Any] = {"type": "object"}
-    if one.reply is str:
-        schema = {"type": "string"}
-    elif one.reply is not dict:
-        schema = _reference(one.reply)
     responses[str(one.status)] = {
         "description": "Done",
-        "content": {one.media_type: {"schema": schema}},
+        "content": {one.media_type: {"schema": schemas[one.reply]}},
     }
     return responses
-
-
-def _reference(cls: type) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{cls.__name__}"}

@@ -24,13 +24,14 @@ from mingwu.api.records import (
     ThingsReply,
     WriteBody,
 )
-from mingwu.api.routing import Call, Endpoint, Nothing, encode_reply
+from mingwu.api.routing import Call, Endpoint, encode_reply
 from mingwu.api.runstate import StateRule, state_rule
 from mingwu.api.services import Services
 from mingwu.api.tagindex import PlantIndex, TagQuery, within
 from mingwu.kernel.errors import Conflict, Denied, Unavailable
 from mingwu.kernel.names import fold
 from mingwu.kernel.plant import Kind, ValueType
+from mingwu.kernel.shapes import Nothing
 
 CARD_TAGS = 5
 

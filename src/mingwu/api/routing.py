@@ -6,9 +6,9 @@ handler gets a :class:`Call` with everything parsed and returns a msgspec struct
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -22,16 +22,13 @@ from mingwu.api.door import language_of, require_own_origin, require_role
 from mingwu.api.ports import Principal
 from mingwu.api.services import Services
 from mingwu.kernel.errors import InvalidInput, MingwuError, NotAuthenticated, NotFound, Overloaded
+from mingwu.kernel.shapes import Nothing, read_json, read_query
 
 log = logging.getLogger(__name__)
 
 JSON = "application/json"
 ANYONE_KNOWN = "known"
 _encode = msgspec.json.Encoder().encode
-
-
-class Nothing(msgspec.Struct, frozen=True):
-    """An empty query, body or reply."""
 
 
 @dataclass(slots=True)
@@ -89,6 +86,11 @@ class Endpoint:
     status: int = 200
     errors: tuple[int, ...] = field(default=())
 
+    @property
+    def operation_id(self) -> str:
+        """A name of its own in the reference."""
+        return f"{self.method.lower()}_{getattr(self.handler, '__name__', 'call')}"
+
 
 def mount(endpoints: tuple[Endpoint, ...], services: Services) -> list[Route]:
     """Starlette routes of the endpoints, in their order."""
@@ -99,8 +101,6 @@ def mount(endpoints: tuple[Endpoint, ...], services: Services) -> list[Route]:
 
 
 def _asgi(endpoint: Endpoint, services: Services) -> Callable[[Request], Awaitable[Response]]:
-    lists = _list_fields(endpoint.query)
-
     async def serve(request: Request) -> Response:
         lang = language_of(request, None)
         try:
@@ -114,7 +114,7 @@ def _asgi(endpoint: Endpoint, services: Services) -> Callable[[Request], Awaitab
             if endpoint.method not in ("GET", "HEAD"):
                 require_own_origin(request)
             call = Call(request, services, principal or _NOBODY, lang)
-            call.query = _query(endpoint.query, lists, request)
+            call.query = read_query(endpoint.query, request.query_params.multi_items())
             if endpoint.body is not None:
                 call.body = await _body(endpoint.body, request, services.settings.body_bytes)
             result = await endpoint.handler(call)
@@ -153,52 +153,13 @@ def internal_error(kind: str, lang: str) -> Response:
     return error_response(MingwuError("api.internal", kind=kind), lang)
 
 
-# ---------------------------------------------------------------- input
-def _list_fields(query: type[msgspec.Struct]) -> frozenset[str]:
-    hints = get_type_hints(query, include_extras=False)
-    return frozenset(name for name, hint in hints.items() if _is_list(hint))
-
-
-def _is_list(hint: Any) -> bool:
-    if get_origin(hint) in (tuple, list):
-        return True
-    return any(get_origin(part) in (tuple, list) for part in get_args(hint))
-
-
-def _query(cls: type[msgspec.Struct], lists: frozenset[str], request: Request) -> msgspec.Struct:
-    params = request.query_params
-    data: dict[str, Any] = {}
-    for name in params:
-        if name in lists:
-            data[name] = [v for item in params.getlist(name) for v in item.split(",") if v]
-        else:
-            data[name] = params[name]
-    return convert(cls, data, "query")
-
-
 async def _body(cls: type[msgspec.Struct], request: Request, limit: int) -> msgspec.Struct:
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > limit:
             raise InvalidInput("api.body-too-large", limit=limit)
-    try:
-        data = msgspec.json.decode(bytes(raw) or b"{}")
-    except msgspec.DecodeError as error:
-        raise InvalidInput("input.invalid", path="body", fault=str(error)) from error
-    return convert(cls, data, "body", strict=True)
-
-
-def convert(
-    cls: type[msgspec.Struct], data: Mapping[str, Any], path: str, *, strict: bool = False
-) -> msgspec.Struct:
-    """``data`` as ``cls``; raises InvalidInput ``input.invalid`` with the path of the fault."""
-    try:
-        return msgspec.convert(data, cls, strict=strict)
-    except msgspec.ValidationError as error:
-        fault, _, where = str(error).partition(" - at `")
-        full = path + where.rstrip("`").removeprefix("$") if where else path
-        raise InvalidInput("input.invalid", path=full, fault=fault) from error
+    return read_json(cls, bytes(raw))
 
 
 class Nowhere:

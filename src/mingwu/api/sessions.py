@@ -18,8 +18,9 @@ from mingwu.api.records import (
     PasswordBody,
     SessionReply,
 )
-from mingwu.api.routing import ANYONE_KNOWN, Call, Endpoint, Nothing, encode_reply
+from mingwu.api.routing import ANYONE_KNOWN, Call, Endpoint, encode_reply
 from mingwu.kernel.errors import NotAuthenticated
+from mingwu.kernel.shapes import Nothing
 
 _YEAR_S = 365 * 86_400
 

@@ -7,14 +7,14 @@ second-level node) is done by the process that :func:`is_leading` names.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from mingwu.api.latemount import late_routes
 from mingwu.identity.records import RecordStore
 from mingwu.kernel.errors import MingwuError
 from mingwu.lab.settings import LabWorld
@@ -128,11 +128,7 @@ def _usage(config: Config, store: RecordStore) -> list[Route]:
     from mingwu.identity.usage.statistics import UsageStatistics
 
     counts = NameCounts(store)
-
-    def make() -> Iterable[Route]:
-        return routes(UsageStatistics.beside(config.usage, counts))
-
-    return late_routes("/api/identity/usage", make)
+    return routes(cache(lambda: UsageStatistics.beside(config.usage, counts)))
 
 
 def _enterprise(
@@ -210,13 +206,12 @@ def _carriers(
     enterprise: "EnterpriseNode | None",
     secondlevel: "SecondLevel | None",
 ) -> None:
-    from mingwu.identity.carriers import deskhttp
     from mingwu.identity.carriers.http import bearer_routes, routes
     from mingwu.node.carrierbearers import beside, open_platform
 
     platform = open_platform(config, store, enterprise, secondlevel)
     web.stack.callback(platform.close)
-    web.guarded += [*deskhttp.routes(platform), *routes(platform, journal)]
+    web.guarded += routes(platform, journal)
     web.free += bearer_routes(platform)
     if is_leading(config, role):
         if Role.LAB in config.node.roles and config.lab.world is LabWorld.CARRIERS:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from starlette.routing import Route
 
-from mingwu.identity.carriers import deskhttp as carrier_desk
 from mingwu.identity.carriers.agent import CarrierAgent
 from mingwu.identity.carriers.http import routes as carrier_routes
 from mingwu.identity.carriers.platform import CarrierPlatform
@@ -110,7 +109,7 @@ class Plane:
                 records, usage=log,
             )
         )  # fmt: skip
-        self.routes += usage_routes(UsageStatistics.beside(usage, counts))
+        self.routes += usage_routes(lambda: UsageStatistics.beside(usage, counts))
         node = await self._second_level(records, resolver)
         node.desk.use_source = LogUse(usage, counts, keep_s=0)
         await self._platform(records)
@@ -235,7 +234,7 @@ class Plane:
             self._carriers.append(SimulatedCarrier(mould, agent))
             wires.append(wire)
         await self._incidents(platform, wires)
-        self.routes += [*carrier_desk.routes(platform), *carrier_routes(platform, self._journal)]
+        self.routes += carrier_routes(platform, self._journal)
 
     async def _incidents(self, platform: CarrierPlatform, wires: list[Wire]) -> None:
         """One is never switched on, one never reports; the others meet S2's troubles."""

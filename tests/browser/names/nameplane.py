@@ -190,4 +190,4 @@ class NamePlane:
                 log.note_named(Op.RESOLVE, Rc.SUCCESS, MOULD, source, time.perf_counter_ns())
                 log.flush()  # a note gets the time of its flush
         log.close()
-        self.routes += usage_routes(UsageStatistics.beside(settings, lambda: {PREFIX: 200}))
+        self.routes += usage_routes(lambda: UsageStatistics.beside(settings, lambda: {PREFIX: 200}))

@@ -281,6 +281,18 @@ async def test_a_carrier_is_registered_by_the_running_enterprise_node(plane: Pla
         assert (live["is_trusted"], live["readings"]) == (False, {})
 
 
+async def test_the_reference_names_the_planes_routes(plane: Plane):
+    async with plane.client() as client:
+        paths = (await client.get("/api/openapi.json")).json()["paths"]
+        page = (await client.get("/api/docs")).text
+    for path in ("/api/identity/usage/span", "/api/identity/carriers/{serial}/commands",
+                 "/api/identity/chain/{text}", "/api/identity/trust/{name}"):  # fmt: skip
+        assert path in paths
+        assert path in page
+    ids = [one["operationId"] for path in paths.values() for one in path.values()]
+    assert len(set(ids)) == len(ids)
+
+
 async def test_second_level_node_and_carriers_answer_where_they_are_asked_for(plane: Plane):
     async with plane.client(Role.VIEWER) as client:
         prefixes = await client.get("/api/secondlevel/prefixes")

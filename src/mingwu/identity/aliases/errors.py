@@ -18,16 +18,6 @@ add(
     zh=("{name} 没有别名 {alias}", "请查看该名称的别名。"),
 )
 add(
-    "aliases.not-allowed",
-    en=("Your role may not change aliases", "Ask an engineer or administrator."),
-    zh=("您的角色不能更改别名", "请联系工程师或管理员。"),
-)
-add(
-    "aliases.login-needed",
-    en=("Other nodes are asked for those only who are logged in", "Log in, or resolve it there."),
-    zh=("仅为已登录用户向其他节点查询", "请先登录，或直接向该节点解析。"),
-)
-add(
     "oid-dns.port",
     en=("DNS for OIDs cannot listen on {place}: {fault}", "Choose another `oid_dns.port`."),
     zh=("OID 的 DNS 服务无法监听 {place}：{fault}", "请另选 `oid_dns.port`。"),

@@ -14,13 +14,11 @@ Reading is as open as resolving, but other nodes are asked only for those who ar
 language: ``lang`` (zh, en), default en.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import Response
+from msgspec import Meta
 from starlette.routing import Route
 
 from mingwu.identity.aliases.book import AliasBook
@@ -29,12 +27,12 @@ from mingwu.identity.aliases.naptr import answer
 from mingwu.identity.aliases.sources import local_source
 from mingwu.identity.codes.recognition import NAMES, readings, require
 from mingwu.identity.records import RecordStore
-from mingwu.kernel.errors import Denied, InvalidInput, MingwuError, NotAuthenticated
-from mingwu.trust.roles import Permission, Role, may
+from mingwu.identity.routing import Asked, Operation, routes_of
+from mingwu.kernel.errors import InvalidInput
+from mingwu.trust.roles import Permission
 from mingwu.wire.handle.jsonform import value_to_json
 
-_encode = msgspec.json.Encoder().encode
-_DEEPEST = 20
+_BASE = "/api/identity"
 _MOST_BODY = 16_384
 
 
@@ -45,55 +43,76 @@ class AliasChange(msgspec.Struct, frozen=True):
     alias: str
 
 
-Handler = Callable[[Request], Awaitable[Any]]
+class TextQuery(msgspec.Struct, frozen=True):
+    """What somebody typed or scanned."""
+
+    text: str = ""
 
 
-def language_of(request: Request) -> str:
-    """The language asked for by the ``lang`` parameter."""
-    return "zh" if request.query_params.get("lang", "en") == "zh" else "en"
+class ChainQuery(msgspec.Struct, frozen=True):
+    """How many steps to follow."""
 
-
-def json_route(path: str, handler: Handler, method: str = "GET") -> Route:
-    """A route whose handler returns JSON-ready data or raises errors of the house."""
-
-    async def endpoint(request: Request) -> Response:
-        try:
-            body = await handler(request)
-        except MingwuError as error:
-            body = error.as_dict(language_of(request))
-            return Response(_encode(body), error.status, media_type="application/json")
-        return Response(_encode(body), media_type="application/json")
-
-    return Route(path, endpoint, methods=[method])
+    depth: Annotated[int, Meta(ge=1, le=20)] = DEPTH
 
 
 def routes(store: RecordStore, *, source: Source | None = None) -> list[Route]:
     """Routes over a store; ``source`` is where chains ask (default: the store alone)."""
-    book = AliasBook(store)
-    here = local_source(store)
-    anywhere = source or here
+    return routes_of(_Aliases(store, source).operations())
 
-    async def codes(request: Request) -> Any:
-        lang = language_of(request)
-        text = request.query_params.get("text", "")
-        found = [code.as_dict(lang) for code in readings(text)]
+
+class _Aliases:
+    def __init__(self, store: RecordStore, source: Source | None) -> None:
+        self._store = store
+        self._book = AliasBook(store)
+        self._here = local_source(store)
+        self._anywhere = source or self._here
+
+    def operations(self) -> tuple[Operation, ...]:
+        one = partial(Operation, tag="codes")
+        change = partial(
+            one, path=f"{_BASE}/aliases", permission=Permission.REGISTER, body=AliasChange,
+            body_bytes=_MOST_BODY, errors=(404, 409),
+        )  # fmt: skip
+        return (
+            one(
+                method="GET", path=f"{_BASE}/codes", work=self.codes, permission=None,
+                summary="All readings of a text as a code", query=TextQuery,
+            ),
+            one(
+                method="GET", path=f"{_BASE}/chain/{{text:path}}", work=self.graph, permission=None,
+                summary="The graph from a code or name across owners, places and systems",
+                query=ChainQuery, errors=(404,),
+            ),
+            one(
+                method="GET", path=f"{_BASE}/record/{{text:path}}", work=self.record,
+                summary="What a name answers, also one of another node", errors=(404,),
+            ),
+            one(
+                method="GET", path=f"{_BASE}/aliases/{{text:path}}", work=self.names,
+                summary="Names that a code leads to, and their aliases", permission=None,
+            ),
+            change(method="POST", work=self.give, summary="Give a name an alias"),
+            change(method="DELETE", work=self.take, summary="Take an alias away"),
+            one(
+                method="GET", path=f"{_BASE}/oid/{{oid:path}}", work=self.oid, permission=None,
+                summary="NAPTR answers of an object identifier",
+            ),
+        )  # fmt: skip
+
+    def codes(self, asked: Asked) -> Any:
+        found = [code.as_dict(asked.lang) for code in readings(asked.query.text)]
         for body in found:
             names = NAMES.get(str(body["system"]), ("", ""))
-            body["system_name"] = names[lang == "zh"]
-        return {"text": text, "readings": found}
+            body["system_name"] = names[asked.lang == "zh"]
+        return {"text": asked.query.text, "readings": found}
 
-    async def graph(request: Request) -> Any:
-        depth = request.query_params.get("depth", str(DEPTH))
-        if not (depth.isascii() and depth.isdigit() and 1 <= int(depth[:4]) <= _DEEPEST):
-            raise InvalidInput("input.invalid", path="depth", fault=f"1 to {_DEEPEST}")
-        asked = anywhere if _is_known(request) else here
-        return await chain(request.path_params["text"], asked, depth=int(depth))
+    async def graph(self, asked: Asked) -> Any:
+        source = self._anywhere if asked.account else self._here
+        return await chain(asked.path("text"), source, depth=asked.query.depth)
 
-    async def record(request: Request) -> Any:
-        if not _is_known(request):
-            raise NotAuthenticated("aliases.login-needed")
-        name = request.path_params["text"]
-        seen = await anywhere.look(name, True)  # noqa: FBT003 — may ask other nodes
+    async def record(self, asked: Asked) -> Any:
+        name = asked.path("text")
+        seen = await self._anywhere.look(name, True)  # noqa: FBT003 — may ask other nodes
         return {
             "handle": name,
             "state": seen.state,
@@ -102,63 +121,30 @@ def routes(store: RecordStore, *, source: Source | None = None) -> list[Route]:
             "values": [value_to_json(value) for value in seen.values if value.is_public],
         }
 
-    async def names(request: Request) -> Any:
-        lang = language_of(request)
-        code = require(request.path_params["text"])
-        found = await run_in_threadpool(book.names_of, code)
+    def names(self, asked: Asked) -> Any:
+        code = require(asked.path("text"))
         return {
-            "code": code.as_dict(lang),
+            "code": code.as_dict(asked.lang),
             "names": [
-                {"name": name, "aliases": [one.as_dict(lang) for one in book.aliases(name)]}
-                for name in found
+                {
+                    "name": name,
+                    "aliases": [one.as_dict(asked.lang) for one in self._book.aliases(name)],
+                }
+                for name in self._book.names_of(code)
             ],
         }
 
-    async def give(request: Request) -> Any:
-        change = await _change(request)
-        code = await run_in_threadpool(book.add, change.name, change.alias)
-        return {"name": change.name, "alias": code.as_dict(language_of(request))}
+    def give(self, asked: Asked) -> Any:
+        code = self._book.add(asked.body.name, asked.body.alias)
+        return {"name": asked.body.name, "alias": code.as_dict(asked.lang)}
 
-    async def take(request: Request) -> Any:
-        change = await _change(request)
-        await run_in_threadpool(book.remove, change.name, change.alias)
-        return {"name": change.name}
+    def take(self, asked: Asked) -> Any:
+        self._book.remove(asked.body.name, asked.body.alias)
+        return {"name": asked.body.name}
 
-    async def oid(request: Request) -> Any:
-        text = request.path_params["oid"]
+    def oid(self, asked: Asked) -> Any:
+        text = asked.path("oid")
         code = require(text if text[:1].isdigit() or ":" in text else "/" + text)
         if code.system != "oid":
             raise InvalidInput("codes.oid", text=text[:60], detail=f"it is a {code.system} code")
-        return await run_in_threadpool(answer, store, code)
-
-    return [
-        json_route("/api/identity/codes", codes),
-        json_route("/api/identity/chain/{text:path}", graph),
-        json_route("/api/identity/record/{text:path}", record),
-        json_route("/api/identity/aliases/{text:path}", names),
-        json_route("/api/identity/aliases", give, "POST"),
-        json_route("/api/identity/aliases", take, "DELETE"),
-        json_route("/api/identity/oid/{oid:path}", oid),
-    ]
-
-
-def _is_known(request: Request) -> bool:
-    principal = getattr(request.state, "principal", None)
-    return principal is not None and bool(getattr(principal, "account", ""))
-
-
-async def _change(request: Request) -> AliasChange:
-    principal = getattr(request.state, "principal", None)
-    if principal is None or not getattr(principal, "account", ""):
-        raise NotAuthenticated("aliases.not-allowed")
-    if not may(Role(str(principal.role)), Permission.REGISTER):
-        raise Denied("aliases.not-allowed")
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > _MOST_BODY:
-            raise InvalidInput("input.invalid", path="body", fault=f"over {_MOST_BODY} bytes")
-    try:
-        return msgspec.json.decode(bytes(data), type=AliasChange)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidInput("input.invalid", path="body", fault=str(error)) from error
+        return answer(self._store, code)

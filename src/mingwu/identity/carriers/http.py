@@ -5,7 +5,7 @@ them. Everything under ``/api/identity/carriers`` needs an account that the API'
 provisioning and commands need the permission ``register``.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -16,20 +16,49 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mingwu.identity.carriers.bearers import MEDIA_TYPE, PATH
+from mingwu.identity.carriers.desk import CarrierDesk
 from mingwu.identity.carriers.frames import Readings
 from mingwu.identity.carriers.model import Discovery, Event, Evidence, NewUnit, OrderRow, Unit
 from mingwu.identity.carriers.platform import CarrierPlatform
+from mingwu.identity.routing import Asked, Journal, Operation, read_body, routes_of
 from mingwu.kernel.catalogue import render
-from mingwu.kernel.errors import Denied, InvalidInput, MingwuError, NotAuthenticated
-from mingwu.trust.roles import Permission, Role, may
+from mingwu.kernel.errors import InvalidInput
+from mingwu.trust.roles import Permission
 
 BASE = "/api/identity/carriers"
-_MOST_ROWS = 1000
 _BODY_BYTES = 256 * 1024
-_encode = msgspec.json.Encoder().encode
+_WHOLE = Annotated[int, Meta(ge=0, le=2**53)]
+_TEXT = Annotated[str, Meta(max_length=200)]
 
-Journal = Callable[[str, str, str, dict[str, Any], str], None]
-"""Writes (actor, action, object, detail, address) into the journal; may block."""
+
+class Page(msgspec.Struct, frozen=True):
+    """A part of a list."""
+
+    offset: _WHOLE = 0
+    limit: Annotated[int, Meta(ge=0, le=1000)] = 100
+
+
+class DeskPage(msgspec.Struct, frozen=True):
+    """A page of the carriers' table: those that ``q`` is found in, ``only`` of a state."""
+
+    q: _TEXT = ""
+    only: _TEXT = ""
+    offset: _WHOLE = 0
+    limit: Annotated[int, Meta(ge=0, le=200)] = 25
+
+
+class EventsQuery(msgspec.Struct, frozen=True):
+    """Events of one name or serial number, older than event ``before`` (0: the newest)."""
+
+    name: str = ""
+    before: _WHOLE = 0
+    limit: Annotated[int, Meta(ge=0, le=1000)] = 100
+
+
+class DiscoveryQuery(msgspec.Struct, frozen=True):
+    """``counted`` false: our own looking, which makes nothing *queried*."""
+
+    counted: bool = True
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,10 +67,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     action: Literal["parameters", "rename", "suspend", "resume", "revoke"]
     parameters: Readings = {}
     suffix: Annotated[str, Meta(max_length=190)] = ""
-
-
-_read_command = msgspec.json.Decoder(Command).decode
-_read_new = msgspec.json.Decoder(NewUnit).decode
 
 
 def unit_document(unit: Unit) -> dict[str, Any]:
@@ -71,19 +96,14 @@ def discovery_document(found: Discovery, lang: str) -> dict[str, Any]:
     return body | {"reason_text": what, "next": step}
 
 
-def evidence_document(evidence: Evidence) -> dict[str, Any]:
-    """A signed report for somebody who will check it: bytes as base64."""
-    body: dict[str, Any] = msgspec.to_builtins(evidence)
-    return body
-
-
 def bearer_routes(platform: CarrierPlatform) -> list[Route]:
     """The HTTPS bearer; serve it with TLS."""
     limit = platform.settings.frame_bytes
 
     async def exchange(request: Request) -> Response:
-        data = await _body(request, limit)
-        if data is None:
+        try:
+            data = await read_body(request, limit)
+        except InvalidInput:  # a carrier reads frames, not our errors
             return Response(status_code=413)
         address = request.client.host if request.client is not None else ""
         reply = await run_in_threadpool(platform.access.handle, data, address)
@@ -93,111 +113,102 @@ def bearer_routes(platform: CarrierPlatform) -> list[Route]:
 
 
 def routes(platform: CarrierPlatform, journal: Journal | None = None) -> list[Route]:
-    """Lists, details, events, evidence, discovery, provisioning and commands."""
-    desk = _Desk(platform, journal)
-    return [
-        Route(BASE, behind_door(desk.listing), methods=["GET"]),
-        Route(BASE, behind_door(desk.provision), methods=["POST"]),
-        Route(f"{BASE}/events", behind_door(desk.events), methods=["GET"]),
-        Route(
-            f"{BASE}/events/{{number:int}}/evidence", behind_door(desk.evidence), methods=["GET"]
-        ),
-        Route(f"{BASE}/discover/{{name:path}}", behind_door(desk.discover), methods=["GET"]),
-        Route(f"{BASE}/{{serial}}", behind_door(desk.detail), methods=["GET"]),
-        Route(f"{BASE}/{{serial}}/commands", behind_door(desk.command), methods=["POST"]),
-    ]
+    """Lists, details, events, evidence, discovery, provisioning, commands, and the console's."""
+    return routes_of(_Carriers(platform, journal).operations())
 
 
-class Asker(msgspec.Struct, frozen=True):
-    """Who asks, in which language, from where."""
-
-    account: str
-    role: Role
-    lang: str
-    address: str
-
-    def require_register(self) -> None:
-        if not may(self.role, Permission.REGISTER):
-            raise Denied(
-                "trust.no-permission", role=self.role.value, permission=Permission.REGISTER.value
-            )
-
-
-class _Desk:
+class _Carriers:
     def __init__(self, platform: CarrierPlatform, journal: Journal | None) -> None:
         self._platform, self._journal = platform, journal
+        self._desk = CarrierDesk(platform)
 
-    async def listing(self, request: Request, _asker: Asker) -> object:
-        offset = number(request.query_params, "offset", 0)
-        limit = min(number(request.query_params, "limit", 100), _MOST_ROWS)
+    def operations(self) -> tuple[Operation, ...]:
+        get = partial(Operation, method="GET", tag="carriers")
+        post = partial(
+            Operation, method="POST", tag="carriers", permission=Permission.REGISTER,
+            body_bytes=_BODY_BYTES,
+        )  # fmt: skip
+        return (
+            get(path=BASE, work=self.listing, query=Page, summary="Carriers and their counts"),
+            post(path=BASE, work=self.provision, body=NewUnit, summary="Provision a carrier"),
+            get(
+                path=f"{BASE}/events", work=self.events, query=EventsQuery,
+                summary="Events of carriers, newest first",
+            ),
+            get(
+                path=f"{BASE}/events/{{number:int}}/evidence", work=self.evidence,
+                reply=Evidence, errors=(404,), summary="The signed report behind an event",
+            ),
+            get(
+                path=f"{BASE}/discover/{{name:path}}", work=self.discover, query=DiscoveryQuery,
+                errors=(404,), summary="Live readings of a name, in a trusted state only",
+            ),
+            get(
+                path=f"{BASE}/desk/units", work=self.desk_page, query=DeskPage,
+                summary="A page of the carriers' table",
+            ),
+            get(path=f"{BASE}/desk/marks", work=self.desk_marks, summary="Carriers on the map"),
+            get(
+                path=f"{BASE}/desk/proofs/{{number:int}}", work=self.desk_proof, errors=(404,),
+                summary="Evidence checked against the anchors",
+            ),
+            get(path=f"{BASE}/{{serial}}", work=self.detail, errors=(404,), summary="One carrier"),
+            post(
+                path=f"{BASE}/{{serial}}/commands", work=self.command, body=Command,
+                errors=(404, 409), summary="Send parameters, rename, suspend, resume, revoke",
+            ),
+        )  # fmt: skip
 
-        def look() -> object:
-            units, total = self._platform.units(offset=offset, limit=limit)
-            carriers = [unit_document(unit) for unit in units]
-            return {"carriers": carriers, "total": total, "counts": self._platform.counts()}
+    def listing(self, asked: Asked) -> object:
+        units, total = self._platform.units(offset=asked.query.offset, limit=asked.query.limit)
+        carriers = [unit_document(unit) for unit in units]
+        return {"carriers": carriers, "total": total, "counts": self._platform.counts()}
 
-        return await run_in_threadpool(look)
+    def detail(self, asked: Asked) -> object:
+        serial = asked.path("serial")
+        events = self._platform.events(name=serial)
+        return {
+            "carrier": unit_document(self._platform.unit(serial)),
+            "orders": self._platform.orders(serial),
+            "events": [event_document(event, asked.lang) for event in events],
+        }
 
-    async def detail(self, request: Request, asker: Asker) -> object:
-        serial = request.path_params["serial"]
+    def events(self, asked: Asked) -> object:
+        of = asked.query
+        found = self._platform.events(name=of.name, before=of.before, limit=of.limit)
+        return {"events": [event_document(event, asked.lang) for event in found]}
 
-        def look() -> object:
-            events = self._platform.events(name=serial)
-            return {
-                "carrier": unit_document(self._platform.unit(serial)),
-                "orders": self._platform.orders(serial),
-                "events": [event_document(event, asker.lang) for event in events],
-            }
+    def evidence(self, asked: Asked) -> Evidence:
+        return self._platform.evidence(int(asked.path("number")))
 
-        return await run_in_threadpool(look)
-
-    async def events(self, request: Request, asker: Asker) -> object:
-        asked = request.query_params
-
-        def look() -> object:
-            found = self._platform.events(
-                name=asked.get("name", ""),
-                before=number(asked, "before", 0),
-                limit=min(number(asked, "limit", 100), _MOST_ROWS),
-            )
-            return {"events": [event_document(event, asker.lang) for event in found]}
-
-        return await run_in_threadpool(look)
-
-    async def evidence(self, request: Request, _asker: Asker) -> object:
-        number = request.path_params["number"]
-        return evidence_document(await run_in_threadpool(self._platform.evidence, number))
-
-    async def discover(self, request: Request, asker: Asker) -> object:
-        name = request.path_params["name"]
-        counted = request.query_params.get("counted", "true") != "false"  # our own looking
-        found = await run_in_threadpool(
-            self._platform.discover, name, asker=asker.account, counted=counted
+    def discover(self, asked: Asked) -> object:
+        found = self._platform.discover(
+            asked.path("name"), asker=asked.account, counted=asked.query.counted
         )
-        return discovery_document(found, asker.lang)
+        return discovery_document(found, asked.lang)
 
-    async def provision(self, request: Request, asker: Asker) -> object:
-        asker.require_register()
-        new = await _decoded(request, _read_new)
+    def desk_page(self, asked: Asked) -> object:
+        of = asked.query
+        return self._desk.page(
+            q=of.q.strip(), only=of.only.strip(), lang=asked.lang, offset=of.offset, limit=of.limit
+        )
 
-        def write() -> object:
-            unit = self._platform.provision(new)
-            self._note(asker, "provision", unit.serial, {"prefix": unit.prefix})
-            return unit_document(unit)
+    def desk_marks(self, asked: Asked) -> object:
+        return self._desk.marks(lang=asked.lang)
 
-        return await run_in_threadpool(write)
+    def desk_proof(self, asked: Asked) -> object:
+        return self._desk.proof(int(asked.path("number")))
 
-    async def command(self, request: Request, asker: Asker) -> object:
-        asker.require_register()
-        serial = request.path_params["serial"]
-        command = await _decoded(request, _read_command)
+    def provision(self, asked: Asked) -> object:
+        unit = self._platform.provision(asked.body)
+        self._note(asked, "provision", unit.serial, {"prefix": unit.prefix})
+        return unit_document(unit)
 
-        def write() -> object:
-            done = self._run(serial, command, asker.account)
-            self._note(asker, command.action, serial, {"parameters": command.parameters})
-            return done if isinstance(done, OrderRow) else unit_document(done)
-
-        return await run_in_threadpool(write)
+    def command(self, asked: Asked) -> object:
+        serial = asked.path("serial")
+        done = self._run(serial, asked.body, asked.account)
+        self._note(asked, asked.body.action, serial, {"parameters": asked.body.parameters})
+        return done if isinstance(done, OrderRow) else unit_document(done)
 
     def _run(self, serial: str, command: Command, actor: str) -> Unit | OrderRow:
         platform = self._platform
@@ -213,62 +224,7 @@ class _Desk:
             case "revoke":
                 return platform.revoke(serial, actor=actor)
 
-    def _note(self, asker: Asker, action: str, serial: str, detail: dict[str, Any]) -> None:
+    def _note(self, asked: Asked, action: str, serial: str, detail: dict[str, Any]) -> None:
         if self._journal is not None:
             name = f"identity.carrier-{action}"
-            self._journal(asker.account, name, serial, detail, asker.address)
-
-
-def behind_door(
-    handler: Callable[[Request, Asker], Awaitable[object]],
-) -> Callable[[Request], Awaitable[Response]]:
-    """``handler`` for known callers; its answer, or the error it raises, as JSON."""
-
-    async def answer(request: Request) -> Response:
-        lang = "zh" if request.query_params.get("lang", "en") == "zh" else "en"
-        try:
-            done = await handler(request, _asker_of(request, lang))
-        except MingwuError as error:
-            body = _encode(error.as_dict(lang))
-            return Response(body, error.status, media_type="application/json")
-        return Response(_encode(done), media_type="application/json")
-
-    return answer
-
-
-def _asker_of(request: Request, lang: str) -> Asker:
-    principal = getattr(request.state, "principal", None)
-    if principal is None or not getattr(principal, "account", ""):
-        raise NotAuthenticated("trust.no-session")
-    address = request.client.host if request.client is not None else ""
-    return Asker(principal.account, Role(str(principal.role)), lang, address)
-
-
-async def _decoded(request: Request, decode: Callable[[bytes], Any]) -> Any:
-    data = await _body(request, _BODY_BYTES)
-    if data is None:
-        raise InvalidInput("input.invalid", path="$", fault=f"more than {_BODY_BYTES} bytes")
-    try:
-        return decode(data)
-    except msgspec.DecodeError as error:
-        raise InvalidInput("input.invalid", path="$", fault=str(error)) from error
-
-
-async def _body(request: Request, limit: int) -> bytes | None:
-    """The body, or None when it is longer than ``limit`` bytes."""
-    data = bytearray()
-    async for part in request.stream():
-        data += part
-        if len(data) > limit:
-            return None
-    return bytes(data)
-
-
-def number(asked: Mapping[str, str], name: str, default: int) -> int:
-    """A whole number of the query; raises InvalidInput."""
-    text = asked.get(name, "")
-    if not text:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(2**62)):
-        raise InvalidInput("input.invalid", path=f"$.{name}", fault="not a number")
-    return int(text)
+            self._journal(asked.account, name, serial, detail, asked.address)

@@ -64,8 +64,3 @@ add(
     en=("Too many pictures are being read at once", "Try again in a few seconds."),
     zh=("同时识读的图片过多", "请几秒后重试。"),
 )
-add(
-    "marking.login-required",
-    en=("Marking and reading need a session", "Log in, or send a bearer token."),
-    zh=("赋码与识读需要登录", "请登录或携带访问令牌。"),
-)

@@ -17,13 +17,13 @@ so only a few are read at a time and a short queue waits; beyond it the answer i
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Any, TypeVar
+from functools import partial
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -39,16 +39,15 @@ from mingwu.identity.marking.sheets import Sheets, pdf, svg_page
 from mingwu.identity.marking.symbols import Symbology, make_symbol
 from mingwu.identity.marking.templates import BUILT_IN, LabelTemplate, check, chosen
 from mingwu.identity.records import Record, RecordStore
-from mingwu.kernel.errors import InvalidInput, MingwuError, NotAuthenticated, NotFound, Overloaded
+from mingwu.identity.routing import Asked, Operation, json_reply, read_body, routes_of
+from mingwu.kernel.errors import InvalidInput, NotFound, Overloaded
 from mingwu.kernel.names import MAX_CHARS
+from mingwu.kernel.shapes import convert
 
 _encode = msgspec.json.Encoder().encode
 _BASE = "/api/identity"
 _QUEUE = 8
 _MOST_TEXT = 4096
-_MOST_BODY = 1_000_000
-T = TypeVar("T")
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class SymbolFormat(StrEnum):
@@ -58,6 +57,12 @@ class SymbolFormat(StrEnum):
     DXF = "dxf"
     PNG = "png"
     JSON = "json"
+
+
+class TextQuery(msgspec.Struct, frozen=True):
+    """What somebody typed or scanned by hand."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=_MOST_TEXT)]
 
 
 class SymbolQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,7 +88,7 @@ class SheetFormat(StrEnum):
 class SheetOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Labels wanted: ``page`` counts from 1 and is of SVG only; ``skip`` labels stay free."""
 
-    name: list[str]
+    name: list[str] = []
     template: str = "a4-24"
     format: SheetFormat = SheetFormat.PDF
     page: int = 1
@@ -103,38 +108,7 @@ def routes(
     Raises InvalidInput for a template or font of the settings that cannot be used.
     """
     marking = _Marking(store, settings or MarkingSettings(), base_url, gs1_root)
-    table: tuple[tuple[str, str, Handler], ...] = (
-        ("POST", "/read", marking.read_picture),
-        ("GET", "/read", marking.read_text),
-        ("GET", "/labels/templates", marking.templates),
-        ("GET", "/labels/symbol/{name:path}", marking.symbol),
-        ("GET", "/labels/sheet", marking.sheet),
-        ("POST", "/labels/sheet", marking.batch),
-    )
-    return [
-        Route(_BASE + path, _known(handler), methods=[method]) for method, path, handler in table
-    ]
-
-
-def _lang(request: Request) -> str:
-    asked = request.query_params.get("lang") or getattr(request.state, "lang", "en")
-    return "zh" if asked == "zh" else "en"
-
-
-def _known(handler: Handler) -> Handler:
-    async def serve(request: Request) -> Response:
-        try:
-            if getattr(request.state, "principal", None) is None:
-                raise NotAuthenticated("marking.login-required")  # noqa: TRY301 - one form of refusal
-            return await handler(request)
-        except MingwuError as error:
-            return _json(error.as_dict(_lang(request)), error.status)
-
-    return serve
-
-
-def _json(body: Any, status: int = 200) -> Response:
-    return Response(_encode(body), status, media_type="application/json")
+    return routes_of(marking.operations())
 
 
 class _Marking:
@@ -151,10 +125,46 @@ class _Marking:
         for template in settings.templates:
             check(template)
 
+    def operations(self) -> tuple[Operation, ...]:
+        one = partial(Operation, tag="marking")
+        return (
+            one(
+                method="POST", path=f"{_BASE}/read", work=self.read_picture, errors=(400, 429),
+                summary="Symbols of the picture in the body, and where they lead",
+            ),
+            one(
+                method="GET", path=f"{_BASE}/read", work=self.read_text, query=TextQuery,
+                summary="Where a typed text leads",
+            ),
+            one(
+                method="GET", path=f"{_BASE}/labels/templates", work=self.templates,
+                summary="Label templates, own and built-in",
+            ),
+            one(
+                method="GET", path=f"{_BASE}/labels/symbol/{{name:path}}", work=self.symbol,
+                query=SymbolQuery, media_type="image/svg+xml", reply=str, errors=(404,),
+                summary="One symbol of a name as SVG, DXF, PNG or JSON",
+            ),
+            one(
+                method="GET", path=f"{_BASE}/labels/sheet", work=self.sheet, query=SheetOrder,
+                media_type="application/pdf", reply=str, errors=(404,),
+                summary="A sheet of labels as PDF or SVG",
+            ),
+            one(
+                method="POST", path=f"{_BASE}/labels/sheet", work=self.batch, body=SheetOrder,
+                media_type="application/pdf", reply=str, errors=(404,),
+                summary="The same for many names",
+            ),
+        )  # fmt: skip
+
     # ------------------------------------------------------------ reading
-    async def read_picture(self, request: Request) -> Response:
+    async def read_picture(self, asked: Asked) -> Response:
         """Symbols of the picture in the body."""
-        data = await _body(request, self._settings.image_bytes)
+        limit = self._settings.image_bytes
+        try:
+            data = await read_body(asked.request, limit)
+        except InvalidInput:
+            raise InvalidInput("marking.image-too-large", limit=f"{limit} B") from None
         if self._waiting >= _QUEUE:
             raise Overloaded("marking.busy")
         self._waiting += 1
@@ -163,22 +173,18 @@ class _Marking:
                 seen = await asyncio.to_thread(self._decode, data)
         finally:
             self._waiting -= 1
-        return await self._leads(request, seen)
+        return await self._leads(asked, seen)
 
     def _decode(self, data: bytes) -> list[Seen]:
         settings = self._settings
         return decode(data, most_bytes=settings.image_bytes, most_pixels=settings.image_pixels)
 
-    async def read_text(self, request: Request) -> Response:
+    async def read_text(self, asked: Asked) -> Response:
         """Where a typed or hand-scanned text leads."""
-        text = request.query_params.get("text", "").strip()
-        if not 0 < len(text) <= _MOST_TEXT:
-            raise InvalidInput("input.invalid", path="text", fault=f"1 to {_MOST_TEXT} characters")
-        return await self._leads(request, [Seen(symbology="", text=text)])
+        return await self._leads(asked, [Seen(symbology="", text=asked.query.text.strip())])
 
-    async def _leads(self, request: Request, seen: list[Seen]) -> Response:
-        found = await run_in_threadpool(self._resolved, seen, _lang(request))
-        return _json({"symbols": found})
+    async def _leads(self, asked: Asked, seen: list[Seen]) -> Response:
+        return json_reply({"symbols": await run_in_threadpool(self._resolved, seen, asked.lang)})
 
     def _resolved(self, seen: list[Seen], lang: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -197,23 +203,22 @@ class _Marking:
         return found
 
     # ------------------------------------------------------------ marking
-    async def templates(self, request: Request) -> Response:
+    def templates(self, _asked: Asked) -> Any:
         """All label templates."""
-        del request
         every = {one.id: one for one in (*BUILT_IN, *self._settings.templates)}
-        return _json({"templates": list(every.values()), "default": BUILT_IN[0].id})
+        return {"templates": list(every.values()), "default": BUILT_IN[0].id}
 
-    async def symbol(self, request: Request) -> Response:
+    def symbol(self, asked: Asked) -> Response:
         """One symbol of one name."""
-        asked = _query(request, SymbolQuery)
-        size = _convert(
-            {"module_mm": asked.module_mm, "bar_mm": asked.bar_mm, "inverse": asked.inverse},
+        of: SymbolQuery = asked.query
+        size = convert(
             drawings.Size,
+            {"module_mm": of.module_mm, "bar_mm": of.bar_mm, "inverse": of.inverse},
             "query",
         )
-        name = request.path_params["name"]
-        data, media = await run_in_threadpool(self._draw, name, asked, size)
-        return _file(data, media, name, asked.format)
+        name = asked.path("name")
+        data, media = self._draw(name, of, size)
+        return _file(data, media, name, of.format)
 
     def _draw(self, name: str, asked: SymbolQuery, size: drawings.Size) -> tuple[bytes, str]:
         record = self._record(name)
@@ -241,27 +246,20 @@ class _Marking:
             raise NotFound("name.unknown", name=name[:60])
         return record
 
-    async def sheet(self, request: Request) -> Response:
+    def sheet(self, asked: Asked) -> Response:
         """A sheet for the names of the query."""
-        query: dict[str, Any] = dict(request.query_params)
-        query["name"] = request.query_params.getlist("name")
-        return await self._sheet(_convert(query, SheetOrder, "query"))
+        return self._sheet(asked.query)
 
-    async def batch(self, request: Request) -> Response:
+    def batch(self, asked: Asked) -> Response:
         """The same from a JSON body."""
-        data = await _body(request, _MOST_BODY)
-        try:
-            body = msgspec.json.decode(data)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise InvalidInput("input.invalid", path="body", fault=str(error)) from error
-        return await self._sheet(_convert(body, SheetOrder, "body"))
+        return self._sheet(asked.body)
 
-    async def _sheet(self, order: SheetOrder) -> Response:
+    def _sheet(self, order: SheetOrder) -> Response:
         most = self._settings.labels_most
         if not 0 < len(order.name) <= most:
             raise InvalidInput("marking.too-many", count=len(order.name), most=most)
         template = chosen(self._settings.templates, order.template)
-        data, pages = await run_in_threadpool(self._print, template, order)
+        data, pages = self._print(template, order)
         media = "application/pdf" if order.format is SheetFormat.PDF else "image/svg+xml"
         response = _file(
             data, media, order.name[0] if len(order.name) == 1 else "labels", order.format
@@ -283,26 +281,6 @@ class _Marking:
 
 def _told(code: Code, lang: str) -> dict[str, object]:
     return {**code.as_dict(lang), "system_name": NAMES[code.system][lang == "zh"]}
-
-
-def _query(request: Request, cls: type[T]) -> T:
-    return _convert(dict(request.query_params), cls, "query")
-
-
-def _convert(data: Any, cls: type[T], path: str) -> T:
-    try:
-        return msgspec.convert(data, cls, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidInput("input.invalid", path=path, fault=str(error)) from error
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > limit:
-            raise InvalidInput("marking.image-too-large", limit=f"{limit} B")
-    return bytes(data)
 
 
 def _file(data: bytes, media: str, name: str, ending: str) -> Response:

@@ -16,16 +16,6 @@ add(
     zh=("使用日志段 {file} 已损坏：{fault}", "请从备份或导出中恢复该文件，或将其移走后继续。"),
 )
 add(
-    "usage.login-required",
-    en=("Please log in to see usage figures", "Log in, or send a bearer token."),
-    zh=("请先登录再查看使用统计", "请登录，或提供令牌。"),
-)
-add(
-    "usage.role-required",
-    en=("This needs the role {role}", "Ask an administrator for it."),
-    zh=("该操作需要角色 {role}", "请向管理员申请。"),
-)
-add(
     "usage.in-use",
     en=(
         "Another process writes the usage log in {path}",

@@ -18,173 +18,195 @@
 ``GET /api/identity/usage/key``               anybody   public key, PEM
 ============================================  ========  ==========================================
 
-The door puts ``request.state.principal`` (with ``role``) there before these handlers run.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 from starlette.background import BackgroundTask
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 import mingwu.identity.usage.errors  # noqa: F401 — registers the texts
-from mingwu.identity.usage.statistics import UsageStatistics
-from mingwu.kernel.errors import Denied, InvalidInput, MingwuError, NotAuthenticated
+from mingwu.identity.routing import Asked, Operation, routes_of
+from mingwu.identity.usage.reaggregate import Finding
+from mingwu.identity.usage.report import ClientUse, Day, PrefixUse, Window
+from mingwu.identity.usage.statistics import NameUse, SegmentInfo, Span, UsageStatistics
+from mingwu.trust.roles import Permission
 
-_encode = msgspec.json.Encoder().encode
-_ROLES = ("viewer", "operator", "engineer", "admin")
 _BASE = "/api/identity/usage"
 _CHUNK = 256 * 1024
 _MOST_DAYS = 400
-_MOST_CLIENTS = 1000
-_MOST_NAME = 255
-
-Handler = Callable[[Request], Awaitable[Response]]
+_DAYS = Annotated[int, Meta(ge=1, le=_MOST_DAYS)]
 
 
-def routes(statistics: UsageStatistics) -> list[Route]:
-    """Routes over the statistics of this node."""
-    handlers = _Handlers(statistics)
-    table: tuple[tuple[str, Handler, str], ...] = (
-        ("", handlers.window, "viewer"),
-        ("/days", handlers.days, "viewer"),
-        ("/span", handlers.span, "viewer"),
-        ("/month", handlers.month, "viewer"),
-        ("/clients", handlers.clients, "engineer"),
-        ("/prefix/{prefix}", handlers.prefix, "viewer"),
-        ("/name", handlers.name, "viewer"),
-        ("/log", handlers.segments, "viewer"),
-        ("/log/export", handlers.export, "engineer"),
-        ("/log/check", handlers.check, "engineer"),
-        ("/log/{number:int}", handlers.segment, "engineer"),
-        ("/key", handlers.key, ""),
-    )
-    return [
-        Route(_BASE + path, _guarded(handler, role), methods=["GET"])
-        for path, handler, role in table
-    ]
+class DaysQuery(msgspec.Struct, frozen=True):
+    """The last so many days, today among them."""
+
+    days: _DAYS = 30
 
 
-def _guarded(handler: Handler, role: str) -> Handler:
-    async def serve(request: Request) -> Response:
-        try:
-            if role:
-                _require(request, role)
-            return await handler(request)
-        except MingwuError as error:
-            lang = "zh" if request.query_params.get("lang") == "zh" else "en"
-            body = _encode(error.as_dict(lang))
-            return Response(body, error.status, media_type="application/json")
+class BetweenQuery(msgspec.Struct, frozen=True):
+    """Two days, ``YYYY-MM-DD``; without the first only the last, without both today."""
 
-    return serve
+    first: str = ""
+    last: str = ""
 
 
-def _require(request: Request, role: str) -> None:
-    principal = getattr(request.state, "principal", None)
-    if principal is None:
-        raise NotAuthenticated("usage.login-required")
-    if principal.role not in _ROLES or _ROLES.index(principal.role) < _ROLES.index(role):
-        raise Denied("usage.role-required", role=role)
+class MonthQuery(msgspec.Struct, frozen=True):
+    """A month, ``YYYY-MM``; without it the present one."""
+
+    month: str = ""
 
 
-class _Handlers:
-    def __init__(self, statistics: UsageStatistics) -> None:
+class ClientsQuery(DaysQuery, frozen=True):
+    """How many clients."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 20
+
+
+class NameQuery(DaysQuery, frozen=True, kw_only=True):
+    """One name."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=255)]
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """The sealed log checked: whether the chain holds, and what is counted from it anew."""
+
+    sound: bool
+    findings: tuple[Finding, ...]
+    segments: int
+    head: str
+    entries: int | None
+    resolutions: int | None
+
+
+def routes(statistics: Callable[[], UsageStatistics]) -> list[Route]:
+    """Routes over the statistics of this node; ``statistics`` raises while there are none."""
+    return routes_of(_Usage(statistics).operations())
+
+
+class _Usage:
+    def __init__(self, statistics: Callable[[], UsageStatistics]) -> None:
         self._statistics = statistics
 
-    async def window(self, request: Request) -> Response:
-        days = _number(request, "days", 30, _MOST_DAYS)
-        return _json(await run_in_threadpool(self._statistics.window, days))
+    def operations(self) -> tuple[Operation, ...]:
+        get = partial(Operation, method="GET", tag="usage", errors=(404,))
+        more = partial(get, permission=Permission.REGISTER)
+        log = f"{_BASE}/log"
+        return (
+            get(
+                path=_BASE, work=self.window, query=DaysQuery, reply=Window,
+                summary="Share of names resolved by others in a window, per prefix",
+            ),
+            get(
+                path=f"{_BASE}/days", work=self.days, query=BetweenQuery, reply=tuple[Day, ...],
+                summary="Figures per day",
+            ),
+            get(
+                path=f"{_BASE}/span", work=self.span, query=DaysQuery, reply=Span,
+                summary="Figures of the last days, and what they were counted from",
+            ),
+            get(
+                path=f"{_BASE}/month", work=self.month, query=MonthQuery, reply=tuple[Day, ...],
+                summary="Figures of a month's days",
+            ),
+            more(
+                path=f"{_BASE}/clients", work=self.clients, query=ClientsQuery,
+                reply=tuple[ClientUse, ...], summary="Busiest clients",
+            ),
+            get(
+                path=f"{_BASE}/prefix/{{prefix}}", work=self.prefix, reply=PrefixUse,
+                summary="Use of one prefix",
+            ),
+            get(
+                path=f"{_BASE}/name", work=self.name, query=NameQuery, reply=NameUse,
+                summary="Use of one name; its clients for engineers only",
+            ),
+            get(
+                path=log, work=self.segments, reply=list[SegmentInfo],
+                summary="Segments of the log with their SHA-256",
+            ),
+            more(
+                path=f"{log}/export", work=self.export, media_type="application/zip", reply=str,
+                summary="Sealed segments and public key as ZIP",
+            ),
+            more(
+                path=f"{log}/check", work=self.check, reply=Checked,
+                summary="The sealed log checked and counted again",
+            ),
+            more(
+                path=f"{log}/{{number:int}}", work=self.segment,
+                media_type="application/octet-stream", reply=str, summary="One sealed segment",
+            ),
+            get(
+                path=f"{_BASE}/key", work=self.key, permission=None,
+                media_type="application/x-pem-file", reply=str, summary="The log's public key",
+            ),
+        )  # fmt: skip
 
-    async def days(self, request: Request) -> Response:
-        today = datetime.now(UTC).timestamp() + self._statistics.day_offset_s
-        day = datetime.fromtimestamp(today, UTC).strftime("%Y-%m-%d")
-        last = request.query_params.get("last", day)
-        first = request.query_params.get("first", last)
-        return _json(await run_in_threadpool(self._statistics.days, first, last))
+    def window(self, asked: Asked) -> Window:
+        return self._statistics().window(asked.query.days)
 
-    async def span(self, request: Request) -> Response:
-        days = _number(request, "days", 30, _MOST_DAYS)
-        return _json(await run_in_threadpool(self._statistics.span, days))
+    def days(self, asked: Asked) -> tuple[Day, ...]:
+        statistics = self._statistics()
+        today = datetime.now(UTC).timestamp() + statistics.day_offset_s
+        last = asked.query.last or datetime.fromtimestamp(today, UTC).strftime("%Y-%m-%d")
+        return statistics.days(asked.query.first or last, last)
 
-    async def check(self, request: Request) -> Response:
-        del request
-        found = await run_in_threadpool(self._statistics.check)
-        counted = found.report
-        told = {
-            "sound": found.sound,
-            "findings": found.findings,
-            "segments": found.segments,
-            "head": found.head,
-            "entries": counted.entries if counted else None,
-            "resolutions": counted.total.resolutions if counted else None,
-        }
-        return _json(told)
+    def span(self, asked: Asked) -> Span:
+        return self._statistics().span(asked.query.days)
 
-    async def month(self, request: Request) -> Response:
-        month = request.query_params.get("month", datetime.now(UTC).strftime("%Y-%m"))
-        return _json(await run_in_threadpool(self._statistics.month, month))
+    def month(self, asked: Asked) -> tuple[Day, ...]:
+        month = asked.query.month or datetime.now(UTC).strftime("%Y-%m")
+        return self._statistics().month(month)
 
-    async def clients(self, request: Request) -> Response:
-        days = _number(request, "days", 30, _MOST_DAYS)
-        limit = _number(request, "limit", 20, _MOST_CLIENTS)
-        return _json(await run_in_threadpool(self._statistics.clients, days, limit))
+    def clients(self, asked: Asked) -> tuple[ClientUse, ...]:
+        return self._statistics().clients(asked.query.days, asked.query.limit)
 
-    async def prefix(self, request: Request) -> Response:
-        prefix = request.path_params["prefix"]
-        return _json(await run_in_threadpool(self._statistics.prefix, prefix))
+    def prefix(self, asked: Asked) -> PrefixUse:
+        return self._statistics().prefix(asked.path("prefix"))
 
-    async def name(self, request: Request) -> Response:
-        name = request.query_params.get("name", "")
-        if not 0 < len(name) <= _MOST_NAME:
-            raise InvalidInput(
-                "input.invalid", path="$.name", fault=f"1 to {_MOST_NAME} characters"
-            )
-        days = _number(request, "days", 30, _MOST_DAYS)
+    def name(self, asked: Asked) -> Any:
         use: dict[str, Any] = msgspec.to_builtins(
-            await run_in_threadpool(self._statistics.name, name, days)
+            self._statistics().name(asked.query.name, asked.query.days)
         )
-        if _ROLES.index(request.state.principal.role) < _ROLES.index("engineer"):
+        if not asked.may(Permission.REGISTER):
             use["clients"] = None
-        return _json(use)
+        return use
 
-    async def segments(self, request: Request) -> Response:
-        del request
-        return _json(await run_in_threadpool(self._statistics.segments))
+    def segments(self, _asked: Asked) -> Any:
+        return self._statistics().segments()
 
-    async def segment(self, request: Request) -> Response:
-        path = await run_in_threadpool(self._statistics.segment, request.path_params["number"])
+    def check(self, _asked: Asked) -> Checked:
+        found = self._statistics().check()
+        counted = found.report
+        return Checked(
+            sound=found.sound,
+            findings=found.findings,
+            segments=found.segments,
+            head=found.head,
+            entries=counted.entries if counted else None,
+            resolutions=counted.total.resolutions if counted else None,
+        )
+
+    def segment(self, asked: Asked) -> Response:
+        path = self._statistics().segment(int(asked.path("number")))
         return FileResponse(path, media_type="application/octet-stream", filename=path.name)
 
-    async def export(self, request: Request) -> Response:
-        del request
-        spool = await run_in_threadpool(self._statistics.export)
-        chunks = iter(lambda: spool.read(_CHUNK), b"")
+    def export(self, _asked: Asked) -> Response:
+        spool = self._statistics().export()
         return StreamingResponse(
-            chunks,
+            iter(lambda: spool.read(_CHUNK), b""),
             media_type="application/zip",
             headers={"content-disposition": 'attachment; filename="usage-log.zip"'},
             background=BackgroundTask(spool.close),
         )
 
-    async def key(self, request: Request) -> Response:
-        del request
-        return Response(self._statistics.public_key, media_type="application/x-pem-file")
-
-
-def _number(request: Request, name: str, default: int, most: int) -> int:
-    text = request.query_params.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) < len(str(most)) + 2):
-        raise InvalidInput("input.invalid", path=f"$.{name}", fault="not a whole number")
-    value = int(text)
-    if not 1 <= value <= most:
-        raise InvalidInput("input.invalid", path=f"$.{name}", fault=f"outside 1..{most}")
-    return value
-
-
-def _json(body: Any) -> Response:
-    return Response(_encode(body), media_type="application/json")
+    def key(self, _asked: Asked) -> Response:
+        return Response(self._statistics().public_key, media_type="application/x-pem-file")

@@ -236,7 +236,7 @@ def test_records_of_other_nodes_are_for_those_logged_in(client, request):
         assert own["state"] == "found"
         assert own["values"]
     else:
-        assert (reply.status_code, reply.json()["code"]) == (401, "aliases.login-needed")
+        assert (reply.status_code, reply.json()["code"]) == (401, "trust.no-session")
 
 
 @pytest.mark.parametrize(("client", "status"), [("viewer", 403), ("", 401)], indirect=["client"])

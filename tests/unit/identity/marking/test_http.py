@@ -105,7 +105,7 @@ def test_faults_come_in_the_readers_language(marking):
 def test_strangers_are_turned_away(marking):
     client = marking(known=False)
     for answer in (client.post("/api/identity/read", content=b"x"), client.get(SYMBOL)):
-        assert (answer.status_code, answer.json()["code"]) == (401, "marking.login-required")
+        assert (answer.status_code, answer.json()["code"]) == (401, "trust.no-session")
 
 
 def test_bounds_hold(marking):

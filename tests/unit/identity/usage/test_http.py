@@ -35,7 +35,7 @@ def statistics(log, settings, feeder, clock):
 
 @pytest.fixture
 def client(statistics):
-    app = Starlette(routes=routes(statistics))
+    app = Starlette(routes=routes(lambda: statistics))
 
     async def with_door(scope, receive, send):
         role = dict(scope["headers"]).get(b"x-role")
@@ -112,10 +112,10 @@ async def test_outsider_counts_from_the_export(client, tmp_path):
 @pytest.mark.parametrize(
     ("path", "role", "status", "code"),
     [
-        ("/log/check", "operator", 403, "usage.role-required"),
-        ("", "", 401, "usage.login-required"),
-        ("/clients", "viewer", 403, "usage.role-required"),
-        ("/log/export", "operator", 403, "usage.role-required"),
+        ("/log/check", "operator", 403, "trust.no-permission"),
+        ("", "", 401, "trust.no-session"),
+        ("/clients", "viewer", 403, "trust.no-permission"),
+        ("/log/export", "operator", 403, "trust.no-permission"),
         ("/log/2", "admin", 404, "usage.no-segment"),
         ("/log/99", "admin", 404, "usage.no-segment"),
         ("/prefix/9.9", "admin", 404, "name.unknown"),
