@@ -189,7 +189,7 @@ class Applications:
             row = self._expect(connection, id_, State.SUBMITTED, "accept")
             form = _application(row).form
             self._check_quota(connection, form)
-            now = self._now()
+            now = outbox.stamp(connection, self._clock)
             uscc = form.organisation.uscc
             if form.kind == Kind.EXIT:
                 given = prefixes.leave(connection, form.prefix, now)

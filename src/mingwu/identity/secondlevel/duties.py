@@ -39,7 +39,7 @@ from mingwu.identity.secondlevel.synctables import (
     Subject,
 )
 from mingwu.kernel.clock import Clock
-from mingwu.store.engine import reading, writing
+from mingwu.store.engine import lock, reading, writing
 from mingwu.wire.handle.site import Site, Transport
 
 _P, _E, _I, _C, _D = (
@@ -82,9 +82,10 @@ class Duties:
 
     def make(self) -> dict[str, int]:
         """Make every table that is due; returns rows by table."""
-        now = self._clock.time_ns() // 1_000_000
         made: dict[str, int] = {}
         with writing(self._engine) as connection:
+            lock(connection, "secondlevel.change")  # see outbox.stamp
+            now = self._clock.time_ns() // 1_000_000
             for table in TABLES:
                 if table == SLA:
                     continue  # see make_report
@@ -137,6 +138,8 @@ class Duties:
         if period == Period.DAILY and beijing_day(now) == beijing_day(since):
             return 0
         upto = now - 1  # a change of this very millisecond may still be on its way
+        if upto <= since:  # the clock was set back
+            return 0
         rows = self._by_change[table](connection, since, upto)
         return self._put(connection, table, mark, str(upto), rows, now)
 
@@ -169,6 +172,8 @@ class Duties:
     def _make_events(self, connection: Connection, mark: str, now: int) -> int:
         table = schema.event
         since = int(mark or 0)
+        if now - 1 <= since:
+            return 0
         query = select(table).where((table.c.began_ms > since) | (table.c.ended_ms > since))
         rows = []
         for row in connection.execute(query.order_by(table.c.number)):

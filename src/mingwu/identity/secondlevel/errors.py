@@ -18,6 +18,11 @@ add(
     zh=("申请 {id} 的状态为 {state}，不能执行 {action}", "请刷新审核队列。"),
 )
 add(
+    "secondlevel.message-unknown",
+    en=("No refused message has the number {number}", "Reload the list of messages."),
+    zh=("没有编号为 {number} 的被拒消息", "请刷新消息列表。"),
+)
+add(
     "secondlevel.reason-missing",
     en=("Returning or rejecting needs a reason", "Say what the applicant must correct."),
     zh=("退回或驳回必须说明原因", "请写明申请方需改正的内容。"),

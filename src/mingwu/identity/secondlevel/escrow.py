@@ -10,6 +10,7 @@ whole or not at all; :func:`read_manifest` and
 
 import os
 import secrets
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ NAMESPACE = "urn:mingwu:escrow:1"
 _KEY_BYTES, _NONCE_BYTES, _TAG_BYTES = 16, 12, 16
 _CHUNK = 1 << 20
 _DELETED = 2
+_SCRATCH = "making-"
 _MOST_XML_BYTES = 64 * 2**30
 _I, _P, _C, _E, _D = (
     schema.identifier,
@@ -115,8 +117,11 @@ class Escrow:
     def make(self, kind: str, receiver: bytes) -> Manifest:
         """Make a deposit sealed for ``receiver`` (SM2 point) and put it into the outbox."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        now = self._clock.time_ns() // 1_000_000
-        with tempfile.TemporaryDirectory(dir=self._directory) as scratch:
+        with writing(self._engine) as connection:
+            # what is stamped later stands in the next DIFF, what was stamped before is seen below
+            now = outbox.stamp(connection, self._clock)
+        self._clear()
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=self._directory) as scratch:
             packed = Path(scratch) / "deposit.zip"
             with reading(self._engine) as connection:
                 last = connection.execute(select(_D).order_by(_D.c.number.desc())).first()
@@ -149,6 +154,15 @@ class Escrow:
             )  # fmt: skip
             outbox.put(connection, CHANNEL, id_, {"id": id_}, now)
         return manifest
+
+    def _clear(self) -> None:
+        """Remove what a killed process left: unsealed drafts, pieces of a deposit never made."""
+        with reading(self._engine) as connection:
+            last = connection.execute(select(func.max(_D.c.number))).scalar() or 0
+        for left in self._directory.glob(_SCRATCH + "*"):
+            shutil.rmtree(left)
+        for left in self._directory.glob(f"{self._settings.prefix}_*_{last + 1}.*"):
+            left.unlink()
 
     def prune(self, keep_days: int) -> int:
         """Remove files of deposits older than ``keep_days`` that a later FULL makes needless.

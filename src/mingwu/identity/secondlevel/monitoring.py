@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 from mingwu.identity.client.handleclient import connected, request
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.model import Mode, PrefixRow, beijing_day
+from mingwu.identity.secondlevel.outbox import stamp
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import Unavailable
@@ -81,8 +82,8 @@ class Monitoring:
 
     def note(self, probes: Sequence[Probe]) -> None:
         """Store probe results; opens and closes events."""
-        now = self._clock.time_ns() // 1_000_000
         with writing(self._engine) as connection:
+            now = stamp(connection, self._clock)
             for one in probes:
                 self._note(connection, one, now)
                 count_latency(connection, one.node, RESOLVE, now,
@@ -97,7 +98,7 @@ class Monitoring:
             state = "up"
         elif failures >= self._settings.probe_failures:
             state = "down"
-        if state != was and was:
+        if state != (was or "up"):
             since = now
             if state == "down":
                 log.warning("node down node=%s detail=%s", one.node, one.detail)
@@ -135,18 +136,16 @@ class Monitoring:
             query = update(_L).where(mine, _L.c.peak_qps < qps)
             connection.execute(query.values(peak_qps=qps, peak_at_ms=now))
 
-    def report_event(
-        self, node: str, kind: str, cause: int, *, zh: str, en: str, began_ms: int = 0
-    ) -> int:
+    def report_event(self, node: str, kind: str, cause: int, *, zh: str, en: str) -> int:
         """Open an event (``outage``, ``maintenance``, ``emergency``); returns its number."""
-        began = began_ms or self._clock.time_ns() // 1_000_000
         with writing(self._engine) as connection:
+            began = stamp(connection, self._clock)
             return open_event(connection, node, kind, cause, began, zh=zh, en=en)
 
     def close_event(self, node: str, kind: str) -> None:
         """Close the open events of a kind."""
         with writing(self._engine) as connection:
-            close_events(connection, node, kind, self._clock.time_ns() // 1_000_000)
+            close_events(connection, node, kind, stamp(connection, self._clock))
 
     def states(self) -> list[dict[str, object]]:
         """The nodes as they stand."""

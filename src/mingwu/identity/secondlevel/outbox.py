@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 _O, _M = schema.outbox, schema.mark
 WAITING, SENT, REFUSED = "waiting", "acknowledged", "refused"
 _LONGEST_PAUSE_MS = 3_600_000
+# Tables whose mark is the time (ms) up to which changes were told.
+TOLD_BY_TIME = ("T4", "T6", "T7", "T11", "M2")
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,18 @@ def set_mark(connection: Connection, name: str, value: str) -> None:
     """Remember a generator's place (in the transaction that puts what it made)."""
     if not connection.execute(update(_M).where(_M.c.name == name).values(value=value)).rowcount:
         connection.execute(insert(_M).values(name=name, value=value))
+
+
+def stamp(connection: Connection, clock: Clock) -> int:
+    """The time of a change that tables tell by its time, in ms: behind all that was told so far.
+
+    Nobody makes a table between the stamp and the end of the caller's transaction, and a clock that
+    was set back hides nothing: what is stamped now is in the next table.
+    """
+    lock(connection, "secondlevel.change")
+    marks = select(_M.c.value).where(_M.c.name.in_(TOLD_BY_TIME))
+    told = max((int(mark) for mark in connection.execute(marks).scalars()), default=0)
+    return max(clock.time_ns() // 1_000_000, told + 1)
 
 
 class Outbox:
@@ -116,12 +130,18 @@ class Outbox:
         with writing(self._engine) as connection:
             changed = query.values(state=WAITING, next_at_ms=self._now(), error="")
             if not connection.execute(changed).rowcount:
-                raise NotFound("secondlevel.application-unknown", id=number)
+                raise NotFound("secondlevel.message-unknown", number=number)
 
     def prune(self, keep_days: int) -> int:
-        """Drop entries acknowledged more than ``keep_days`` ago; returns how many."""
+        """Drop entries acknowledged more than ``keep_days`` ago; returns how many.
+
+        The newest stays: its number must not be given again, the receiver knows it.
+        """
         before = self._now() - keep_days * 86_400_000
-        query = delete(_O).where(_O.c.state == SENT, _O.c.acknowledged_ms < before)
+        newest = select(func.max(_O.c.number)).scalar_subquery()
+        query = delete(_O).where(
+            _O.c.state == SENT, _O.c.acknowledged_ms < before, _O.c.number < newest
+        )
         with writing(self._engine) as connection:
             return connection.execute(query).rowcount
 

@@ -29,7 +29,7 @@ from mingwu.identity.secondlevel.hosted import Hosted
 from mingwu.identity.secondlevel.model import beijing_day
 from mingwu.identity.secondlevel.monitoring import Monitoring, probe
 from mingwu.identity.secondlevel.notices import take_notice
-from mingwu.identity.secondlevel.outbox import Entry, Outbox
+from mingwu.identity.secondlevel.outbox import Entry, Outbox, stamp
 from mingwu.identity.secondlevel.prefixes import Prefixes
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.tenants import Tenants
@@ -156,7 +156,7 @@ class SecondLevel:
     def _replace(self, table: Any, **values: object) -> None:
         key = next(iter(table.primary_key.columns))
         with writing(self._engine) as connection:
-            values["changed_at_ms"] = self.clock.time_ns() // 1_000_000
+            values["changed_at_ms"] = stamp(connection, self.clock)
             connection.execute(delete(table).where(key == values[key.name]))
             connection.execute(insert(table).values(values))
 

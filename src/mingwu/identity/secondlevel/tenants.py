@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.model import ApplicationForm, Quota, Tenant
+from mingwu.identity.secondlevel.outbox import stamp
 from mingwu.identity.secondlevel.prefixes import ACTIVE, held, served
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import Denied, NotFound, Overloaded
@@ -91,7 +92,7 @@ class Tenants:
 
     def _change(self, uscc: str, **values: object) -> None:
         with writing(self._engine) as connection:
-            values["changed_at_ms"] = self._clock.time_ns() // 1_000_000
+            values["changed_at_ms"] = stamp(connection, self._clock)
             done = connection.execute(update(_E).where(_E.c.uscc == uscc).values(values))
             if not done.rowcount:
                 raise NotFound("secondlevel.tenant-unknown", uscc=uscc)

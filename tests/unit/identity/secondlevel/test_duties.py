@@ -1,6 +1,7 @@
 """When tables are made, what they hold, and that the outbox delivers in order and for good."""
 
 import json
+import threading
 
 import msgspec
 import pytest
@@ -168,8 +169,77 @@ async def test_a_refused_entry_stays_visible_and_holds_up_nothing(node, clock):
     assert "row 0" in refused.error
     node.outbox.again(refused.number)
     assert node.outbox.lag()[0]["waiting"] == 1
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="No refused message has the number"):
         node.outbox.again(refused.number)
+
+
+def test_numbers_of_pruned_messages_are_not_given_again(node, clock):
+    with writing(node._engine) as connection:
+        numbers = [outbox.put(connection, "sync", "T1", {}, clock.ms) for _ in range(3)]
+    for number in numbers:
+        node.outbox._settle(number, outbox.SENT, "")
+    clock.ms += 61 * DAY
+    assert node.outbox.prune(60) == 2
+    with writing(node._engine) as connection:
+        assert outbox.put(connection, "sync", "T1", {}, clock.ms) == numbers[-1] + 1
+
+
+class SlowClock:
+    """A clock whose reader is overtaken: another thread makes the tables meanwhile."""
+
+    def __init__(self, clock, node):
+        self._clock = clock
+        self._node = node
+        self.thread = None
+
+    def time_ns(self):
+        told = self._clock.time_ns()
+        self._clock.ms += 50
+        self.thread = threading.Thread(target=self._node.duties.make)
+        self.thread.start()
+        self.thread.join(0.3)  # it waits when the change holds the store already
+        return told
+
+
+@pytest.mark.parametrize("what", ["event", "template"])
+def test_a_change_that_is_overtaken_by_a_table_is_told_in_the_next(node, clock, what):
+    clock.ms += 1
+    node.duties.make()
+    slow = SlowClock(clock, node)
+    if what == "event":
+        node.monitoring._clock = slow
+        node.monitoring.note([Probe("88.101.2", ok=False, cause=NETWORK)] * 3)
+    else:
+        node.clock = slow
+        node.put_template("88.101.1/T", "88.101.1", {})
+    slow.thread.join()
+    clock.ms += 1
+    node.duties.make()
+    table = "M2" if what == "event" else "T11"
+    assert sum(len(body["rows"]) for body in bodies(node, table)) == 1
+
+
+def test_a_clock_set_back_hides_no_change(node, clock):
+    node.put_template("88.101.1/A", "88.101.1", {})
+    clock.ms += HOUR
+    node.duties.make()
+    clock.ms -= HOUR // 2
+    node.put_template("88.101.1/B", "88.101.1", {})
+    assert node.duties.make() == {}
+    clock.ms += HOUR
+    assert node.duties.make()["T11"] == 1
+    assert [row["handle"] for body in bodies(node, "T11") for row in body["rows"]] == [
+        "88.101.1/B",
+        "88.101.1/A",
+    ]
+
+
+def test_a_node_that_is_down_from_the_start_is_told(node, clock):
+    bad = Probe("88.101.2", ok=False, cause=NETWORK, detail="no route")
+    settings = msgspec.structs.replace(node.settings, probe_failures=1)
+    node.monitoring._settings = settings
+    node.monitoring.note([bad])
+    assert [event["kind"] for event in node.monitoring.events()] == ["outage"]
 
 
 def test_the_sla_report_of_a_month_is_made_once_and_not_for_the_first(node, clock):
