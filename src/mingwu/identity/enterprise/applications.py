@@ -20,7 +20,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from mingwu.identity.access.authentication import Failures
 from mingwu.identity.enterprise import schema
@@ -32,6 +32,7 @@ from mingwu.wire.handle.values import Reference
 
 _RSA_BITS = 2048
 _MOST_CHALLENGES = 10_000
+_TOUCH_MS = 60_000
 # The deployed scheme stamps the date of the client's clock; any zone of the earth may be meant.
 _DATE_SHIFTS_H = (-12, 0, 14)
 
@@ -94,26 +95,46 @@ class Applications:
         return secret
 
     def set_key(self, handle: str, public_key: str) -> None:
-        """Give an application another public key (PEM)."""
+        """Give an application another public key (PEM); its tokens stop."""
         _rsa_key(handle, public_key)
-        self._set(handle, public_key=public_key)
+        self._set(handle, ends_sessions=True, public_key=public_key)
 
     def reset_secret(self, handle: str) -> str:
-        """A new secret, shown once."""
+        """A new secret, shown once; tokens got with the old one stop."""
         secret = generate_password()
-        self._set(handle, secret_sha256=_sha256(secret))
+        self._set(handle, ends_sessions=True, secret_sha256=_sha256(secret))
         return secret
 
     def set_enabled(self, handle: str, *, enabled: bool) -> None:
         """Let an application in or keep it out (its tokens stop at once)."""
-        self._set(handle, enabled=enabled)
+        self._set(handle, ends_sessions=not enabled, enabled=enabled)
 
-    def _set(self, handle: str, **values: Any) -> None:
+    def set_profile(self, handle: str, *, title: str, account: str) -> None:
+        """Another title, another account to act for (its tokens stop when the account changes)."""
+        moved = self.get(handle).account != account
+        self._set(handle, ends_sessions=moved, title=title, account=account)
+
+    def _set(self, handle: str, *, ends_sessions: bool = False, **values: Any) -> None:
         table = schema.application
         with writing(self._engine) as connection:
             statement = update(table).where(table.c.handle_key == fold(handle)).values(**values)
             if not connection.execute(statement).rowcount:
                 raise NotFound("enterprise.application-unknown", handle=handle)
+            if ends_sessions:
+                _end_sessions(connection, handle)
+
+    def remove(self, handle: str) -> None:
+        """Forget an application, its grants and memberships; its tokens stop. Its names stay its.
+
+        A later application of this handle owns them again, but nothing that was granted.
+        """
+        table, key = schema.application, fold(handle)
+        with writing(self._engine) as connection:
+            _end_sessions(connection, handle)
+            if not connection.execute(delete(table).where(table.c.handle_key == key)).rowcount:
+                raise NotFound("enterprise.application-unknown", handle=handle)
+            connection.execute(delete(schema.grant).where(schema.grant.c.grantee == key))
+            connection.execute(delete(schema.member).where(schema.member.c.member == key))
 
     def list(self) -> list[Application]:
         """All applications by handle."""
@@ -166,7 +187,7 @@ class Applications:
         if not proves(row["secret_sha256"]) or not row["enabled"]:
             self._failures.note(address, who)
             raise NotAuthenticated("enterprise.bad-credentials")
-        return _application(row)
+        return self._used(_application(row))
 
     def challenge(self, handle: str) -> str:
         """A nonce for an application to sign; NotFound ``enterprise.application-unknown``."""
@@ -193,6 +214,16 @@ class Applications:
         if not application.enabled or not _signed(application, nonce, signature):
             self._failures.note(address, who)
             raise NotAuthenticated("enterprise.bad-credentials")
+        return self._used(application)
+
+    def _used(self, application: Application) -> Application:
+        """Note when an application was last in, at most once a minute."""
+        now = self._now_ms()
+        if now - application.last_used_at_ms > _TOUCH_MS:
+            table = schema.application
+            here = table.c.handle_key == fold(application.handle)
+            with writing(self._engine) as connection:
+                connection.execute(update(table).where(here).values(last_used_at_ms=now))
         return application
 
     # -- sessions -----------------------------------------------------------------------------
@@ -214,14 +245,22 @@ class Applications:
             handle = connection.execute(query).scalar_one_or_none()
         if handle is None:
             return None
-        application = self.get(handle)
-        if not application.enabled:
+        # a session that was ended stays known, with no application: it is nobody's, not a person's
+        row = self._row(schema.application.c.handle_key == fold(handle)) if handle else None
+        if row is None or not row["enabled"]:
             raise NotAuthenticated("enterprise.login-needed")
-        return application
+        return self._used(_application(row))
 
     def _row(self, where: Any) -> Any:
         with reading(self._engine) as connection:
             return connection.execute(select(schema.application).where(where)).mappings().first()
+
+
+def _end_sessions(connection: Connection, handle: str) -> None:
+    """Tokens got so far stand for nobody any more."""
+    table, known = schema.session, schema.application
+    spelt = select(known.c.handle).where(known.c.handle_key == fold(handle)).scalar_subquery()
+    connection.execute(update(table).where(table.c.handle == spelt).values(handle=""))
 
 
 def _application(row: Any) -> Application:

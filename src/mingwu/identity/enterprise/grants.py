@@ -7,7 +7,7 @@ then grants of its template do not count for it. Public items need no grant. Han
 written as HANDLE, or INDEX:HANDLE for one key of it. All methods block (SQL).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -59,6 +59,18 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     zh: str = ""
     en: str = ""
     members: tuple[str, ...] = ()
+
+
+class Effective(msgspec.Struct, frozen=True, kw_only=True):
+    """What counts for one identifier and one asker.
+
+    ``own``: it has access of its own, so its template's grants do not count; ``is_public``:
+    everybody may read it.
+    """
+
+    grants: tuple[Grant, ...]
+    own: bool = False
+    is_public: bool = False
 
 
 class Grants:
@@ -142,9 +154,7 @@ class Grants:
         if target:
             query = query.where(table.c.target == fold(target))
         with reading(self._engine) as connection:
-            rows = connection.execute(query).mappings()
-            data = [{str(k): v for k, v in row.items()} for row in rows]
-        return msgspec.convert(data, list[Grant])
+            return read_grants(connection.execute(query).mappings())
 
     def set_own_access(self, name: str, *, own: bool, is_public: bool = False) -> None:
         """Give an identifier access of its own (``is_public``: everybody may read), or not."""
@@ -171,10 +181,9 @@ class Grants:
             return frozenset()
         key = fold(name)
         with reading(self._engine) as connection:
-            granted, is_open = self._granted(
-                connection, key, template.number, askers, (May.READ, May.WRITE)
-            )
-        if is_open or EVERYTHING in granted:
+            found = _effective(connection, key, template.number, grantees(connection, askers))
+        granted = {one.item for one in found.grants}
+        if found.is_public or EVERYTHING in granted:
             return frozenset(restricted.values())
         return frozenset(index for kind, index in restricted.items() if kind in granted)
 
@@ -186,10 +195,18 @@ class Grants:
         for key, row in known.items():
             if fold(row["owner"]) in actor.names:
                 continue
-            granted, _ = self._granted(connection, key, row["template"], actor.names, (May.WRITE,))
+            names = grantees(connection, actor.names)
+            here = _effective(connection, key, row["template"], names).grants
+            granted = frozenset(one.item for one in here if one.may is May.WRITE)
             if granted:
                 found[key] = granted
         return found
+
+    def effective(self, name: str, template: int, askers: Iterable[str] | None) -> Effective:
+        """The grants that count for an identifier; for somebody known by ``askers``, or all."""
+        with reading(self._engine) as connection:
+            names = None if askers is None else grantees(connection, askers)
+            return _effective(connection, fold(name), template, names)
 
     def changeable(self, row: IdentifierRow, actor: Actor) -> frozenset[str]:
         """The item types of one identifier that ``actor`` may change by grants."""
@@ -198,29 +215,24 @@ class Grants:
             known = {key: msgspec.structs.asdict(row)}
             return self.writable(connection, known, actor).get(key, frozenset())
 
-    def _granted(
-        self,
-        connection: Connection,
-        key: str,
-        template: int,
-        askers: Iterable[str],
-        may: tuple[May, ...],
-    ) -> tuple[frozenset[str], bool]:
-        """Item types granted, and whether the identifier is open to everybody."""
-        own = connection.execute(
-            select(schema.own_access.c.is_public).where(schema.own_access.c.key == key)
-        ).scalar_one_or_none()
-        table = schema.grant
-        target = and_(table.c.scope == Scope.IDENTIFIER.value, table.c.target == key)
-        if own is None:
-            whole = and_(table.c.scope == Scope.TEMPLATE.value, table.c.target == str(template))
-            target = or_(target, whole)
-        query = select(table.c.item).where(
-            target,
-            table.c.grantee.in_(grantees(connection, askers)),
-            table.c.may.in_([one.value for one in may]),
-        )
-        return frozenset(connection.execute(query).scalars()), bool(own)
+
+def _effective(
+    connection: Connection, key: str, template: int, names: Sequence[str] | None
+) -> Effective:
+    """The grants of ``names`` (None: everybody's) that count for an identifier."""
+    own = connection.execute(
+        select(schema.own_access.c.is_public).where(schema.own_access.c.key == key)
+    ).scalar_one_or_none()
+    table = schema.grant
+    target = and_(table.c.scope == Scope.IDENTIFIER.value, table.c.target == key)
+    if own is None:
+        whole = and_(table.c.scope == Scope.TEMPLATE.value, table.c.target == str(template))
+        target = or_(target, whole)
+    query = select(table).where(target).order_by(table.c.grantee, table.c.item, table.c.may)
+    if names is not None:
+        query = query.where(table.c.grantee.in_(names))
+    grants = tuple(read_grants(connection.execute(query).mappings()))
+    return Effective(grants=grants, own=own is not None, is_public=bool(own))
 
 
 def grantees(connection: Connection, askers: Iterable[str]) -> list[str]:
@@ -230,6 +242,12 @@ def grantees(connection: Connection, askers: Iterable[str]) -> list[str]:
     query = select(table.c.group_name).where(table.c.member.in_(names))
     groups = {fold(GROUP + group) for group in connection.execute(query).scalars()}
     return sorted(names | groups)
+
+
+def read_grants(rows: Iterable[Mapping[Any, Any]]) -> list[Grant]:
+    """Rows of the table as grants."""
+    data = [{str(name): value for name, value in row.items()} for row in rows]
+    return msgspec.convert(data, list[Grant])
 
 
 def names_of(who: Reference) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from mingwu.identity.enterprise import errors as _texts  # noqa: F401 — registers the texts
 from mingwu.identity.enterprise import migrations
+from mingwu.identity.enterprise.access import AccessDesk
 from mingwu.identity.enterprise.applications import Applications
 from mingwu.identity.enterprise.filing import FilingQueue
 from mingwu.identity.enterprise.grants import Grants, names_of
@@ -57,6 +58,7 @@ class EnterpriseNode:
         self.industries = Industries(engine)
         self.templates = Templates(engine, settings.prefixes, now_ms)
         self.grants = Grants(engine, now_ms)
+        self.access = AccessDesk(engine, self.grants, store)
         self.projector = Projector(engine, store, self.templates)
         self.register = Register(engine, self.templates)
         self.registrations = Registrations(

@@ -1,4 +1,4 @@
-"""The filing queue and access over HTTP: pages, decisions, least privilege, the journal."""
+"""The filing queue over HTTP: pages, decisions, least privilege, the journal."""
 
 import json
 
