@@ -21,6 +21,7 @@ COMMANDS = {
     "status": "show the processes and counters of a running platform",
     "resolve": "ask a resolver what stands behind a name",
     "handle": "register and change names at any Handle server; make keys for it",
+    "iiidap": "ask who stands behind a prefix, an enterprise or an identifier, by bootstrap",
     "label": "print labels or one symbol for names: SVG, PDF, DXF, PNG",
     "scan": "read the symbols in a picture and tell which things they name",
     "epc": "what an RFID tag carries: keys, URIs, hexadecimal",

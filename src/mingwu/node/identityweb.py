@@ -179,7 +179,7 @@ def _enterprise(
 def _secondlevel(
     web: IdentityWeb, config: Config, role: Role, store: RecordStore, journal: Journal
 ) -> "SecondLevel":
-    from mingwu.identity.secondlevel import deskhttp
+    from mingwu.identity.secondlevel import deskhttp, iiidaphttp
     from mingwu.identity.secondlevel.http import routes
     from mingwu.identity.secondlevel.service import SecondLevel, run_duties
     from mingwu.identity.server.process import site_of
@@ -192,6 +192,7 @@ def _secondlevel(
         node.desk.use_source = use = LogUse(config.usage, NameCounts(store))
         node.day_source = use.of_day
     web.guarded += [*deskhttp.routes(node, journal), *routes(node, journal)]
+    web.guarded += iiidaphttp.routes(node)
     if is_leading(config, role):
         web.beside.append(lambda stop: run_duties(node, stop))
     return node

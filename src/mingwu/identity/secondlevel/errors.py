@@ -88,6 +88,54 @@ add(
     zh=("托管数据无法使用：{fault}", "请重新生成 FULL 托管数据并发送。"),
 )
 add(
+    "secondlevel.pattern-bad",
+    en=("“{pattern}” is not searched for", "Put one asterisk at the end of the text: 88.101.1/A*."),
+    zh=("不支持检索模式“{pattern}”", "请只在文本末尾使用一个星号，例如 88.101.1/A*。"),
+)
+add(
+    "secondlevel.pages-for-accounts",
+    en=("Further pages and counts are for accounts", "Narrow the search, or send an access token."),
+    zh=("翻页和计数仅对登录账户开放", "请缩小检索范围，或携带访问令牌。"),
+)
+add(
+    "secondlevel.asked-too-often",
+    en=("More than {limit} questions a minute", "Ask again in {wait_s} s."),
+    zh=("每分钟查询超过 {limit} 次", "请在 {wait_s} 秒后重试。"),
+)
+add(
+    "secondlevel.path-bad",
+    en=("{path} is not a question of this service", "See {help} for those it answers."),
+    zh=("本服务没有查询 {path}", "可用的查询见 {help}。"),
+)
+add(
+    "secondlevel.kind-not-offered",
+    en=("Objects of kind “{kind}” are not kept here", "See {help} for those that are."),
+    zh=("本服务不提供“{kind}”类对象", "可用的查询见 {help}。"),
+)
+add(
+    "secondlevel.reading-only",
+    en=(
+        "{method} is not possible here",
+        "Ask with GET or HEAD; register through /api/secondlevel.",
+    ),
+    zh=("此处不支持 {method}", "请使用 GET 或 HEAD；注册请用 /api/secondlevel。"),
+)
+add(
+    "secondlevel.authority-unknown",
+    en=("{source} names no service for {prefix}", "Name it with --server, or another bootstrap."),
+    zh=("{source} 未指明负责 {prefix} 的服务", "请用 --server 指定，或换用其他引导文件。"),
+)
+add(
+    "secondlevel.service-silent",
+    en=("{url} does not answer: {detail}", "Check the address and the network; try again."),
+    zh=("{url} 没有应答：{detail}", "请检查地址和网络后重试。"),
+)
+add(
+    "secondlevel.service-said",
+    en=("{url}: {detail}", "See what the service offers: mingwu iiidap help."),
+    zh=("{url}：{detail}", "请用 mingwu iiidap help 查看服务提供的查询。"),
+)
+add(
     "secondlevel.xml-bad",
     en=("The XML document cannot be read: {fault}", "Send a well-formed document without DTD."),
     zh=("XML 文档无法读取：{fault}", "请发送格式正确且不含 DTD 的文档。"),

@@ -1,9 +1,8 @@
 """HTTP handlers of the second-level node, for the API to mount.
 
-``routes(node)`` gives Starlette routes under /api/secondlevel and /iiidap. The door in front puts
+``routes(node)`` gives Starlette routes under /api/secondlevel. The door in front puts
 ``request.state.principal`` (with ``account`` and ``role``) on the request; handlers need a role of
-at least the one declared here. Faults are raised as MingwuError for the API to render, except under
-/iiidap, which answers in RDAP's form.
+at least the one declared here. Faults are raised as MingwuError for the API to render.
 """
 
 import asyncio
@@ -16,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from mingwu.identity.secondlevel import iiidap, report
+from mingwu.identity.secondlevel import report
 from mingwu.identity.secondlevel.desk import masked_application, masked_tenant
 from mingwu.identity.secondlevel.model import (
     ApplicationForm,
@@ -28,7 +27,7 @@ from mingwu.identity.secondlevel.model import (
 from mingwu.identity.secondlevel.monitoring import REGISTER
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.synctables import TABLES
-from mingwu.kernel.errors import InvalidInput, MingwuError, NotAuthenticated
+from mingwu.kernel.errors import InvalidInput, NotAuthenticated
 from mingwu.trust.roles import Permission, Role, require
 from mingwu.wire.handle.codes import Rc
 
@@ -70,7 +69,7 @@ def json_reply(content: object, status: int = 200, media: str = "application/jso
     return Response(msgspec.json.encode(content), status, media_type=media)
 
 
-def _lang(request: Request) -> str:
+def language(request: Request) -> str:
     asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
     return "en" if asked.lower().startswith("en") else "zh"
 
@@ -218,7 +217,7 @@ class Handlers:
         await asyncio.to_thread(self.node.monitoring.count, own, REGISTER, took_us)
         done = sum(one.code == Rc.SUCCESS for one in outcomes)
         await self._note(request, who, "hosted-register", prefix, items=len(items), done=done)
-        lang = _lang(request)
+        lang = language(request)
         return json_reply([{"name": one.name, "code": one.code, "error": one.error,
                        "message": one.text(lang)} for one in outcomes])  # fmt: skip
 
@@ -260,30 +259,9 @@ class Handlers:
         except ValueError as error:
             raise InvalidInput("input.invalid", path="month", fault=str(error)) from error
         if request.query_params.get("form") == "html":
-            page = report.printable(made, _lang(request))
+            page = report.printable(made, language(request))
             return HTMLResponse(page, headers=_PRINT_HEADERS)
         return json_reply(made)
-
-    async def iiidap(self, request: Request) -> Response:
-        """All of /iiidap: open to anybody, contacts only for known callers."""
-        lang = _lang(request)
-        known = getattr(request.state, "principal", None) is not None
-        kind, asked = request.path_params.get("kind", ""), request.path_params.get("asked", "")
-        media = iiidap.NAMES["media"]
-        try:
-            if kind == "help" and not asked:
-                return json_reply(iiidap.help_(self.node, lang), media=media)
-            answer = {
-                iiidap.NAMES["prefix"]: iiidap.prefix,
-                iiidap.NAMES["entity"]: iiidap.entity,
-                iiidap.NAMES["identifier"]: iiidap.identifier,
-            }.get(kind)
-            if answer is None or not asked:
-                raise InvalidInput("input.invalid", path=str(request.url.path), fault="unknown")  # noqa: TRY301
-            found = await asyncio.to_thread(answer, self.node, asked, lang, known=known)
-        except MingwuError as error:
-            return json_reply(iiidap.fault(error, lang), error.status, media)
-        return json_reply(found, media=media)
 
 
 def routes(node: SecondLevel, journal: Journal | None = None) -> list[Route]:
@@ -306,7 +284,4 @@ def routes(node: SecondLevel, journal: Journal | None = None) -> list[Route]:
         ("GET", "/duties", do.duties),
         ("GET", "/report", do.monthly),
     )
-    made = [Route(ROOT + path, handler, methods=[method]) for method, path, handler in table]
-    made.append(Route("/iiidap/{kind}", do.iiidap, methods=["GET"]))
-    made.append(Route("/iiidap/{kind}/{asked:path}", do.iiidap, methods=["GET"]))
-    return made
+    return [Route(ROOT + path, handler, methods=[method]) for method, path, handler in table]

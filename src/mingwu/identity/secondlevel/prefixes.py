@@ -7,7 +7,7 @@ the enterprise's own node gets a record ``0.NA/<prefix>`` with HS_SITE (or HS_SE
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 from sqlalchemy import Connection, Engine, Row, Select, func, insert, select, update
@@ -87,6 +87,21 @@ class Prefixes:
             query = query.where(_T.c.state == ACTIVE)
         with reading(self._engine) as connection:
             return [prefix_row(row) for row in connection.execute(query)]
+
+    def some(self, prefixes: Collection[str]) -> dict[str, PrefixRow]:
+        """Those of these prefixes that were given, by prefix."""
+        query = select(_T).where(_T.c.prefix.in_(prefixes))
+        with reading(self._engine) as connection:
+            return {row.prefix: prefix_row(row) for row in connection.execute(query)}
+
+    def held_by(self, usccs: Collection[str]) -> dict[str, list[str]]:
+        """The prefixes in use of each of these tenants."""
+        query = select(_T.c.uscc, _T.c.prefix).where(_T.c.uscc.in_(usccs), _T.c.state == ACTIVE)
+        found: dict[str, list[str]] = {uscc: [] for uscc in usccs}
+        with reading(self._engine) as connection:
+            for uscc, prefix in connection.execute(query.order_by(_T.c.prefix)):
+                found[uscc].append(prefix)
+        return found
 
     def set_upstream(self, prefix: str, state: str) -> None:
         """Remember what the top node said about a prefix."""

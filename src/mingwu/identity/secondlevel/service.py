@@ -91,6 +91,11 @@ class SecondLevel:
         self.day_source: DaySource | None = None
 
     @property
+    def engine(self) -> Engine:
+        """The relational store, for parts that only read."""
+        return self._engine
+
+    @property
     def site(self) -> Site:
         """Where this node's resolver answers."""
         return self._site

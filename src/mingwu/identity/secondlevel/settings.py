@@ -65,6 +65,15 @@ class SecondLevelSettings(Settings, frozen=True, kw_only=True):
     upstream_public_key: str = ""
     # Seconds a request upstream may take.
     upstream_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
+    # Public address of the data access service, ending in /iiidap, told in links and in the
+    # bootstrap file; empty tells the address that was asked.
+    iiidap_url: str = ""
+    # Most objects on a page of search results.
+    iiidap_page: Annotated[int, Meta(ge=1, le=1000)] = 50
+    # Questions a minute that the data access service answers to a stranger's address.
+    iiidap_per_minute: Annotated[int, Meta(ge=1)] = 120
+    # Questions a minute that it answers to an account.
+    iiidap_known_per_minute: Annotated[int, Meta(ge=1)] = 1200
     # Days that delivered messages and deposits are kept.
     keep_days: Annotated[int, Meta(ge=15)] = 60
     # First pause before a failed delivery is tried again, seconds; doubles up to an hour.

@@ -5,6 +5,8 @@ the record store tells the resolver whom to refuse, so a limit may be passed by 
 round of duties. Registrations are counted in the transaction that stores them.
 """
 
+from collections.abc import Collection
+
 import msgspec
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
@@ -50,6 +52,12 @@ class Tenants:
         if row is None:
             raise NotFound("secondlevel.tenant-unknown", uscc=uscc)
         return _tenant(row)
+
+    def some(self, usccs: Collection[str]) -> dict[str, Tenant]:
+        """Those of these tenants that are known, by credit code."""
+        query = select(_E).where(_E.c.uscc.in_(usccs))
+        with reading(self._engine) as connection:
+            return {row.uscc: _tenant(row) for row in connection.execute(query)}
 
     def all(self) -> list[Tenant]:
         """All tenants by credit code."""

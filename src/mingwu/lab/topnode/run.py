@@ -7,14 +7,20 @@ of failed probes lets the emergency resolver answer from escrow instead, until p
 
 import asyncio
 import logging
+import time
 from collections import deque
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
 
+import msgspec
+from aiohttp import web
+
 from mingwu.identity.cards import prefix_admin
 from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import Record, RecordStore
+from mingwu.identity.secondlevel.iiidapclient import bootstrap_document
+from mingwu.identity.secondlevel.model import iso
 from mingwu.identity.secondlevel.monitoring import Probe, probe
 from mingwu.identity.secondlevel.notices import HANDBACK, TAKEOVER
 from mingwu.identity.secondlevel.prefixes import referral_value, site_at
@@ -32,6 +38,7 @@ from mingwu.wire.handle.site import Site
 
 log = logging.getLogger(__name__)
 _SIMULATED = "simulated"
+BOOTSTRAP_PATH = "/iiidap/bootstrap.json"
 
 
 def topnode_key(directory: Path) -> bytes:
@@ -51,6 +58,7 @@ class TopNode:
         self.receiver = Receiver(self._directory, known)
         self.registry = Registry(self._directory, review_s=settings.transfer_review_s)
         self.epp = EppServer(known, self.registry, session_s=settings.epp_session_s)
+        self._since = iso(time.time_ns() // 1_000_000)
         self.taken_over: set[str] = set()
         self.probes = {n.prefix: deque[bool](maxlen=settings.probe_window) for n in settings.nodes}
         self._stack = AsyncExitStack()
@@ -84,7 +92,8 @@ class TopNode:
         stack.push_async_callback(self.recursive.close)
         await self.epp.start(host, settings.epp_port)
         stack.push_async_callback(self.epp.close)
-        await self.receiver.start(host, settings.http_port, self.epp.web_routes())
+        more = [*self.epp.web_routes(), web.get(BOOTSTRAP_PATH, self._bootstrap)]
+        await self.receiver.start(host, settings.http_port, more)
         stack.push_async_callback(self.receiver.close)
         for node in settings.nodes:
             self._delegate(node.prefix, site_at(node.host, node.port))
@@ -111,6 +120,16 @@ class TopNode:
     def _delegate(self, prefix: str, site: Site) -> None:
         value = referral_value(site, derived=True)
         self._top.put(Record(f"{PREFIX_HOME}/{prefix}", (value, prefix_admin(prefix))))
+
+    async def _bootstrap(self, request: web.Request) -> web.Response:
+        """Which data access service answers for which prefix (RFC 9224 as a model)."""
+        del request
+        services = [(one.prefix, one.iiidap_url) for one in self.settings.nodes if one.iiidap_url]
+        made = bootstrap_document(services, self._since, f"IIIDAP services ({_SIMULATED})")
+        headers = {"Cache-Control": "max-age=3600", "Access-Control-Allow-Origin": "*"}
+        return web.Response(
+            body=msgspec.json.encode(made), content_type="application/json", headers=headers
+        )
 
     async def probe_nodes(self) -> list[Probe]:
         """Probe every node once (its own prefix record), and take over or hand back."""

@@ -22,6 +22,8 @@ class KnownNode(Settings, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     # Port where it resolves (Handle protocol).
     port: Port = 2641
+    # Address of its data access service (IIIDAP), told in the bootstrap file; empty tells none.
+    iiidap_url: str = ""
 
 
 class TopNodeSettings(Settings, frozen=True, kw_only=True):
@@ -43,7 +45,8 @@ class TopNodeSettings(Settings, frozen=True, kw_only=True):
     emergency_port: Port = 2744
     # Port of the EPP service over TCP.
     epp_port: Port = 2745
-    # Port of the receiver of tables and deposits (HTTP) and of EPP over HTTP, path /epp.
+    # Port of the receiver of tables and deposits (HTTP), of EPP over HTTP (path /epp) and of the
+    # bootstrap file of data access services (/iiidap/bootstrap.json).
     http_port: Port = 2746
     # Seconds after which an unused EPP session over HTTP ends.
     epp_session_s: Annotated[float, Meta(gt=0)] = 300.0

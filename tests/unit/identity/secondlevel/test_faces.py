@@ -1,4 +1,4 @@
-"""EPP frames, the IIIDAP answers, the monthly report and the HTTP handlers."""
+"""The monthly report and the HTTP handlers."""
 
 import json
 from types import SimpleNamespace
@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse
 
 from mingwu.identity.secondlevel import report
 from mingwu.identity.secondlevel.http import routes
-from mingwu.identity.secondlevel.model import HostedItem, Kind, Mode
 from mingwu.identity.secondlevel.monitoring import NETWORK, Probe
 from mingwu.kernel.errors import MingwuError
 
@@ -111,36 +110,3 @@ async def test_the_queue_over_http(client, make_form):
                                                "daily_requests": 3}}  # fmt: skip
         reply = await client.patch(f"{root}/tenants/{uscc}", json=change, headers=admin)
         assert reply.json()["quota"]["identifiers"] == 2
-
-
-@pytest.mark.anyio
-async def test_iiidap_answers_in_the_shapes_of_rdap(client, node, accepted):
-    owner = accepted(1, citizen="11010519491231002X").uscc
-    accepted(2, mode=Mode.OWN)
-    node.hosted.register("88.101.1", [HostedItem(name="88.101.1/PRT.0001", template="T")])
-    async with client:
-        for path in ("help", "prefix/88.101.1", f"entity/{owner}", "identifier/88.101.1/prt.0001"):
-            reply = await client.get("/iiidap/" + path)
-            assert reply.status_code == 200, path
-            assert reply.headers["content-type"] == "application/rdap+json"
-            assert "rdap_level_0" in reply.json()["rdapConformance"]
-            assert "13800000000" not in reply.text
-            assert "11010519491231002X" not in reply.text
-        known = await client.get("/iiidap/prefix/88.101.1", headers={"x-role": "viewer"})
-        assert "13800000000" in known.text
-        other = await client.get("/iiidap/identifier/88.101.2/X")
-        assert other.json()["status"] == ["referred"]
-        accepted(3)
-        gone = HostedItem(name="88.101.3/PRT.0001", template="T")
-        node.hosted.register("88.101.3", [gone])
-        assert (await client.get("/iiidap/identifier/" + gone.name)).status_code == 200
-        accepted(3, kind=Kind.EXIT)
-        for path in (
-            "prefix/88.101.9",
-            "identifier/" + gone.name,
-            "identifier/88.101.1/NONE",
-            "entity/x",
-        ):
-            reply = await client.get("/iiidap/" + path)
-            assert (reply.status_code, reply.json()["errorCode"]) == (404, 404)
-        assert (await client.get("/iiidap/domain/x")).status_code == 400
