@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from mingwu.cli import roots
 from mingwu.cli.main import language
+from mingwu.identity.carriers import errors as _texts  # noqa: F401 — reasons of carriers
 from mingwu.identity.client.handleclient import Resolution, resolve
 from mingwu.identity.client.root import Root, resolve_from
-from mingwu.identity.client.showing import check, format_resolution
+from mingwu.identity.client.showing import check, format_resolution, why_untold
 from mingwu.kernel.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     result = asyncio.run(_ask(arguments, server, root))
     check(result, result.path[-1] if result.path else server)
     print(format_resolution(result, "json" if arguments.json else "text"))
+    if not arguments.json:
+        print(*why_untold(result, language()), sep="\n", end="")
     return _verify(result, arguments, server, root) if arguments.trust else 0
 
 

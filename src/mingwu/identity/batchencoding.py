@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from mingwu.identity.records import FORMAT, HAS_RESTRICTED, HEAD
+from mingwu.identity.carrierlive import SERIAL_TYPES
+from mingwu.identity.records import FORMAT, HAS_CARRIER, HAS_RESTRICTED, HEAD
 from mingwu.wire.handle.jsonform import value_to_json
 from mingwu.wire.handle.values import HandleValue, encode_value
 
@@ -28,6 +29,7 @@ class _Piece:
     json_head: bytes
     json_tail: bytes
     public: bool
+    flags: int
 
 
 class BatchEncoder:
@@ -37,12 +39,13 @@ class BatchEncoder:
         self._fixed = b"".join(map(encode_value, fixed))
         self._fixed_json = b",".join(orjson.dumps(value_to_json(value)) for value in fixed)
         self._fixed_count = len(fixed)
+        self._flags = max((_flags(value) for value in fixed), default=0)
         self._pieces = {value.index: _piece(value) for value in items}
 
     def encode(self, name: str, values: Iterable[tuple[int, str]]) -> bytes:
         """The stored bytes of a name with the fixed values and these (index, text)."""
         public, restricted, json = [self._fixed], [], [self._fixed_json]
-        count = self._fixed_count
+        count, flags = self._fixed_count, self._flags
         for index, text in values:
             piece = self._pieces[index]
             data = text.encode()
@@ -51,11 +54,12 @@ class BatchEncoder:
                 public.append(encoded)
                 json.append(_shown(piece, text, data))
                 count += 1
+                flags |= piece.flags
             else:
                 restricted.append(encoded)
         shown = name.encode()
         block, hidden = b"".join(public), b"".join(restricted)
-        flags = HAS_RESTRICTED if hidden else 0
+        flags |= HAS_RESTRICTED if hidden else 0
         head = HEAD.pack(FORMAT, flags, len(shown), len(block) + _COUNT.size, len(hidden), 0)
         return b"".join((head, shown, _COUNT.pack(count), block, hidden, b",".join(json)))
 
@@ -72,4 +76,8 @@ def _piece(value: HandleValue) -> _Piece:
     # behind the head: length of the data, the data, the (empty) reference list
     head = encoded[: -len(shown.data) - _COUNT.size - len(_NO_REFERENCES)]
     before, _, after = orjson.dumps(value_to_json(shown)).rpartition(b'"x"')
-    return _Piece(shown, head, before, after, value.is_public)
+    return _Piece(shown, head, before, after, value.is_public, _flags(value))
+
+
+def _flags(value: HandleValue) -> int:
+    return HAS_CARRIER if value.type in SERIAL_TYPES and value.is_public else 0

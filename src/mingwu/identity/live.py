@@ -12,12 +12,14 @@ from functools import lru_cache
 
 import msgspec
 
+from mingwu.kernel.names import fold
 from mingwu.kernel.plant import ValueType
 from mingwu.kernel.ports import LiveValues
 from mingwu.kernel.quality import is_simulated, status_name
 from mingwu.wire.handle.values import HandleValue
 
-TYPE_PREFIX = "MW.LIVE."
+LIVE_TYPE = "MW.LIVE"
+TYPE_PREFIX = LIVE_TYPE + "."
 FIRST_INDEX = 100_000
 _SAFE_INTEGER = 2.0**53
 
@@ -61,7 +63,13 @@ class NoLiveValues:
         return None  # noqa: RET501 - the answer is None, not the absence of one
 
 
-def _plain(value: float | str, kind: ValueType) -> float | int | bool | str | None:
+def is_live(kind: str) -> bool:
+    """Whether a value of this type is computed when somebody asks, and so never signed."""
+    return fold(kind) == LIVE_TYPE or fold(kind).startswith(TYPE_PREFIX)
+
+
+def plain_value(value: float | str, kind: ValueType) -> float | int | bool | str | None:
+    """A value as JSON has it; null for what is no number."""
     if isinstance(value, str):
         return value
     if math.isnan(value) or math.isinf(value):
@@ -94,7 +102,7 @@ def live_data(source: LiveSource, last: tuple[float | str, int, int] | None) -> 
     value, time_ns, quality = last
     return LiveData(
         tag=source.tag,
-        value=_plain(value, source.type),
+        value=plain_value(value, source.type),
         unit=source.unit,
         time=iso_ms(time_ns),
         quality=status_name(quality),

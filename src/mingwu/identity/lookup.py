@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from mingwu.identity.live import LiveGetter, live_value
 from mingwu.identity.namespaces import applicable, evaluate, is_namespace
-from mingwu.identity.records import PREFIX, Snapshot, StoredRecord, key_of
+from mingwu.identity.records import HAS_CARRIER, PREFIX, Snapshot, StoredRecord, key_of
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.codes import Rc
 from mingwu.wire.handle.primitives import Reader
@@ -72,7 +72,8 @@ def look_up(
     """Answer a query from a store snapshot (begun by the caller)."""
     if snapshot.refuses(query.name):
         return Found(Rc.IDIS_DAILY_LIMIT, message="the requests of today are used up")
-    data = snapshot.get(key_of(query.name))
+    key = key_of(query.name)
+    data = snapshot.get(key)
     if data is None:
         made = _by_template(snapshot, live, query, live_ttl_s)
         return made or _absent(snapshot, query.name, refer=refer)
@@ -84,6 +85,9 @@ def look_up(
         for source in record.live_sources()
         if query.selects(source.index, source.handle_type)
     ]
+    if record.flags & HAS_CARRIER:
+        told = snapshot.carrier_values(key, live_ttl_s)
+        living += [value for value in told if query.selects(value.index, value.type)]
     if not query.public_only:
         for index, kind, raw in record.restricted_values():
             if not query.selects(index, kind):
@@ -126,12 +130,16 @@ def look_up_all(
     snapshot: Snapshot, live: LiveGetter, name: str, live_ttl_s: int
 ) -> list[HandleValue]:
     """All public and live values of a registered name, decoded; none for others."""
-    data = snapshot.get(key_of(name))
+    key = key_of(name)
+    data = snapshot.get(key)
     if data is None:
         return []
     record, now = StoredRecord(data), int(time.time())
-    stored = [read_value(Reader(raw)) for _, _, raw in record.public_values()]
-    return stored + [live_value(source, live, live_ttl_s, now) for source in record.live_sources()]
+    found = [read_value(Reader(raw)) for _, _, raw in record.public_values()]
+    found += [live_value(source, live, live_ttl_s, now) for source in record.live_sources()]
+    if record.flags & HAS_CARRIER:
+        found += snapshot.carrier_values(key, live_ttl_s)
+    return found
 
 
 def all_encoded(found: Found) -> list[bytes]:

@@ -7,10 +7,10 @@ and beside them the JSON of the public values. Any process may write, under one 
 one durable transaction. Byte layout: docs/formats/identity-records.md.
 """
 
-import fcntl
 import hashlib
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,14 @@ import msgspec
 import orjson
 
 from mingwu.identity import errors as _texts  # noqa: F401 - registers the texts
+from mingwu.identity.carrierlive import CARRIER_INDEXES, SERIAL_TYPES, carrier_values
+from mingwu.identity.carriertable import CarrierTable
 from mingwu.identity.codes.recognition import recognise
 from mingwu.identity.live import LiveSource
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
 from mingwu.kernel.names import fold
 from mingwu.store.projection import Projection, ProjectionSettings
+from mingwu.store.writelock import WriteLock
 from mingwu.wire.handle.codes import MAX_HANDLE_BYTES, MAX_VALUES
 from mingwu.wire.handle.jsonform import value_to_json
 from mingwu.wire.handle.primitives import Reader
@@ -33,6 +36,9 @@ from mingwu.wire.handle.values import MAX_INDEX, HandleValue, encode_value, read
 FORMAT = 1
 HAS_LIVE = 1
 HAS_RESTRICTED = 2
+HAS_CARRIER = 4
+# What the stored blocks alone do not answer.
+COMPUTED = HAS_LIVE | HAS_CARRIER
 
 # format, flags, name bytes, public bytes (with its 4-byte count), restricted bytes, live bytes
 HEAD = struct.Struct(">BBHIII")
@@ -53,6 +59,8 @@ _FIRST_BEHIND_CARD = 100  # below stand a card's own texts
 # LMDB keys end at 511 bytes; longer names keep their head (for listing) and get a hash.
 _PLAIN_KEY_BYTES = 440
 _LOCK_FILE = "writers.lock"
+_CARRIERS = "carriers"
+_NS_PER_MS = 1_000_000
 
 _encode_live = msgspec.msgpack.Encoder().encode
 decode_live = msgspec.msgpack.Decoder(tuple[LiveSource, ...]).decode
@@ -127,10 +135,17 @@ def encode_record(record: Record) -> bytes:
     live_block = _encode_live(record.live) if record.live else b""
     json_block = orjson.dumps([value_to_json(item) for item in public])[1:-1]
     flags = (HAS_LIVE if record.live else 0) | (HAS_RESTRICTED if restricted else 0)
+    if is_carrier(record):
+        flags |= HAS_CARRIER
     head = HEAD.pack(
         FORMAT, flags, len(name), len(public_block), len(restricted_block), len(live_block)
     )
     return b"".join((head, name, public_block, restricted_block, live_block, json_block))
+
+
+def is_carrier(record: Record) -> bool:
+    """Whether what a carrier reports belongs to this name."""
+    return any(item.type in SERIAL_TYPES and item.is_public for item in record.values)
 
 
 def _check(record: Record) -> None:
@@ -149,6 +164,8 @@ def _check(record: Record) -> None:
         fault = "an index stands twice"
     elif indexes and (min(indexes) < 1 or max(indexes) > MAX_INDEX):
         fault = f"an index is outside 1..{MAX_INDEX}"
+    elif is_carrier(record) and not indexes.isdisjoint(CARRIER_INDEXES):
+        fault = f"indexes {CARRIER_INDEXES[0]} to {CARRIER_INDEXES[-1]} are the carrier's readings"
     if fault:
         raise InvalidInput("identity.record-invalid", name=record.name[:255], fault=fault)
 
@@ -261,14 +278,23 @@ def _scan(data: memoryview | bytes, start: int, end: int) -> Iterator[tuple[int,
 class Snapshot:
     """The read transactions of one thread that answers requests, one after the other.
 
+    ``carrier_values`` tells what the carrier of a name's key says now (key, ttl in seconds); it is
+    for records with ``HAS_CARRIER``.
+
     ``begin`` before reading, ``end`` soon after: what is read in between is one state of the
     store, and memory handed out by ``get`` is valid only in between.
     """
 
-    __slots__ = ("_env", "_records", "_txn", "get", "refused")
+    __slots__ = ("_env", "_records", "_txn", "carrier_values", "get", "refused")
 
-    def __init__(self, projection: Projection, refused: set[str]) -> None:
+    def __init__(
+        self,
+        projection: Projection,
+        refused: set[str],
+        carrier_values: Callable[[bytes, int], list[HandleValue]],
+    ) -> None:
         self.refused = refused
+        self.carrier_values = carrier_values
         self._env: Any = projection.env
         self._records: Any = projection.records
         self._txn: Any = None
@@ -295,35 +321,6 @@ def _not_begun(key: bytes) -> memoryview | None:
     raise RuntimeError(f"snapshot used outside begin/end for {key[:40]!r}")
 
 
-class WriteLock:
-    """One writer at a time over all threads and processes that have the directory open.
-
-    LMDB makes single batches atomic; this makes read-decide-write one step, too.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("ab")
-        self._threads = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._threads.acquire()
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-        except BaseException:
-            self._threads.release()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
-        finally:
-            self._threads.release()
-
-    def close(self) -> None:
-        """Give the file back; may be called twice."""
-        self._file.close()
-
-
 class RecordStore:
     """Records, homed prefixes and card fingerprints in one directory.
 
@@ -331,16 +328,46 @@ class RecordStore:
     by ``follow_refused``.
     """
 
-    def __init__(self, directory: Path, *, map_bytes: int = 2**30, durable: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        map_bytes: int = 2**30,
+        durable: bool = True,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self.refused: set[str] = set()
+        self._now_ns = now_ns
         limits = ProjectionSettings(max_bytes=map_bytes, durable=durable)
         self.projection = Projection(directory, limits)
         self._writing = WriteLock(directory / _LOCK_FILE)
+        self._directory, self._map_bytes = directory, map_bytes
+        self._carriers: CarrierTable | None = None
+        self._opening = threading.Lock()
 
     def close(self) -> None:
         """Release the directory."""
         self.projection.close()
         self._writing.close()
+        if self._carriers is not None:
+            self._carriers.close()
+
+    def carriers(self) -> CarrierTable:
+        """What active carriers told last; opened when the first of them is asked for."""
+        with self._opening:
+            if self._carriers is None:
+                self._carriers = CarrierTable(
+                    self._directory / _CARRIERS, map_bytes=self._map_bytes
+                )
+            return self._carriers
+
+    def carrier_values(self, name: str, ttl_s: int = 1) -> list[HandleValue]:
+        """What the carrier of a name tells now; none for other names."""
+        return self._told(key_of(name), ttl_s)
+
+    def _told(self, key: bytes, ttl_s: int) -> list[HandleValue]:
+        row = self.carriers().get(key)
+        return carrier_values(row, self._now_ns() // _NS_PER_MS, ttl_s) if row is not None else []
 
     @property
     def writing(self) -> "WriteLock":
@@ -349,7 +376,7 @@ class RecordStore:
 
     def snapshot(self) -> Snapshot:
         """A reader for one thread."""
-        return Snapshot(self.projection, self.refused)
+        return Snapshot(self.projection, self.refused, self._told)
 
     @property
     def generation(self) -> int:

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from mingwu.identity.live import LiveGetter, NoLiveValues, live_value
 from mingwu.identity.lookup import Found, Query, all_encoded, look_up
 from mingwu.identity.records import (
-    HAS_LIVE,
+    COMPUTED,
+    HAS_CARRIER,
     HAS_RESTRICTED,
     HEAD,
     RecordStore,
@@ -150,11 +151,12 @@ class Resolver:
         name = data[48:name_end]
         if name_bytes > 440 or not name.isascii():  # noqa: PLR2004 - records._PLAIN_KEY_BYTES
             return None
-        record = self.snapshot.get(b"r" + name.upper())
+        key = b"r" + name.upper()
+        record = self.snapshot.get(key)
         if record is None or (self.snapshot.refused and self.snapshot.refuses(name.decode())):
             return None
         if data[name_end:lists_end] == _EIGHT_ZEROS:
-            values = self._all_values(record, op_flags & _PUBLIC_ONLY)
+            values = self._all_values(key, record, op_flags & _PUBLIC_ONLY)
         else:
             values = _some_values(record, op_flags & _PUBLIC_ONLY, data[name_end:lists_end])
         if values is None:
@@ -173,20 +175,23 @@ class Resolver:
             )
         )  # fmt: skip
 
-    def _all_values(self, record: memoryview, public_only: int) -> list[memoryview | bytes] | None:
+    def _all_values(
+        self, key: bytes, record: memoryview, public_only: int
+    ) -> list[memoryview | bytes] | None:
         """The value list of all public values; None when restricted ones must be decided about."""
         _, kinds, spelled, public, restricted, live = HEAD.unpack_from(record)
         start = HEAD.size + spelled
         if kinds & HAS_RESTRICTED and not public_only:
             return None
-        if not kinds & HAS_LIVE:
+        if not kinds & COMPUTED:
             return [record[start : start + public]]
         at = start + public + restricted
         now = self._expiry - _EXPIRY_S
-        living = [
-            encode_value(live_value(source, self.live, self._live_ttl_s, now))
-            for source in decode_live(record[at : at + live])
-        ]
+        sources = decode_live(record[at : at + live]) if live else ()
+        told = [live_value(source, self.live, self._live_ttl_s, now) for source in sources]
+        if kinds & HAS_CARRIER:
+            told += self.snapshot.carrier_values(key, self._live_ttl_s)
+        living = [encode_value(value) for value in told]
         count = int.from_bytes(record[start : start + 4]) + len(living)
         return [u32(count), record[start + 4 : start + public], *living]
 
@@ -325,7 +330,7 @@ def _some_values(
 ) -> list[memoryview | bytes] | None:
     """The value list for an index and a type list; None for what the long way decides."""
     _, kinds, spelled, public, _, _ = HEAD.unpack_from(record)
-    if kinds & HAS_LIVE or (kinds & HAS_RESTRICTED and not public_only):
+    if kinds & COMPUTED or (kinds & HAS_RESTRICTED and not public_only):
         return None
     try:
         reader = Reader(lists)

@@ -45,6 +45,7 @@ def open_platform(
         certificate=own.certificate,
         anchors=own.anchors,
         store_key=own.store_key,
+        table=store.carriers(),
     )
 
 
@@ -55,6 +56,7 @@ def beside(config: Config, platform: CarrierPlatform) -> list[Beside]:
     """
 
     async def catch_up(stop: asyncio.Event) -> None:
+        log.info("resolvers told carriers=%d", await asyncio.to_thread(platform.tell_all))
         while not stop.is_set():
             told = await asyncio.to_thread(platform.catch_up)
             if told:

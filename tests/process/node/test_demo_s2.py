@@ -13,6 +13,7 @@ import pytest
 
 from mingwu.cli.main import main
 from mingwu.identity.carriers.certificates import Anchors
+from mingwu.identity.carriers.frames import read
 from mingwu.identity.carriers.model import Evidence
 from mingwu.identity.carriers.platform import is_sound
 from mingwu.identity.carriers.setup import prepare
@@ -140,6 +141,91 @@ async def test_carriers_are_registered_and_live_in_a_trusted_state(demo):
         return told["readings"]["parameter_set"] == "r12"
 
     await until(has_r12, "the parameter set")
+
+
+def shown(demo, *words: str) -> str:
+    """What ``mingwu resolve`` prints, asked of the running resolver."""
+    server = f"127.0.0.1:{demo.config.resolver.port}"
+    command = [sys.executable, "-m", "mingwu", "resolve", *words, "--server", server]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+async def readings(demo, name: str, transport: str = "") -> dict:
+    found = await resolve(name, f"127.0.0.1:{demo.config.resolver.port}", transport=transport)
+    assert found.ok
+    return {
+        value.type: msgspec.json.decode(value.data)
+        for value in found.values
+        if value.type.startswith("MW.LIVE")
+    }
+
+
+async def test_a_name_resolves_to_what_its_carrier_measured(demo):
+    name = "88.888.102/MLD.M0003"
+    for transport in ("udp", "tcp"):
+        told = await readings(demo, name, transport)
+        assert told["MW.LIVE"]["trusted"]
+        shots = told["MW.LIVE.shots"]
+        assert shots["value"] >= 20_000
+        assert (shots["unit"], shots["quality"], shots["simulated"]) == ("1", "good", True)
+        # the value names the signed report that brought it, and that proves itself
+        proof = (await demo.client.get(f"/reports/{shots['evidence']}")).content
+        report = msgspec.json.decode(proof, type=Evidence)
+        assert is_sound(report, Anchors(prepare(demo.config.data / "secrets").anchors))
+        said = read(report.frame).body
+        assert said.counter == shots["report"]
+        assert shots["value"] in {sample.readings["shots"] for sample in said.samples}
+    async with httpx.AsyncClient(timeout=10) as client:
+        for door in (demo.config.resolver.http_port, demo.config.console.port):
+            answer = await client.get(f"http://127.0.0.1:{door}/api/handles/{name}")
+            kinds = {value["type"] for value in answer.json()["values"]}
+            assert {"MW.LIVE", "MW.LIVE.shots", "carrier.serial"} <= kinds
+    text = await asyncio.to_thread(shown, demo, name)
+    line = next(line for line in text.splitlines() if "MW.LIVE.shots" in line)
+    assert "good · simulated · report " in line
+    before = shots["value"]
+
+    async def goes_on() -> bool:
+        return (await readings(demo, name))["MW.LIVE.shots"]["value"] > before
+
+    await until(goes_on, "the next shot")
+
+
+async def test_suspended_it_tells_nothing_until_it_is_resumed(demo):
+    name = "88.888.102/MLD.M0003"
+
+    async def command(action: str) -> None:
+        done = await demo.client.post("/MWC-000003/commands", json={"action": action})
+        assert done.status_code == 200, done.text
+
+    await command("suspend")
+    told = await readings(demo, name)  # at once, and however often one asks
+    assert set(told) == {"MW.LIVE"}
+    assert (told["MW.LIVE"]["state"], told["MW.LIVE"]["reason"]) == (
+        "suspended", "carriers.suspended",
+    )  # fmt: skip
+    text = await asyncio.to_thread(shown, demo, name)
+    assert "Carrier MWC-000003 is suspended" in text
+    assert "suspended · not trusted" in text
+    demo.kill("console")  # the platform decides nothing now, and nobody is told readings
+    for _ in range(5):
+        assert set(await readings(demo, name)) == {"MW.LIVE"}
+        await asyncio.sleep(0.3)
+
+    async def answers() -> bool:
+        return (await demo.carrier(3))["carrier"]["blocked"] == "suspended"
+
+    await until(answers, "the console's restart", 60)
+    assert set(await readings(demo, name)) == {"MW.LIVE"}
+    await command("resume")
+
+    async def told_again() -> bool:
+        now = await readings(demo, name)
+        return now["MW.LIVE"]["trusted"] and "MW.LIVE.shots" in now
+
+    await until(told_again, "readings after the resumption")
 
 
 async def test_the_story_happens_by_itself(demo):

@@ -45,6 +45,8 @@ from mingwu.identity.carriers.rows import find
 from mingwu.identity.carriers.sessions import OpenSession, Sessions
 from mingwu.identity.carriers.settings import CarrierSettings
 from mingwu.identity.carriers.showing import Showing
+from mingwu.identity.carriers.telling import Telling
+from mingwu.identity.carriertable import CarrierTable
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import (
     Conflict,
@@ -58,6 +60,7 @@ from mingwu.kernel.names import fold
 from mingwu.store.engine import lock, reading, writing
 
 OnSamples = Callable[[Unit, tuple[Sample, ...]], None]
+DIVERGED = "carriers.diverged"
 _NEXT = frozenset({Kind.POWER_ON, Kind.REPORT})
 _NS_PER_S = 1_000_000_000
 
@@ -76,10 +79,12 @@ class AccessPlatform:
         anchors: Anchors,
         clock: Clock,
         on_samples: OnSamples | None = None,
+        table: CarrierTable | None = None,
     ) -> None:
         self._engine, self._registrar, self._clock = engine, registrar, clock
         self._settings, self._anchors, self._on_samples = settings, anchors, on_samples
         self._key, self._certificate = key, certificate
+        self.telling = Telling(engine, settings, table)
         self.showing = Showing(engine, registrar)
         self._window_ns = int(settings.window_s * _NS_PER_S)
         self._sessions = Sessions(settings.open_sessions, int(settings.challenge_s * _NS_PER_S))
@@ -190,6 +195,7 @@ class AccessPlatform:
             changes |= self._activation()
         if changes:
             self._change(unit.serial, changes)
+            self.telling.tell(unit.serial)
         if "state" in changes:
             self.showing.bring(unit.serial)
 
@@ -248,6 +254,7 @@ class AccessPlatform:
                     connection, "carriers.registered", unit.serial, now_ms,
                     address=address, identifier=name,
                 )  # fmt: skip
+        self.telling.tell(session.serial)
         self._again(session, Kind.WRITTEN)
         return Provision(digest_of(data), self._clock.time_ns(), unit.serial, name)
 
@@ -275,6 +282,7 @@ class AccessPlatform:
                 connection, "carriers.written-back", unit.serial, self._now_ms(),
                 address=address, identifier=unit.identifier,
             )  # fmt: skip
+        self.telling.tell(unit.serial)
         self.showing.bring(unit.serial)
         return Done(digest_of(data), self._clock.time_ns())
 
@@ -296,8 +304,10 @@ class AccessPlatform:
             if fault is None:
                 fresh = uploads.accept(connection, unit, upload, self._settings.keep_reports)
                 orders = uploads.orders_for(connection, unit.serial, upload.now_ms)
-            elif fault.code == "carriers.diverged":
+            elif fault.code == DIVERGED:
                 uploads.quarantine(connection, unit.serial)
+        if fault is None or fault.code == DIVERGED:
+            self.telling.tell(session.serial)
         if fault is not None:
             self.showing.bring(session.serial)
             raise fault

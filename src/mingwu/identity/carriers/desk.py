@@ -74,7 +74,7 @@ class CarrierDesk:
 
     def _row(self, unit: Unit, lang: str) -> dict[str, Any]:
         plain: dict[str, Any] = msgspec.to_builtins(unit)
-        for internal in ("link", "previous_link", "content", "attributes", "fence"):
+        for internal in ("link", "previous_link", "content", "measured", "attributes", "fence"):
             del plain[internal]
         return plain | self._standing(unit, lang) | {"has_place": _place(unit) is not None}
 
@@ -120,13 +120,15 @@ class CarrierDesk:
             "reasons": reasons,
         }
 
-    def proof(self, number: int) -> dict[str, object]:
-        """The signed message behind an event, checked fact by fact with our authorities.
+    def proof(self, behind: int | str) -> dict[str, object]:
+        """The signed message behind an event (its number) or a reading (the report's digest).
 
-        ``verdict``: carrier (its own key signed it), stranger (signed, with another key: a copy)
-        or broken. Raises NotFound ``carriers.no-event``.
+        Checked fact by fact with our authorities. ``verdict``: carrier (its own key signed it),
+        stranger (signed, with another key: a copy) or broken. Raises NotFound
+        ``carriers.no-event``, ``carriers.no-report``.
         """
-        found = self._platform.evidence(number)
+        platform = self._platform
+        found = platform.evidence(behind) if isinstance(behind, int) else platform.report(behind)
         told = evidence.checks(found, self._platform.access.anchors)
         body: dict[str, object] = {
             "verdict": "broken",

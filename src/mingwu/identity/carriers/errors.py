@@ -138,6 +138,14 @@ add(
     zh=("没有带签名报文的事件 {number}", "请从列表中选择。"),
 )
 add(
+    "carriers.no-report",
+    en=(
+        "There is no signed report {digest}",
+        "Take the digest from a reading that is shown now; older reports are not kept for ever.",
+    ),
+    zh=("没有摘要为 {digest} 的签名报文", "请使用当前读数所示的摘要；较早的报文不会永久保存。"),
+)
+add(
     "carriers.not-registered",
     en=("Carrier {serial} has no identifier yet", "Power it on for the first time."),
     zh=("载体 {serial} 尚无标识", "请先首次上电。"),
@@ -191,6 +199,15 @@ add(
     ),
     zh=("{identifier} 在约定地点外 {distance_m} 米处生产（允许 {radius_m} 米）",
         "请联系保管方；签名报文即为证据。"),
+)  # fmt: skip
+add(
+    "carriers.too-many-readings",
+    en=(
+        "{serial} sends more than {most} different readings; further names are ignored",
+        "Let the carrier send values under names that stay the same.",
+    ),
+    zh=("载体 {serial} 上报的读数名称超过 {most} 个；多出的名称已忽略",
+        "请让载体使用固定的读数名称。"),
 )  # fmt: skip
 add(
     "carriers.returned",

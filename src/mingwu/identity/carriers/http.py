@@ -72,7 +72,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 def unit_document(unit: Unit) -> dict[str, Any]:
     """A carrier as JSON-ready data, the three facts beside their times."""
     body: dict[str, Any] = msgspec.to_builtins(unit)
-    for internal in ("link", "previous_link"):
+    for internal in ("link", "previous_link", "measured"):
         del body[internal]
     facts = {
         "registered": unit.is_registered,
@@ -93,6 +93,10 @@ def discovery_document(found: Discovery, lang: str) -> dict[str, Any]:
     """A discovery answer with the reason's text for people."""
     body: dict[str, Any] = msgspec.to_builtins(found)
     what, step = render(found.reason, lang, found.detail) if found.reason else ("", "")
+    body["origins"] = {
+        name: {"time_ns": origin.time_ns, "report": origin.counter, "evidence": origin.digest}
+        for name, origin in found.origins.items()
+    }
     return body | {"reason_text": what, "next": step}
 
 
@@ -140,6 +144,10 @@ class _Carriers:
                 reply=Evidence, errors=(404,), summary="The signed report behind an event",
             ),
             get(
+                path=f"{BASE}/reports/{{digest}}", work=self.report, reply=Evidence,
+                errors=(404,), summary="The signed report that a reading names",
+            ),
+            get(
                 path=f"{BASE}/discover/{{name:path}}", work=self.discover, query=DiscoveryQuery,
                 errors=(404,), summary="Live readings of a name, in a trusted state only",
             ),
@@ -151,6 +159,10 @@ class _Carriers:
             get(
                 path=f"{BASE}/desk/proofs/{{number:int}}", work=self.desk_proof, errors=(404,),
                 summary="Evidence checked against the anchors",
+            ),
+            get(
+                path=f"{BASE}/desk/reports/{{digest}}", work=self.desk_report, errors=(404,),
+                summary="The signed report behind a reading, checked against the anchors",
             ),
             get(path=f"{BASE}/{{serial}}", work=self.detail, errors=(404,), summary="One carrier"),
             post(
@@ -181,6 +193,9 @@ class _Carriers:
     def evidence(self, asked: Asked) -> Evidence:
         return self._platform.evidence(int(asked.path("number")))
 
+    def report(self, asked: Asked) -> Evidence:
+        return self._platform.report(asked.path("digest"))
+
     def discover(self, asked: Asked) -> object:
         found = self._platform.discover(
             asked.path("name"), asker=asked.account, counted=asked.query.counted
@@ -198,6 +213,9 @@ class _Carriers:
 
     def desk_proof(self, asked: Asked) -> object:
         return self._desk.proof(int(asked.path("number")))
+
+    def desk_report(self, asked: Asked) -> object:
+        return self._desk.proof(asked.path("digest"))
 
     def provision(self, asked: Asked) -> object:
         unit = self._platform.provision(asked.body)

@@ -75,9 +75,18 @@ class NewUnit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     oscore_secret: bytes = b""
 
 
+class Origin(msgspec.Struct, frozen=True, array_like=True):
+    """Where a reading comes from: time of its sample, number and digest of the signed report."""
+
+    time_ns: int
+    counter: int
+    digest: str
+
+
 class Unit(msgspec.Struct, frozen=True, kw_only=True):
     """A carrier. Times in ms since the epoch, 0 for never.
 
+    ``content`` holds the last value of every reading, ``measured`` the origin of each.
     ``protection`` is where the key lives; ``certified`` where its authority saw it being made (then
     both are the same), empty when only the carrier says so. ``queried_by`` asked last.
     """
@@ -101,6 +110,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     attributes: dict[str, str]
     fence: Fence | None
     content: dict[str, float | str]
+    measured: dict[str, Origin]
     is_outside: bool
     simulated: bool
     counter: int
@@ -189,6 +199,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     detail: dict[str, Any] = {}
     readings: dict[str, float | str] = {}
+    origins: dict[str, Origin] = {}
     sampled_ms: int = 0
     registered_ms: int = 0
     reported_ms: int = 0

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from sqlalchemy import Engine, func, insert, or_, select, update
 
+from mingwu.identity.carrierlive import distrust
 from mingwu.identity.carriers import errors as _texts  # noqa: F401 — registers the texts
 from mingwu.identity.carriers import migrations, schema
 from mingwu.identity.carriers.access import AccessPlatform, OnSamples
@@ -38,6 +39,8 @@ from mingwu.identity.carriers.rows import (
 )
 from mingwu.identity.carriers.secrecy import PlatformSecrets
 from mingwu.identity.carriers.settings import CarrierSettings
+from mingwu.identity.carriers.telling import row_of
+from mingwu.identity.carriertable import CarrierTable
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import Conflict, Denied, InvalidInput, NotFound
 from mingwu.kernel.names import fold, parse
@@ -77,12 +80,13 @@ class CarrierPlatform:
         clock: Clock | None = None,
         on_samples: OnSamples | None = None,
         store_key: bytes = b"",
+        table: CarrierTable | None = None,
     ) -> Self:
         """Open the store; ``anchors`` are DER certificates of the carriers' authorities.
 
         ``store_key`` (32 bytes) seals the secrets of carriers on CoAP; without it there are none.
         ``on_samples`` gets each carrier's new samples after they are durable, in the thread that
-        answers the carrier.
+        answers the carrier. ``table`` is where resolvers of this node read how carriers stand.
         """
         clock = clock or SystemClock()
         engine = open_engine(settings.store)
@@ -90,6 +94,7 @@ class CarrierPlatform:
         access = AccessPlatform(
             engine, settings, registrar, key=key, certificate=certificate,
             anchors=Anchors(anchors), clock=clock, on_samples=on_samples,
+            table=table,
         )  # fmt: skip
         secrets = PlatformSecrets(engine, store_key)
         return cls(engine, settings, registrar, access, clock, secrets)
@@ -118,6 +123,7 @@ class CarrierPlatform:
             "serial": new.serial, "key_id": certificate.key.key_id, "prefix": new.prefix,
             "suffix": new.suffix, "form": new.form, "bearer": new.bearer, "owner": new.owner,
             "holder": new.holder, "state": State.PROVISIONED.value, "content": "{}",
+            "measured": "{}",
             "attributes": text(new.attributes), "fence": text(new.fence), "is_outside": False,
             "protection": certificate.protection, "certified": certificate.protection,
             "simulated": new.simulated, "expires_ms": certificate.end_s * 1000,
@@ -166,6 +172,7 @@ class CarrierPlatform:
             raise Conflict("carriers.not-registered", serial=unit.serial)
         fresh = str(parse(f"{unit.prefix}/{suffix}"))
         self._registrar.register(fresh, unit.serial, record_values(unit))
+        self.access.telling.withdraw(unit)
         now_ms = self._now_ms()
         attributes = {**unit.attributes, RENAMED_FROM: unit.identifier}
         with writing(self.engine) as connection:
@@ -180,6 +187,8 @@ class CarrierPlatform:
                 connection, "carriers.registered", unit.serial, now_ms,
                 identifier=fresh, before=unit.identifier, actor=actor,
             )  # fmt: skip
+        self.access.telling.withdraw(unit)  # a report meanwhile may have told it again
+        self.access.telling.tell(unit.serial)
         self.access.showing.bring(unit.serial)
         return self.unit(unit.serial)
 
@@ -197,13 +206,20 @@ class CarrierPlatform:
 
     def _block(self, unit: Unit, blocked: Blocked, actor: str) -> Unit:
         code = f"carriers.{blocked.value}" if blocked else "carriers.resumed"
+        if blocked is not Blocked.NO:
+            self.access.telling.withdraw(unit)
         with writing(self.engine) as connection:
             lock(connection, LOCK)
             where = _U.c.serial == unit.serial
             connection.execute(update(_U).where(where).values(blocked=blocked.value))
             note(connection, code, unit.serial, self._now_ms(), actor=actor)
+        self.access.telling.tell(unit.serial)
         self.access.showing.bring(unit.serial)
         return self.unit(unit.serial)
+
+    def tell_all(self) -> int:
+        """Make the resolvers' table anew, for the process that leads, when it starts."""
+        return self.access.telling.tell_all()
 
     def catch_up(self) -> int:
         """Let the records say what a crash kept from them; how many carriers were behind."""
@@ -268,6 +284,15 @@ class CarrierPlatform:
             raise NotFound("carriers.no-event", number=number)
         return evidence_of(row)
 
+    def report(self, digest: str) -> Evidence:
+        """The signed report that a reading names; raises NotFound ``carriers.no-report``."""
+        table = schema.report
+        with reading(self.engine) as connection:
+            row = connection.execute(select(table).where(table.c.digest == digest)).first()
+        if row is None:
+            raise NotFound("carriers.no-report", digest=digest[:64])
+        return evidence_of(row)
+
     def counts(self) -> dict[str, int]:
         """Carriers by fact: provisioned, registered, reported, queried, blocked, fresh."""
         fresh_ms = self._now_ms() - int(self.settings.fresh_s * 1000)
@@ -312,6 +337,7 @@ class CarrierPlatform:
             reason=reason,
             detail={"serial": unit.serial, **detail} if reason else {},
             readings={} if reason else unit.content,
+            origins={} if reason else unit.measured,
             sampled_ms=unit.sampled_ms,
             registered_ms=unit.registered_ms,
             reported_ms=unit.reported_ms,
@@ -321,24 +347,11 @@ class CarrierPlatform:
 
     def distrust(self, unit: Unit) -> tuple[str, dict[str, int]]:
         """Why a carrier is not believed now; an empty code when it is."""
-        now_ms = self._now_ms()
-        if unit.blocked is not Blocked.NO:
-            return f"carriers.{unit.blocked.value}", {}
-        if fault := self._name_fault(unit):
-            return fault, {}
-        if not unit.is_reported:
-            return "carriers.never-reported", {}
-        if now_ms > unit.expires_ms:
-            return "carriers.certificate-expired", {}
-        age_ms = now_ms - min(unit.reported_ms, unit.sampled_ms)
-        if age_ms > self.settings.fresh_s * 1000:
-            return "carriers.not-fresh", {"age_s": round(age_ms / 1000)}
-        return "", {}
-
-    def _name_fault(self, unit: Unit) -> str:
-        if unit.state is not State.ACTIVE:
-            return "carriers.not-registered"
-        return "" if self._registrar.is_registered(unit.identifier) else "carriers.name-gone"
+        return distrust(
+            row_of(unit, self.settings),
+            self._now_ms(),
+            lambda: self._registrar.is_registered(unit.identifier),
+        )
 
     def _now_ms(self) -> int:
         return self._clock.time_ns() // 1_000_000

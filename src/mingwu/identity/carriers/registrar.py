@@ -18,12 +18,14 @@ from mingwu.wire.handle.values import HandleValue
 SERIAL_INDEX = 1020
 STATE_INDEX = 1021
 _FIRST_INDEX = 2000
-SERIAL_TYPE = "MW.CARRIER.SERIAL"
+SERIAL_TYPE = "MW.CARRIER.SERIAL"  # one of carrierlive.SERIAL_TYPES
 STATE_TYPE = "MW.CARRIER.STATE"
 SIMULATED_INDEX = 8  # where a thing's card has it too
 SIMULATED_TYPE = "MW.SIMULATED"
 OWNER_TYPE = "OWNER"
 RENAMED_FROM = "renamed-from"
+UNIT_OF = "unit."
+"""Attributes ``unit.<reading>`` give the unit that a reading is told with (UCUM)."""
 
 
 class Registrar(Protocol):
@@ -50,9 +52,14 @@ def record_values(unit: Unit) -> dict[str, str]:
     """What the registrar is told: attributes, owner, and the fields of sync table T9.
 
     The carrier's own T9 fields are filled from what was provisioned; attributes named
-    ``t9.<field>`` (brand, product, terminal_use, access_licence …) give the others.
+    ``t9.<field>`` (brand, product, terminal_use, access_licence …) give the others. Units of
+    readings stand beside their readings, not here.
     """
-    values = {key: value for key, value in unit.attributes.items() if key != RENAMED_FROM}
+    values = {
+        key: value
+        for key, value in unit.attributes.items()
+        if key != RENAMED_FROM and not key.startswith(UNIT_OF)
+    }
     known = {
         OWNER_TYPE: unit.owner,
         "t9.terminal_type": unit.form,

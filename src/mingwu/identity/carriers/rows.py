@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, func, select
 from mingwu.identity.carriers import schema
 from mingwu.identity.carriers.model import Event, Evidence, Fence, OrderRow, Unit
 
-_JSON = ("attributes", "fence", "content", "detail")
+_JSON = ("attributes", "fence", "content", "measured", "detail")
 
 
 def text(value: object) -> str:

@@ -19,7 +19,7 @@ unit = Table(
     Column("serial", Text, primary_key=True),
     *_text("key_id prefix suffix form bearer owner holder protection address state blocked"),
     *_text("identifier identifier_key link previous_link attributes fence content"),
-    *_text("certified queried_by shown"),
+    *_text("certified queried_by shown measured"),
     Column("is_outside", Boolean, nullable=False),
     Column("simulated", Boolean, nullable=False),
     *_long("counter sequence expires_ms provisioned_ms powered_ms registered_ms written_ms"),

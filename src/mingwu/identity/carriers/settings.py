@@ -31,6 +31,9 @@ class CarrierSettings(Settings, frozen=True, kw_only=True):
     window_s: Annotated[float, Meta(gt=0)] = 120.0
     # Seconds after which the last report is too old for a discovery query.
     fresh_s: Annotated[float, Meta(gt=0)] = 300.0
+    # Readings that resolving a name does not tell (a position, say); discovery queries, which need
+    # an account, do.
+    unpublished_readings: tuple[str, ...] = ()
     # Most bytes of one message.
     frame_bytes: Annotated[int, Meta(ge=1024)] = 64 * 1024
     # Most challenges that wait for their answers at once.

@@ -7,23 +7,25 @@ holders of one key part ways at once, and the platform sees it: the carrier is q
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from mingwu.identity.carrierlive import MOST_READINGS
 from mingwu.identity.carriers import schema
 from mingwu.identity.carriers.events import note
 from mingwu.identity.carriers.fence import judge
 from mingwu.identity.carriers.frames import Order, Report, Sample
-from mingwu.identity.carriers.model import Blocked, Unit
+from mingwu.identity.carriers.model import Blocked, Origin, Unit
 from mingwu.identity.carriers.rows import base64_of, order_of, text
 from mingwu.kernel.errors import Conflict, Denied, InvalidInput, MingwuError, PeerError
 
 _NS_PER_MS = 1_000_000
 _PRUNE_EVERY = 64
+_HOUR_MS = 3_600_000
 _ORDERS_AT_ONCE = 16
 WAITING, SENT = "waiting", "sent"
 
@@ -93,7 +95,10 @@ def accept(connection: Connection, unit: Unit, upload: Upload, keep: int) -> tup
     if fresh:
         changes["sequence"] = fresh[-1].sequence
         changes["sampled_ms"] = fresh[-1].time_ns // _NS_PER_MS
-        changes["content"] = text({**unit.content, **fresh[-1].readings})
+        changes["content"] = text(_merged(unit.content, fresh))
+        origins = _origins(unit, upload, fresh)
+        changes["measured"] = text(origins)
+        _tell_too_many(connection, unit, upload, fresh)
         changes["is_outside"] = _watch_fence(connection, unit, upload, fresh)
     connection.execute(
         insert(schema.report).values(
@@ -108,8 +113,37 @@ def accept(connection: Connection, unit: Unit, upload: Upload, keep: int) -> tup
     where = schema.unit.c.serial == unit.serial
     connection.execute(update(schema.unit).where(where).values(changes))
     if body.counter % _PRUNE_EVERY == 0:
-        _prune(connection, unit.serial, body.counter - keep)
+        shown = {origin.digest for origin in (origins if fresh else unit.measured).values()}
+        _prune(connection, unit.serial, body.counter - keep, shown)
     return fresh
+
+
+def _merged(content: Mapping[str, float | str], fresh: Iterable[Sample]) -> dict[str, float | str]:
+    """The last value of every reading; each keeps the place it got first."""
+    merged = dict(content)
+    for sample in fresh:
+        merged.update(sample.readings)
+    return dict(islice(merged.items(), MOST_READINGS))
+
+
+def _origins(unit: Unit, upload: Upload, fresh: Iterable[Sample]) -> dict[str, Origin]:
+    origins = dict(unit.measured)
+    for sample in fresh:
+        came = Origin(sample.time_ns, upload.body.counter, upload.digest)
+        origins.update(dict.fromkeys(sample.readings, came))
+    return dict(islice(origins.items(), MOST_READINGS))
+
+
+def _tell_too_many(
+    connection: Connection, unit: Unit, upload: Upload, fresh: Iterable[Sample]
+) -> None:
+    """A carrier that invents ever new readings is told of; those it had first are kept."""
+    names = set(unit.content).union(*(sample.readings for sample in fresh))
+    if len(names) > MOST_READINGS:
+        note(
+            connection, "carriers.too-many-readings", unit.serial, upload.now_ms,
+            collapse_ms=_HOUR_MS, address=upload.address, most=MOST_READINGS,
+        )  # fmt: skip
 
 
 def quarantine(connection: Connection, serial: str) -> None:
@@ -161,12 +195,15 @@ def _watch_fence(
     return crossing.worked or (unit.is_outside and crossing.is_outside)
 
 
-def _prune(connection: Connection, serial: str, below: int) -> None:
-    """Forget old reports, except those that prove an event."""
+def _prune(connection: Connection, serial: str, below: int, shown: Collection[str]) -> None:
+    """Forget old reports, except those that prove an event or a reading that is shown."""
     table = schema.report
     proving = select(schema.event.c.evidence).where(schema.event.c.serial == serial)
     connection.execute(
         delete(table).where(
-            table.c.serial == serial, table.c.counter <= below, table.c.digest.not_in(proving)
+            table.c.serial == serial,
+            table.c.counter <= below,
+            table.c.digest.not_in(proving),
+            table.c.digest.not_in(shown),
         )
     )

@@ -27,7 +27,7 @@ import orjson
 from cryptography.x509 import Certificate
 
 from mingwu.identity.lookup import Found, Query, look_up
-from mingwu.identity.records import HAS_LIVE, HEAD, key_of
+from mingwu.identity.records import COMPUTED, HEAD, key_of
 from mingwu.identity.resolver import Resolver
 from mingwu.wire.handle.codes import MAX_HANDLE_BYTES, Rc
 from mingwu.wire.handle.jsonform import data_to_json, small_int, value_to_json
@@ -201,7 +201,7 @@ class HttpFace:
         if data is None or self._resolver.snapshot.refuses(handle):
             return None
         _, kinds, spelled, public, restricted, live = HEAD.unpack_from(data)
-        if kinds & HAS_LIVE:
+        if kinds & COMPUTED:
             return None
         start = HEAD.size + spelled + public + restricted + live
         self._resolver.statistics.by_code[1] += 1

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
-from mingwu.identity.records import RecordStore
+from mingwu.identity.records import RecordStore, is_carrier
 from mingwu.identity.routing import Asked, Operation, routes_of
 from mingwu.identity.trusted.anchors import StoreVerifier
 from mingwu.identity.trusted.verdict import TrustReport, reason_text, verdict_text
@@ -33,9 +33,11 @@ def routes(store: RecordStore, anchors: tuple[Anchor, ...]) -> list[Route]:
         record = store.get(name)
         if record is None:
             raise NotFound("name.unknown", name=name)
-        live = tuple(sorted(source.index for source in record.live))
+        live = [source.index for source in record.live]
+        if is_carrier(record):
+            live += [value.index for value in store.carrier_values(name)]
         report = StoreVerifier(store, anchors).report(record)
-        return document(msgspec.structs.replace(report, live=live), asked.lang)
+        return document(msgspec.structs.replace(report, live=tuple(sorted(live))), asked.lang)
 
     return routes_of(
         [

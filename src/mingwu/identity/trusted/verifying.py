@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from mingwu.identity.live import TYPE_PREFIX
+from mingwu.identity.live import is_live
 from mingwu.identity.trusted import jws
 from mingwu.identity.trusted.jws import BadToken, Claims, Perm, Token
 from mingwu.identity.trusted.signing import CERTIFICATE, SIGNATURE, digest_of
@@ -78,8 +78,8 @@ def verify(
     handle: str, values: Values, anchors: Sequence[Anchor], fetch: Fetch, now: float
 ) -> TrustReport:
     """The verdict about ``values`` shown as those of ``handle`` at ``now`` (epoch seconds)."""
-    live = tuple(sorted(v.index for v in values if fold(v.type).startswith(TYPE_PREFIX)))
-    stored = [v for v in values if not fold(v.type).startswith(TYPE_PREFIX)]
+    live = tuple(sorted(v.index for v in values if is_live(v.type)))
+    stored = [v for v in values if not is_live(v.type)]
     signatures = [v for v in stored if fold(v.type) == SIGNATURE][:_MOST_SIGNATURES]
     owed = {v.index for v in stored if not is_proof(v)}
     good: list[_Signed] = []

@@ -17,6 +17,16 @@ _METRES_PER_DEGREE = 111_195.0
 _LEAST_SET_C, _MOST_SET_C = 20.0, 180.0
 
 
+UNITS = {
+    "shots": "1",
+    "latitude": "deg",
+    "longitude": "deg",
+    "cavity_temperature": "Cel",
+    "vibration_rms": "mm/s",
+}
+"""Units of the readings (UCUM)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moulder:
     """Who borrowed moulds, and where the shop is (WGS 84)."""

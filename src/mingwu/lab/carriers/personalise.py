@@ -12,7 +12,8 @@ from mingwu.identity.carriers.keystore import CarrierKey
 from mingwu.identity.carriers.model import NewUnit
 from mingwu.identity.carriers.personalising import KeyMaker, Personaliser, SealedFiles
 from mingwu.identity.carriers.profile import Profile
-from mingwu.lab.carriers.moulds import Mould
+from mingwu.identity.carriers.registrar import UNIT_OF
+from mingwu.lab.carriers.moulds import UNITS, Mould
 from mingwu.trust.keys import Algorithm
 
 OWNER = "模通模具（模拟）"
@@ -61,6 +62,7 @@ class Factory:
                 "DESC.zh": f"外借模具 M{mould.number:04d}（模拟）",
                 "DESC.en": f"Lent mould M{mould.number:04d} (simulated)",
                 "MW.SIMULATED": "true",
+                **{f"{UNIT_OF}{reading}": unit for reading, unit in UNITS.items()},
             },
             fence=mould.moulder.fence,
             simulated=True,

@@ -113,7 +113,9 @@ class Carrier:
 def scene(tmp_path: Path):
     clock = Clock()
     identity = prepare(tmp_path / "secrets", now_s=NOW_NS // NS)
-    records = RecordStore(tmp_path / "records", map_bytes=2**24, durable=False)
+    records = RecordStore(
+        tmp_path / "records", map_bytes=2**24, durable=False, now_ns=clock.time_ns
+    )
     samples: list = []
     platform = CarrierPlatform.open(
         CarrierSettings(
@@ -125,6 +127,7 @@ def scene(tmp_path: Path):
         anchors=identity.anchors,
         clock=clock,
         on_samples=lambda unit, fresh: samples.append((unit.identifier, fresh)),
+        table=records.carriers(),
     )
     made = Scene(tmp_path, clock, identity, records, platform, samples)
     agents: list[CarrierAgent] = []
