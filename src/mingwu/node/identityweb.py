@@ -140,8 +140,9 @@ def _enterprise(
     trust: Trust,
     journal: Journal,
 ) -> "EnterpriseNode":
-    from mingwu.identity.enterprise import http, idhub, snms
+    from mingwu.identity.enterprise import http, idhub, importhttp, snms
     from mingwu.identity.enterprise.door import EnterpriseServices
+    from mingwu.identity.enterprise.importdesk import ImportDesk
     from mingwu.identity.enterprise.service import EnterpriseNode
 
     node = EnterpriseNode.open(config.enterprise, store)
@@ -149,7 +150,9 @@ def _enterprise(
     services = EnterpriseServices(
         node=node, accounts=trust.accounts, sessions=trust.sessions, journal=journal
     )
-    web.guarded += http.routes(services)
+    desk = ImportDesk(node, services.note_of)
+    web.stack.callback(desk.close)
+    web.guarded += [*http.routes(services), *importhttp.routes(services, desk)]
     web.free += [*snms.routes(services), *idhub.routes(services)]
     if (
         Role.LAB in config.node.roles

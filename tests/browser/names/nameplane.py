@@ -19,6 +19,8 @@ from mingwu.identity.aliases.sources import local_source
 from mingwu.identity.cards import sync_cards
 from mingwu.identity.enterprise.door import EnterpriseServices
 from mingwu.identity.enterprise.http import routes as enterprise_routes
+from mingwu.identity.enterprise.importdesk import ImportDesk
+from mingwu.identity.enterprise.importhttp import routes as import_routes
 from mingwu.identity.enterprise.model import Actor, Registration, TemplateRef
 from mingwu.identity.enterprise.seed import seed_s1, version_of
 from mingwu.identity.enterprise.service import EnterpriseNode
@@ -91,10 +93,14 @@ class NamePlane:
         anchors = self._trust()
         self._usage()
         far = await self._far()
+        services = EnterpriseServices(node=node, journal=self._journal)
+        desk = ImportDesk(node, services.note_of)
+        self._stack.callback(desk.close)
         self.routes += [
             *alias_routes(store, source=local_source(store, server=f"127.0.0.1:{far.port}")),
             *trust_routes(store, anchors),
-            *enterprise_routes(EnterpriseServices(node=node, journal=self._journal)),
+            *enterprise_routes(services),
+            *import_routes(services, desk),
         ]
 
     def _records(self, name: str) -> RecordStore:

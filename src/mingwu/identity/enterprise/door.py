@@ -51,6 +51,12 @@ class EnterpriseServices:
                 actor.account or actor.name, f"identity.{action}", subject, detail, address
             )
 
+    def note_of(
+        self, actor: Actor, action: str, subject: str, address: str, detail: dict[str, Any]
+    ) -> None:
+        """:meth:`note` with the details at hand."""
+        self.note(actor, action, subject, address, **detail)
+
 
 @dataclass(frozen=True, slots=True)
 class Asker:

@@ -9,9 +9,8 @@ Replies are JSON; errors are ``{code, message, next}`` in the asker's language; 
 import msgspec
 from starlette.routing import Route
 
-from mingwu.identity.enterprise import filinghttp, grantshttp, tables, templatehttp
+from mingwu.identity.enterprise import filinghttp, grantshttp, templatehttp
 from mingwu.identity.enterprise.door import EnterpriseServices
-from mingwu.identity.enterprise.importing import Importer, ImportReport, Mapping
 from mingwu.identity.enterprise.lifecycle import Action, possible
 from mingwu.identity.enterprise.model import (
     IdentifierRow,
@@ -159,27 +158,6 @@ def _deregister(call: Visit) -> object:
     return _results(do.deregister(body.names, actor=call.asker.actor, note=body.note), call.lang)
 
 
-# ---------------------------------------------------------------- imports from tables
-def _put_mapping(call: Visit) -> object:
-    Importer(call.node).put(call.body, actor=call.asker.actor.name)
-    return call.body
-
-
-def _import(call: Visit) -> ImportReport:
-    """The body is a table; without one, ``source`` names a configured database."""
-    importer, settings = Importer(call.node), call.node.settings
-    mapping, most = importer.mapping(call.query("mapping")), settings.import_rows
-    if call.query("source"):
-        rows = tables.source_rows(importer.source(call.query("source")), most=most)
-    elif call.body.startswith(b"PK"):
-        unpacked = settings.unpacked_bytes
-        rows = tables.workbook_rows(call.body, sheet=mapping.sheet, most=most, unpacked=unpacked)
-    else:
-        rows = tables.csv_rows(call.body, most=most)
-    dry = call.query("dry", "true") not in {"0", "false"}
-    return importer.run(mapping, rows, actor=call.asker.actor, dry=dry)
-
-
 # ---------------------------------------------------------------- forms
 def _items(bodies: list[NameBody]) -> list[Registration]:
     return [
@@ -206,9 +184,6 @@ _ROUTES = (
     _Route("POST", "/names/file", _file, _WRITE, MoveBody, "file"),
     _Route("POST", "/names/deregister", _deregister, _WRITE, MoveBody, "deregister"),
     _Route("GET", "/counts", lambda c: c.node.register.counts()),
-    _Route("GET", "/mappings", lambda c: {"mappings": Importer(c.node).mappings()}),
-    _Route("PUT", "/mappings", _put_mapping, _SETUP, Mapping, "mapping"),
-    _Route("POST", "/import", _import, _WRITE, bytes, "import"),
 )  # fmt: skip
 
 

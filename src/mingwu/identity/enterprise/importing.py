@@ -1,65 +1,59 @@
-"""Importing identifiers from tables and databases, by a mapping that is data.
+"""Importing identifiers from tables and databases, batch by batch.
 
-A :class:`Mapping` says how a row becomes a registration: patterns such as
-``88.888.101/PRT.{model}.{serial}`` put columns into the name and the items. Rows of the same name
-count once (rows that contradict each other are faults); names that are registered already with the
-same values are left alone, others are skipped, changed or reported, as the mapping says. A dry run
-judges everything and stores nothing.
+Rows of the same name count once (rows that contradict each other are faults); names that are
+registered already with the same values are left alone, others are skipped, changed or reported, as
+the mapping says. So an import may be run again at any time. A dry run judges everything and stores
+nothing. Each batch is one call of registration: durable when the import goes on to the next.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Mapping as MappingOf
 from enum import StrEnum
 from itertools import islice
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
-from sqlalchemy import delete, insert, select
 
-from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.lifecycle import State
-from mingwu.identity.enterprise.model import Actor, ItemResult, Registration, TemplateRef
+from mingwu.identity.enterprise.mappings import Existing, Mapping, check_mapping, renderer
+from mingwu.identity.enterprise.model import Actor, ItemResult, Registration, Template
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import ImportSource
-from mingwu.identity.enterprise.tables import Row
-from mingwu.kernel.errors import InvalidInput, NotFound
+from mingwu.identity.enterprise.tables import Line, Table
+from mingwu.kernel.errors import NotFound
 from mingwu.kernel.names import fold
-from mingwu.kernel.plant import Kind
-from mingwu.store.engine import reading, writing
 
-_PLACE = re.compile(r"\{([^{}]*)\}")
 _FAULTS_SHOWN = 500
 
-
-class Existing(StrEnum):
-    """What to do with a name that is registered with other values."""
-
-    SKIP = "skip"
-    CHANGE = "change"
-    FAULT = "fault"
+ValuesOf = MappingOf[str, str]
+Changes = dict[str, tuple[str, str]]
+"""Item type → value before and after."""
 
 
-class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How rows become registrations.
+class Outcome(StrEnum):
+    """What became of a row, or in a dry run would."""
 
-    ``values``: item type → pattern; what comes out empty is left out.
-    """
+    REGISTERED = "registered"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
 
-    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
-    prefix: str
-    version: str
-    identifier: Annotated[str, Meta(min_length=3, max_length=255)]
-    values: dict[str, str]
-    kind: Kind | None = None
-    existing: Existing = Existing.SKIP
-    sheet: str = ""
+
+class RowResult(msgspec.Struct, frozen=True, gc=False):
+    """One row: where it stands in the table, its name, what became of it and why not."""
+
+    row: int
+    name: str
+    outcome: Outcome
+    faults: tuple[Fault, ...] = ()
+    changes: Changes = {}
 
 
 class RowFault(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that was refused. ``row`` counts from 1 behind the head."""
+    """A row that was refused, in words."""
 
     row: int
     name: str
@@ -82,169 +76,167 @@ class ImportReport(msgspec.Struct, kw_only=True):
     seconds: float = 0.0
     faults: list[RowFault] = []
 
+    def count(self, results: Iterable[RowResult]) -> None:
+        """Count results in."""
+        for one in results:
+            field = _COUNTED[one.outcome]
+            setattr(self, field, getattr(self, field) + 1)
+            if one.faults and len(self.faults) < _FAULTS_SHOWN:
+                self.faults.append(in_words(one.row, one.name, one.faults[0]))
 
-class Importer:
-    """Imports into one node; ``mappings`` are kept in its store."""
 
-    def __init__(self, node: EnterpriseNode) -> None:
+_COUNTED = {one: one.value for one in Outcome} | {Outcome.DUPLICATE: "duplicates"}
+
+Watch = Callable[[ImportReport, list[RowResult]], bool]
+"""Told after each batch; false ends the import."""
+
+
+def in_words(row: int, name: str, fault: Fault) -> RowFault:
+    """A refused row in both languages."""
+    return RowFault(row=row, name=name, code=fault.code, zh=fault.text("zh"), en=fault.text("en"))
+
+
+def configured_source(node: EnterpriseNode, name: str) -> ImportSource:
+    """A configured source; NotFound ``enterprise.source-unknown``."""
+    found = next((one for one in node.settings.sources if one.name == name), None)
+    if found is None:
+        raise NotFound("enterprise.source-unknown", source=name)
+    return found
+
+
+class Import:
+    """One import at work: one mapping, one actor; every row seen so far is known by name."""
+
+    def __init__(
+        self, node: EnterpriseNode, mapping: Mapping, *, actor: Actor, dry: bool = False
+    ) -> None:
         self._node = node
+        self._mapping = mapping
+        self._actor = actor
+        self._template: Template = node.templates.get(mapping.template)
+        self._render = renderer(mapping, self._template)
+        self._seen: dict[str, int] = {}
+        items = self._template.definition.items
+        # a dry run stores no unique values, so it keeps those of the rows it let pass
+        self._unique = tuple(item.type for item in items if item.unique) if dry else ()
+        self._taken: dict[tuple[str, str], str] = {}
+        self.report = ImportReport(dry=dry, faults=[])
 
-    # -- mappings -----------------------------------------------------------------------------
+    def run(self, table: Table, watch: Watch = lambda _report, _results: True) -> ImportReport:
+        """Import the rows of ``table``; what was stored before it breaks off stays.
 
-    def put(self, mapping: Mapping, *, actor: str) -> None:
-        """Store a mapping under its name."""
-        table = schema.mapping
-        with writing(self._node.engine) as connection:
-            connection.execute(delete(table).where(table.c.name == mapping.name))
-            connection.execute(
-                insert(table).values(
-                    name=mapping.name,
-                    definition=msgspec.json.encode(mapping).decode(),
-                    changed_by=actor,
-                    changed_at_ms=self._node.now_ms(),
-                )
-            )
-
-    def mappings(self) -> list[Mapping]:
-        """All mappings by name."""
-        table = schema.mapping
-        with reading(self._node.engine) as connection:
-            rows = connection.execute(select(table.c.definition).order_by(table.c.name)).scalars()
-            return [msgspec.json.decode(row, type=Mapping) for row in rows]
-
-    def mapping(self, name: str) -> Mapping:
-        """One mapping; NotFound ``enterprise.mapping-unknown``."""
-        found = next((one for one in self.mappings() if one.name == name), None)
-        if found is None:
-            raise NotFound("enterprise.mapping-unknown", mapping=name)
-        return found
-
-    def source(self, name: str) -> ImportSource:
-        """A configured source; NotFound ``enterprise.source-unknown``."""
-        found = next((one for one in self._node.settings.sources if one.name == name), None)
-        if found is None:
-            raise NotFound("enterprise.source-unknown", source=name)
-        return found
-
-    # -- importing ----------------------------------------------------------------------------
-
-    def run(
-        self, mapping: Mapping, rows: Iterable[Row], *, actor: Actor, dry: bool = False
-    ) -> ImportReport:
-        """Import ``rows``, a batch at a time; what was stored before a broken source stays."""
+        Raises InvalidInput when the mapping does not fit the template or the table.
+        """
+        check_mapping(self._mapping, self._template, table.columns)
         started = time.monotonic()
-        report = ImportReport(dry=dry, faults=[])
-        self._node.templates.get(TemplateRef(mapping.prefix, mapping.version))
-        seen: dict[str, int] = {}
-        numbered = enumerate(rows, start=1)
-        render = _renderer(mapping)
-        while batch := list(islice(numbered, self._node.settings.batch_items)):
-            report.rows += len(batch)
-            fresh = list(self._distinct(batch, render, seen, report))
-            self._import(mapping, fresh, actor, report)
-        report.seconds = round(time.monotonic() - started, 3)
-        return report
+        while batch := list(islice(table.lines, self._node.settings.batch_items)):
+            results: list[RowResult] = []
+            fresh = list(self._distinct(batch, results))
+            self._judge(fresh, results)
+            self.report.rows += len(batch)
+            self.report.count(results)
+            self.report.seconds = round(time.monotonic() - started, 3)
+            if not watch(self.report, results):
+                break
+        return self.report
 
-    @staticmethod
     def _distinct(
-        batch: list[tuple[int, Row]],
-        render: Callable[[Row], Registration],
-        seen: dict[str, int],
-        report: ImportReport,
+        self, batch: list[Line], results: list[RowResult]
     ) -> Iterator[tuple[int, Registration]]:
-        for number, row in batch:
+        render, seen = self._render, self._seen
+        for number, row, broken in batch:
             item = render(row)
-            key, content = fold(item.name), hash(tuple(sorted(item.values.items())))
+            if broken is not None:
+                results.append(_refused(number, item.name, broken))
+                continue
+            key, content = fold(item.name), hash(tuple(item.values.values()))
             known = seen.get(key)
             if known is None:
                 seen[key] = content
                 yield number, item
             elif known == content:
-                report.duplicates += 1
+                results.append(RowResult(number, item.name, Outcome.DUPLICATE))
             else:
                 fault = Fault("enterprise.name-twice", {"name": item.name})
-                _refuse(report, number, item.name, fault)
+                results.append(_refused(number, item.name, fault))
 
-    def _import(
-        self,
-        mapping: Mapping,
-        fresh: list[tuple[int, Registration]],
-        actor: Actor,
-        report: ImportReport,
-    ) -> None:
+    def _judge(self, fresh: list[tuple[int, Registration]], results: list[RowResult]) -> None:
         known = self._node.register.values_of([item.name for _, item in fresh])
         new: list[tuple[int, Registration]] = []
         other: list[tuple[int, Registration]] = []
+        changes: dict[int, Changes] = {}
         for number, item in fresh:
-            state, values = known.get(fold(item.name), (State.DEREGISTERED, {}))
-            if state is State.DEREGISTERED:
+            state, values = known.get(fold(item.name), (None, {}))
+            if state is None:
                 new.append((number, item))
-            elif values == item.values:
-                report.unchanged += 1
-            elif mapping.existing is Existing.SKIP:
-                report.skipped += 1
-            elif mapping.existing is Existing.FAULT:
+                continue
+            differing = _differing(values, item.values)
+            if not differing and state is not State.DEREGISTERED:
+                results.append(RowResult(number, item.name, Outcome.UNCHANGED))
+            elif self._mapping.existing is Existing.SKIP:
+                results.append(RowResult(number, item.name, Outcome.SKIPPED))
+            elif self._mapping.existing is Existing.FAULT:
                 fault = Fault("enterprise.name-taken", {"name": item.name})
-                _refuse(report, number, item.name, fault)
+                results.append(_refused(number, item.name, fault))
+            elif state is State.DEREGISTERED:
+                new.append((number, item))
             else:
+                changes[number] = differing
                 other.append((number, item))
-        do, note = self._node.registrations, f"import {mapping.name}"
-        results = do.register([item for _, item in new], actor=actor, note=note, dry=report.dry)
-        report.registered += _count(report, new, results)
-        results = do.change([item for _, item in other], actor=actor, note=note, dry=report.dry)
-        report.changed += _count(report, other, results)
+        self._store(new, other, changes, results)
+
+    def _store(
+        self,
+        new: list[tuple[int, Registration]],
+        other: list[tuple[int, Registration]],
+        changes: dict[int, Changes],
+        results: list[RowResult],
+    ) -> None:
+        do, note, dry = self._node.registrations, f"import {self._mapping.name}", self.report.dry
+        if new:
+            items = [item for _, item in new]
+            done = do.register(items, actor=self._actor, note=note, dry=dry)
+            results += self._told(new, done, Outcome.REGISTERED, changes)
+        if other:
+            items = [item for _, item in other]
+            done = do.change(items, actor=self._actor, merge=True, note=note, dry=dry)
+            results += self._told(other, done, Outcome.CHANGED, changes)
+
+    def _told(
+        self,
+        items: list[tuple[int, Registration]],
+        done: list[ItemResult],
+        good: Outcome,
+        changes: dict[int, Changes],
+    ) -> Iterator[RowResult]:
+        for (number, item), result in zip(items, done, strict=True):
+            faults = result.faults
+            if not faults and self._unique:
+                taken = self._taken_fault(item)
+                faults = (taken,) if taken else ()
+            if faults:
+                yield _refused(number, item.name, *faults)
+            else:
+                yield RowResult(number, item.name, good, (), changes.get(number, {}))
+
+    def _taken_fault(self, item: Registration) -> Fault | None:
+        """In a dry run: whether a row before took a value that must be unique."""
+        key = fold(item.name)
+        for kind in self._unique:
+            value = item.values.get(kind, "")
+            if value and self._taken.setdefault((kind, value), key) != key:
+                holder = self._taken[kind, value]
+                return Fault(
+                    "enterprise.value-taken", {"item": kind, "value": value, "name": holder}
+                )
+        return None
 
 
-def _count(
-    report: ImportReport, items: list[tuple[int, Registration]], results: list[ItemResult]
-) -> int:
-    good = 0
-    for (number, item), result in zip(items, results, strict=True):
-        if result.fault is None:
-            good += 1
-        else:
-            _refuse(report, number, item.name, result.fault)
-    return good
+def _differing(old: ValuesOf, new: ValuesOf) -> Changes:
+    return {
+        kind: (old.get(kind, ""), text) for kind, text in new.items() if old.get(kind, "") != text
+    }
 
 
-def _refuse(report: ImportReport, number: int, name: str, fault: Fault) -> None:
-    report.refused += 1
-    if len(report.faults) < _FAULTS_SHOWN:
-        report.faults.append(
-            RowFault(
-                row=number, name=name[:255], code=fault.code, zh=fault.text("zh"),
-                en=fault.text("en"),
-            )
-        )  # fmt: skip
-
-
-def _renderer(mapping: Mapping) -> Callable[[Row], Registration]:
-    name = _pattern(mapping.identifier)
-    values = {kind: _pattern(pattern) for kind, pattern in mapping.values.items()}
-    template = TemplateRef(mapping.prefix, mapping.version)
-
-    def render(row: Row) -> Registration:
-        texts = {kind: pattern(row) for kind, pattern in values.items()}
-        return Registration(
-            name=name(row),
-            template=template,
-            values={kind: text for kind, text in texts.items() if text},
-            kind=mapping.kind,
-        )
-
-    return render
-
-
-def _pattern(pattern: str) -> Callable[[Row], str]:
-    """A pattern with ``{column}`` places; a column that is not there is a fault of the mapping."""
-    parts = _PLACE.split(pattern)
-
-    def fill(row: Row) -> str:
-        try:
-            return "".join(row[part] if at % 2 else part for at, part in enumerate(parts))
-        except KeyError as error:
-            raise InvalidInput(
-                "enterprise.import-bad", fault=f"no column {error.args[0]!r}"
-            ) from error
-
-    return fill
+def _refused(row: int, name: str, *faults: Fault) -> RowResult:
+    return RowResult(row, name[:255], Outcome.REFUSED, faults)

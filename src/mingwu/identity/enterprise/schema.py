@@ -1,6 +1,6 @@
 """The tables of the enterprise node as SQLAlchemy sees them; the migrations create them."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData()
 
@@ -120,4 +120,40 @@ mapping = Table(
     Column("name", Text, primary_key=True),
     *_text("definition", "changed_by"),
     *_long("changed_at_ms"),
+)
+upload = Table(
+    "enterprise_upload",
+    metadata,
+    Column("id", Text, primary_key=True),
+    *_text("name"),
+    *_long("size"),
+    *_text("sha256", "form", "created_by"),
+    *_long("at_ms"),
+)
+upload_part = Table(
+    "enterprise_upload_part",
+    metadata,
+    Column("upload", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+import_job = Table(
+    "enterprise_import",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    *_text("state"),
+    Column("dry", Boolean, nullable=False),
+    *_text("mapping", "upload", "source", "file", "sha256", "actor", "address", "owner"),
+    Column("cancel", Boolean, nullable=False),
+    *_text("fault"),
+    *_long("total"),
+    *_text("report"),
+    *_long("created_at_ms", "started_at_ms", "beat_at_ms", "ended_at_ms"),
+)
+import_row = Table(
+    "enterprise_import_row",
+    metadata,
+    Column("job", BigInteger, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    *_text("outcome", "name", "code", "detail"),
 )

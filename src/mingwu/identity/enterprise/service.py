@@ -19,6 +19,7 @@ from mingwu.identity.enterprise.filing import FilingQueue
 from mingwu.identity.enterprise.grants import Grants, names_of
 from mingwu.identity.enterprise.industry import Industries
 from mingwu.identity.enterprise.lifecycle import State
+from mingwu.identity.enterprise.mappings import Mappings
 from mingwu.identity.enterprise.model import (
     Actor,
     Identifier,
@@ -71,6 +72,7 @@ class EnterpriseNode:
             now_ms=now_ms,
         )
         self.filing = FilingQueue(engine, self.registrations, now_ms)
+        self.mappings = Mappings(engine, now_ms)
         self.applications = Applications(engine, challenge_s=settings.challenge_s, now_ms=now_ms)
         self.now_ms = now_ms
 

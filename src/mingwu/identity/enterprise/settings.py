@@ -32,11 +32,14 @@ class EnterpriseSettings(Settings, frozen=True, kw_only=True):
     enterprise_en: str = ""  # the same in English
     # Most items in one batch call.
     batch_items: Annotated[int, Meta(ge=1, le=100_000)] = 2000
-    # Most bytes of one request body, and of one uploaded table.
+    # Most bytes of one request body.
     body_bytes: Annotated[int, Meta(ge=1024)] = 32 * 2**20
-    # Most bytes an uploaded workbook may unpack to, and most rows read from one table.
-    unpacked_bytes: Annotated[int, Meta(ge=1024)] = 512 * 2**20
+    # Most bytes of one uploaded table, and of what an uploaded workbook unpacks to.
+    upload_bytes: Annotated[int, Meta(ge=1024)] = 128 * 2**20
+    unpacked_bytes: Annotated[int, Meta(ge=1024)] = 512 * 2**20  # the latter
     import_rows: Annotated[int, Meta(ge=1)] = 1_000_000  # most rows read from one table or query
+    # Days that uploaded tables, and the rows imports told about, are kept.
+    upload_days: Annotated[float, Meta(gt=0)] = 7.0
     # Databases that imports may read.
     sources: tuple[ImportSource, ...] = ()
     # Hours a façade's token lasts.

@@ -1,11 +1,15 @@
 """The enterprise node on every database (fixture ``url``)."""
 
 import threading
+import time
 
 import pytest
 
 from mingwu.identity.enterprise.grants import Grant, Group, Scope
-from mingwu.identity.enterprise.importing import Importer, Mapping
+from mingwu.identity.enterprise.importdesk import ImportDesk
+from mingwu.identity.enterprise.importing import Outcome
+from mingwu.identity.enterprise.importjobs import ImportOrder, JobState
+from mingwu.identity.enterprise.mappings import Mapping
 from mingwu.identity.enterprise.model import (
     Actor,
     Industry,
@@ -17,6 +21,7 @@ from mingwu.identity.enterprise.model import (
 from mingwu.identity.enterprise.queries import Search
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings
+from mingwu.identity.enterprise.uploads import PART_BYTES, Uploading
 from mingwu.identity.records import RecordStore
 from mingwu.store.settings import StoreSettings
 
@@ -78,10 +83,23 @@ def test_grants_and_imports(node):
     mapping = Mapping(
         name="m", prefix=PREFIX, version="1", identifier=PREFIX + "/{a}", values={"name": "{a}"}
     )
-    importer = Importer(node)
-    importer.put(mapping, actor="boss")
-    report = importer.run(importer.mapping("m"), [{"a": "I1"}, {"a": "I2"}], actor=BOSS)
-    assert report.registered == 2
+    node.mappings.put(mapping, actor="boss")
+    uploading = Uploading(node, "table.csv", actor="boss")
+    uploading.add(b"a\nI1\nI2\nI 3\x07\n" + b"I1\n" * (PART_BYTES // 3))
+    upload = uploading.close()
+    desk = ImportDesk(node)
+    try:
+        wanted = ImportOrder(mapping=node.mappings.get("m"), dry=False, upload=upload.id)
+        job = desk.start(wanted, actor=BOSS)
+        while (job := desk.jobs.get(job.id)).alive:
+            time.sleep(0.05)
+    finally:
+        desk.close()
+    assert (job.state, job.report.registered, job.report.refused) == (JobState.DONE, 2, 1)
+    assert job.report.duplicates == PART_BYTES // 3
+    assert [row.row for row in desk.jobs.rows(job.id, Outcome.REFUSED)] == [4]
+    node.mappings.remove("m")
+    assert node.mappings.list() == []
 
 
 def test_registrars_in_parallel_lose_nothing(node, url, store):

@@ -7,10 +7,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware
 
-from mingwu.identity.enterprise import http, idhub, snms
+from mingwu.identity.enterprise import http, idhub, importhttp, snms
 from mingwu.identity.enterprise.door import EnterpriseServices
+from mingwu.identity.enterprise.importdesk import ImportDesk
 from mingwu.identity.enterprise.service import EnterpriseNode
-from mingwu.identity.enterprise.settings import EnterpriseSettings
+from mingwu.identity.enterprise.settings import EnterpriseSettings, ImportSource
 from mingwu.identity.records import RecordStore
 from mingwu.store.settings import StoreSettings
 from mingwu.trust.roles import Role
@@ -43,7 +44,15 @@ def world(tmp_path):
     trust.accounts.create("eng", PASSWORD, Role.ENGINEER)
     trust.accounts.create("view", PASSWORD, Role.VIEWER)
     url = f"sqlite:///{tmp_path / 'enterprise.db'}"
-    node = EnterpriseNode.open(EnterpriseSettings(store=StoreSettings(url=url)), store)
+    query = "SELECT * FROM part ORDER BY serial"
+    sources = (
+        ImportSource(name="erp", url=f"sqlite:///{tmp_path / 'erp.db'}", query=query),
+        ImportSource(name="far", url="postgresql+psycopg://u:hidden@127.0.0.1:1/x", query=query),
+    )
+    settings = EnterpriseSettings(
+        store=StoreSettings(url=url), sources=sources, upload_bytes=3_000_000
+    )
+    node = EnterpriseNode.open(settings, store)
     lines = []
     services = EnterpriseServices(
         node=node,
@@ -51,10 +60,17 @@ def world(tmp_path):
         sessions=trust.sessions,
         journal=lambda *line: lines.append(line),
     )
-    routes = [*http.routes(services), *snms.routes(services), *idhub.routes(services)]
+    desk = ImportDesk(node, services.note_of)
+    routes = [
+        *http.routes(services),
+        *importhttp.routes(services, desk),
+        *snms.routes(services),
+        *idhub.routes(services),
+    ]
     app = Starlette(routes=routes)
     app.add_middleware(Door)
-    yield SimpleNamespace(app=app, node=node, store=store, lines=lines)
+    yield SimpleNamespace(app=app, node=node, store=store, lines=lines, desk=desk)
+    desk.close()
     node.close()
     trust.close()
     store.close()

@@ -369,34 +369,6 @@ async def test_own_routes(client, world):
     assert "不存在" in reply.json()["message"]
 
 
-async def test_imports_over_http(client, world):
-    engineer = {"x-test-principal": "eng:engineer"}
-    head = await token(client)
-    await client.post("/snms/api/v5/template", json=TEMPLATE, headers=head)
-    mapping = {
-        "name": "erp", "prefix": PREFIX, "version": "666",
-        "identifier": PREFIX + "/IMP.{no}", "values": {"name": "{title}"},
-    }  # fmt: skip
-    base = "/api/identity"
-    assert (await client.put(f"{base}/mappings", json=mapping, headers=engineer)).json() == {
-        **mapping, "kind": None, "existing": "skip", "sheet": "",
-    }  # fmt: skip
-    table = "no,title\n1,甲\n2,乙\n2,丙\n".encode()
-    for dry in ("true", "false"):
-        reply = await client.post(
-            f"{base}/import?mapping=erp&dry={dry}", content=table, headers=engineer
-        )
-        report = reply.json()
-        assert (report["registered"], report["refused"]) == (2, 1)
-        assert (world.store.get(f"{PREFIX}/IMP.1") is None) == (dry == "true")
-    reply = await client.post(f"{base}/import?mapping=none", content=table, headers=engineer)
-    assert reply.status_code == 404
-    reply = await client.post(
-        f"{base}/import?mapping=erp&source=none", content=b"", headers=engineer
-    )
-    assert reply.json()["code"] == "enterprise.source-unknown"
-
-
 ODD = [
     None, [], {}, 7, "x", [[]], [None], {"metaHandle": 5}, {"metaHandleList": "x", "opType": "no"},
     {"handle": "\ud800".encode("utf-8", "surrogatepass").hex(), "signature": "=="},
