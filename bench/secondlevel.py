@@ -15,6 +15,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mingwu.identity.secondlevel.model import HostedItem
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
 
@@ -44,6 +48,18 @@ def measured(what: str, count: int, work: object) -> object:
     return result
 
 
+def item(prefix: str, number: int) -> "HostedItem":
+    """One identifier with five values."""
+    from mingwu.identity.secondlevel.model import HostedItem
+
+    values = {
+        "product": "电驱动总成", "batch": f"L{number // 500:05d}", "simulated": "true",
+        "t9.product": "电驱动总成", "t9.product_type": "EDU",
+    }  # fmt: skip
+    name = f"{prefix}/EDU.2026-{number:08d}"
+    return HostedItem(name=name, template=f"{prefix}/T.1", values=values)
+
+
 def relational(home: Path, names: int) -> None:
     """Registration, rival, escrow, restore, tables and query."""
     from mingwu.identity.records import RecordStore
@@ -52,8 +68,9 @@ def relational(home: Path, names: int) -> None:
     from mingwu.identity.secondlevel.prefixes import site_at
     from mingwu.identity.secondlevel.service import SecondLevel
     from mingwu.identity.secondlevel.settings import SecondLevelSettings
+    from mingwu.lab.enterprises.settings import EnterpriseLabSettings
+    from mingwu.lab.enterprises.trade import enterprises, form
     from mingwu.lab.topnode.emergency import restore
-    from mingwu.lab.topnode.scenario import enterprise_form, items
     from mingwu.store.engine import sqlite_url
     from mingwu.store.settings import StoreSettings
     from mingwu.trust import sm2
@@ -68,19 +85,20 @@ def relational(home: Path, names: int) -> None:
     other = RecordStore(home / "other", map_bytes=2**32)
     site = site_at("127.0.0.1", 2641)
     node = SecondLevel.open(settings, records, site)
-    form = enterprise_form("88.101", 1, Mode.HOSTED, None)
-    node.applications.accept(node.applications.submit(form, "bench").id, "bench")
-    made = list(items(form.prefix, form.organisation.industry, names, 1))
+    hosted = next(one for one in enterprises(EnterpriseLabSettings()) if one.mode is Mode.HOSTED)
+    prefix = hosted.prefix
+    node.applications.accept(node.applications.submit(form(hosted), "bench").id, "bench")
+    made = [item(prefix, number) for number in range(names)]
 
     def register() -> None:
         for start in range(0, names, BATCH):
-            done = node.hosted.register(form.prefix, made[start : start + BATCH])
+            done = node.hosted.register(prefix, made[start : start + BATCH])
             assert all(one.code == 1 for one in done)
 
     def rival() -> None:
         for start in range(0, names, BATCH):
             bare.put_many(
-                hosted_record(one.name, form.prefix, one.template, one.values)
+                hosted_record(one.name, prefix, one.template, one.values)
                 for one in made[start : start + BATCH]
             )
 

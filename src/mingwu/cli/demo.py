@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mingwu.cli.main import language
 from mingwu.cli.up import start
+from mingwu.node.demo.scenario import Size
 from mingwu.node.demo.scenarios import SCENARIOS, find, prepare
 
 
@@ -16,6 +17,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scale", type=int, default=1, help="how many times the plant stands there"
     )
+    parser.add_argument(
+        "--identifiers", type=int, default=0,
+        help="how many the second-level node of s3 holds when it is first written (6000)",
+    )  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="forget an earlier demonstration")
 
 
@@ -25,5 +30,6 @@ def run(arguments: argparse.Namespace) -> int:
     folder = arguments.folder or scenario.folder
     if arguments.fresh:
         shutil.rmtree(folder, ignore_errors=True)
-    config = prepare(scenario, folder, arguments.scale)
+    size = Size(scale=arguments.scale, identifiers=arguments.identifiers)
+    config = prepare(scenario, folder, size)
     return start(config, hints=scenario.hints(config, language() == "zh"))

@@ -28,16 +28,18 @@ class Broker(Settings, frozen=True):
 
 
 class LabWorld(StrEnum):
-    """What the lab simulates: the plant S1 or the lent moulds S2."""
+    """What the lab simulates: plant S1, lent moulds S2, a second-level node's surroundings S3."""
 
     PLANT = "plant"
     CARRIERS = "carriers"
+    TOPNODE = "topnode"
 
 
 class LabSettings(Settings, frozen=True):
     """What is simulated, and one plant S1 (江洲精密), ``scale`` times."""
 
-    # What the lab role simulates; `carriers` has the section `lab_carriers`.
+    # What the lab role simulates; `carriers` has the section `lab_carriers`, `topnode` the sections
+    # `lab_topnode` (root, top-level and recursive node) and `lab_enterprises`.
     world: LabWorld = LabWorld.PLANT
     # Folder for what the plant keeps: its plant file, certificates, MES table, serial line.
     directory: str = "lab"

@@ -32,7 +32,9 @@ from mingwu.kernel.catalogue import add
 from mingwu.kernel.errors import ConfigError
 from mingwu.kernel.settings import Settings, build
 from mingwu.lab.carriers.settings import CarrierLabSettings
+from mingwu.lab.enterprises.settings import EnterpriseLabSettings
 from mingwu.lab.settings import LabSettings
+from mingwu.lab.topnode.settings import TopNodeSettings
 from mingwu.node.carriersections import bus_users, lab_carriers, mqtt_defaults
 from mingwu.registry.settings import RegistrySettings
 from mingwu.trust.secrets import load_or_create
@@ -229,6 +231,17 @@ SECTIONS: dict[str, Section] = {
     "console": Section(ConsoleSettings),
     "lab": Section(LabSettings, lambda _tables, filling: {"directory": filling.folder("lab")}),
     "lab_carriers": Section(CarrierLabSettings, lab_carriers),
+    "lab_topnode": Section(
+        TopNodeSettings, lambda _t, filling: {"directory": filling.folder("lab/topnode")}
+    ),
+    "lab_enterprises": Section(
+        EnterpriseLabSettings,
+        lambda tables, filling: {
+            "directory": filling.folder("lab/enterprises"),
+            "prefix": tables.get("secondlevel", {}).get("prefix", SecondLevelSettings().prefix),
+            "resolver": _address(tables.get("resolver", {}), 2641),
+        },
+    ),
 }
 
 
@@ -262,6 +275,8 @@ class Config:
     console: ConsoleSettings
     lab: LabSettings
     lab_carriers: CarrierLabSettings
+    lab_topnode: TopNodeSettings
+    lab_enterprises: EnterpriseLabSettings
 
     def runs(self, part: IdentityPart) -> bool:
         """Whether a part of the identity plane is at work on this node."""

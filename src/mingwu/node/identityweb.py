@@ -197,7 +197,12 @@ def _secondlevel(
     web.guarded += [*deskhttp.routes(node, journal), *routes(node, journal)]
     web.guarded += iiidaphttp.routes(node)
     if is_leading(config, role):
-        web.beside.append(lambda stop: run_duties(node, stop))
+        if Role.LAB in config.node.roles and config.lab.world is LabWorld.TOPNODE:
+            from mingwu.node.enterpriseseed import fill_and_serve
+
+            web.beside.append(lambda stop: fill_and_serve(node, config, store, journal, stop))
+        else:
+            web.beside.append(lambda stop: run_duties(node, stop))
     return node
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from mingwu.kernel.catalogue import add
 from mingwu.kernel.errors import Conflict
+from mingwu.lab.settings import LabWorld
 from mingwu.node.config import Config, Role
 
 add(
@@ -48,10 +49,23 @@ def listening(config: Config) -> Iterator[tuple[str, str, int]]:
         ],
         Role.API: [("api", config.api.host, config.api.port)],
         Role.CONSOLE: [("console", config.console.host, config.console.port)],
-        Role.LAB: [("lab", config.lab.host, config.lab.control_port)],
+        Role.LAB: [("lab", config.lab.host, config.lab.control_port), *_surroundings(config)],
     }
     for role in config.node.roles:
         yield from where.get(role, [])
+
+
+def _surroundings(config: Config) -> Iterator[tuple[str, str, int]]:
+    """What stands around a second-level node in the lab."""
+    if config.lab.world is not LabWorld.TOPNODE:
+        return
+    top, own = config.lab_topnode, config.lab_enterprises
+    ports = (top.root_port, top.top_port, top.recursive_port, top.emergency_port, top.epp_port,
+             top.http_port)  # fmt: skip
+    yield from (("lab_topnode", top.host, port) for port in ports)
+    first = own.own_first_port
+    if first:
+        yield from (("lab_enterprises", top.host, first + at) for at in range(own.own_nodes))
 
 
 def require_free(config: Config) -> None:

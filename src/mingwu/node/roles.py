@@ -128,6 +128,12 @@ async def _lab(config: Config, _name: str, stop: asyncio.Event) -> None:
         control = config.lab.host, config.lab.control_port
         await run_carriers(config.lab_carriers, stop, control=control)
         return
+    if config.lab.world is LabWorld.TOPNODE:
+        from mingwu.lab.enterprises.run import run_enterprises
+
+        control = config.lab.host, config.lab.control_port
+        await run_enterprises(config.lab_enterprises, config.lab_topnode, stop, control)
+        return
     from mingwu.lab.run import run_lab
 
     await run_lab(config.lab, stop)

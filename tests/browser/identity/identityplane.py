@@ -13,6 +13,7 @@ from pathlib import Path
 
 from starlette.routing import Route
 
+from mingwu.identity.aliases.book import AliasBook
 from mingwu.identity.carriers.agent import CarrierAgent
 from mingwu.identity.carriers.http import routes as carrier_routes
 from mingwu.identity.carriers.platform import CarrierPlatform
@@ -22,7 +23,7 @@ from mingwu.identity.carriers.setup import prepare
 from mingwu.identity.records import RecordStore
 from mingwu.identity.secondlevel import deskhttp, outbox
 from mingwu.identity.secondlevel.http import routes as secondlevel_routes
-from mingwu.identity.secondlevel.model import Kind, Mode, Person, Reason, SiteForm
+from mingwu.identity.secondlevel.model import Mode, SiteForm
 from mingwu.identity.secondlevel.prefixes import site_at
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
@@ -37,8 +38,12 @@ from mingwu.lab.carriers.carrier import SimulatedCarrier
 from mingwu.lab.carriers.incidents import try_clone
 from mingwu.lab.carriers.moulds import moulds
 from mingwu.lab.carriers.personalise import Factory, serial_of
+from mingwu.lab.enterprises.filling import Filling
+from mingwu.lab.enterprises.load import OWNER_NETWORK, Load
+from mingwu.lab.enterprises.ownnodes import OwnNodes
+from mingwu.lab.enterprises.settings import EnterpriseLabSettings
+from mingwu.lab.enterprises.trade import stranger
 from mingwu.lab.topnode.run import TopNode
-from mingwu.lab.topnode.scenario import S3Settings, Scenario, enterprise_form
 from mingwu.lab.topnode.settings import KnownNode, TopNodeSettings
 from mingwu.node.namecounts import NameCounts
 from mingwu.node.prefixuse import LogUse
@@ -48,8 +53,7 @@ from mingwu.trust import secrets, sm2
 from mingwu.wire.handle.codes import Op, Rc
 
 NODE, CARRIERS = "88.101", "88.888.102"
-CITIZEN = "11010519491231002X"  # the example of GB 11643: nobody's
-DAYS, MOULDS = 14, 15
+DAYS, MOULDS, QUESTIONS = 14, 15, 400
 _DAY_MS = 86_400_000
 
 
@@ -93,9 +97,12 @@ class Plane:
         usage = UsageSettings(
             directory=str(folder / "usage"), own_networks=("127.0.0.9/32",),
             health_networks=("192.0.2.0/24",),
-            owners=tuple(
-                OwnerSettings(prefix=f"{NODE}.{number}", networks=("203.0.113.0/24",))
-                for number in range(1014, 1054)
+            owners=(
+                OwnerSettings(prefix=f"{NODE}.1013", networks=(OWNER_NETWORK,)),
+                *(
+                    OwnerSettings(prefix=f"{NODE}.{number}", networks=("203.0.113.0/24",))
+                    for number in range(1014, 1054)
+                ),
             ),
         )  # fmt: skip
         await asyncio.to_thread(self._past, usage)
@@ -164,11 +171,19 @@ class Plane:
         )  # fmt: skip
         node = SecondLevel.open(settings, records, site_at("127.0.0.1", resolver.port))
         stack.callback(node.close)
-        size = S3Settings(identifiers=3000, resolutions=700)
-        scenario = Scenario(node, ("127.0.0.1", resolver.port), folder / "s3", size)
-        await stack.enter_async_context(scenario)
-        await scenario.fill()
-        await asyncio.to_thread(self._applications, node)
+        size = EnterpriseLabSettings(
+            directory=str(folder / "s3"), prefix=NODE, identifiers=3000, own_first_port=0,
+            resolver=f"127.0.0.1:{resolver.port}",
+        )  # fmt: skip
+        own = await stack.enter_async_context(OwnNodes(size))
+        filling = Filling(
+            node, size, site_of=lambda one: own.site(one.prefix), book=AliasBook(records)
+        )
+        await asyncio.to_thread(filling.run)
+        load = Load(size, f"127.0.0.1:{top.recursive.port}")
+        for _ in range(QUESTIONS):
+            await load.turn()
+        await asyncio.to_thread(self._down, node)
         for _ in range(settings.probe_failures):
             await node.probe()
         node.monitoring.report_event(
@@ -188,27 +203,10 @@ class Plane:
         ]
         return node
 
-    def _applications(self, node: SecondLevel) -> None:
-        """A queue as it is on a Monday morning."""
-        queue = node.applications
-
-        def form(number: int, mode: Mode = Mode.HOSTED, **changes: object):
-            from msgspec.structs import replace
-
-            site = SiteForm(host="127.0.0.1", port=9) if mode is Mode.OWN else None
-            made = enterprise_form(NODE, number, mode, site)
-            person = Person(name=made.legal_person.name, number=CITIZEN)
-            return replace(made, legal_person=person, **changes)
-
-        queue.accept(queue.submit(form(61, Mode.OWN), "engineer").id, "admin")  # nobody answers
-        queue.submit(form(62), "engineer")
-        queue.submit(form(63, Mode.OWN), "engineer")
-        queue.submit(form(20, kind=Kind.EXIT), "engineer")
-        queue.submit(form(21, kind=Kind.CHANGE), "engineer")
-        back = queue.submit(form(64), "engineer")
-        queue.send_back(back.id, "admin", [Reason("organisation.name", "与营业执照不符（模拟）")])
-        gone = queue.submit(form(65), "engineer")
-        queue.send_back(gone.id, "admin", [Reason("purpose", "用途不明（模拟）")], final=True)
+    def _down(self, node: SecondLevel) -> None:
+        """An own node that nobody answers for."""
+        asked = stranger(NODE, 71, Mode.OWN, SiteForm(host="127.0.0.1", port=9))
+        node.applications.accept(node.applications.submit(asked, "engineer").id, "admin")
 
     # -- carriers -----------------------------------------------------------------------------
     async def _platform(self, records: RecordStore) -> None:

@@ -20,7 +20,7 @@ def test_the_queue_shows_material_and_checks_and_hides_citizen_numbers(inside: P
     expect(inside.locator("[data-value=accepted]")).to_contain_text(re.compile(r"\d"))
     open_row(inside, "88.101.1063")
     detail = inside.locator(".mw-application")
-    expect(detail).to_contain_text("Simulated enterprise 63")
+    expect(detail).to_contain_text("Simulated battery pack maker 63")
     expect(detail).to_contain_text("Own node")
     expect(detail).to_contain_text("127.0.0.1:9")
     expect(detail).to_contain_text("110*************2X")

@@ -38,7 +38,7 @@ def test_the_monthly_report_is_read_printed_and_downloaded(inside: Page) -> None
         expect(report).to_contain_text(group)
     expect(report).to_contain_text("no data")  # nothing was registered over HTTP
     expect(report).to_contain_text("Database upgrade (simulated)")
-    expect(report).to_contain_text("Node 88.101.1061 failed its probes")
+    expect(report).to_contain_text("Node 88.101.1071 failed its probes")
     with inside.expect_download() as download:
         inside.get_by_role("link", name="Download").click()
     assert re.fullmatch(r"88\.101-\d{4}-\d{2}\.html", download.value.suggested_filename)

@@ -6,15 +6,15 @@ import pytest
 
 from mingwu.kernel.errors import Conflict, NotFound
 from mingwu.node.demo import scenarios
-from mingwu.node.demo.scenario import Scenario
+from mingwu.node.demo.scenario import Scenario, Size
 
 
 def _scenario(folder: Path, node: str) -> Scenario:
-    def write(where: Path, scale: int) -> Path:
+    def write(where: Path, size: Size) -> Path:
         file = where / "mingwu.toml"
         if not file.exists():
             where.mkdir(parents=True)
-            file.write_text(f'[node]\nname = "{node}"\n\n[lab]\nscale = {scale}\n', "utf-8")
+            file.write_text(f'[node]\nname = "{node}"\n\n[lab]\nscale = {size.scale}\n', "utf-8")
         return file
 
     return Scenario(name=node, node=node, folder=folder, write=write, hints=lambda _c, _zh: ())
@@ -38,15 +38,15 @@ def test_scenarios_live_apart(name: str) -> None:
 
 def test_second_start_keeps_what_was_written(tmp_path: Path) -> None:
     scenario = _scenario(tmp_path / "a", "first")
-    assert scenarios.prepare(scenario, scenario.folder, 3).lab.scale == 3
-    assert scenarios.prepare(scenario, scenario.folder, 1).lab.scale == 3
+    assert scenarios.prepare(scenario, scenario.folder, Size(scale=3)).lab.scale == 3
+    assert scenarios.prepare(scenario, scenario.folder, Size()).lab.scale == 3
 
 
 def test_folder_of_another_scenario_is_refused_and_kept(tmp_path: Path) -> None:
     first, second = (_scenario(tmp_path / "a", name) for name in ("first", "second"))
-    file = first.write(first.folder, 1)
+    file = first.write(first.folder, Size())
     before = file.read_bytes()
     with pytest.raises(Conflict) as caught:
-        scenarios.prepare(second, first.folder, 1)
+        scenarios.prepare(second, first.folder, Size())
     assert caught.value.code == "demo.other-scenario"
     assert file.read_bytes() == before

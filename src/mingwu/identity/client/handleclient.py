@@ -10,8 +10,9 @@ import ipaddress
 import itertools
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -35,6 +36,7 @@ SITE_TYPES = frozenset({"HS_SITE", "HS_SITE.PREFIX"})
 SERVICE_TYPES = frozenset({"HS_SERV", "HS_SERV.PREFIX"})
 _UDP_TRIES = 3
 _requests = itertools.count(secrets.randbits(30))
+_source: ContextVar[str] = ContextVar("source", default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,21 @@ class Resolution:
     def ok(self) -> bool:
         """Whether the name resolved."""
         return self.rc == Rc.SUCCESS
+
+
+@contextmanager
+def asking_from(address: str) -> Iterator[None]:
+    """Within the block, ask from this address of the machine (empty: the system chooses)."""
+    before = _source.set(address)
+    try:
+        yield
+    finally:
+        _source.reset(before)
+
+
+def _local() -> tuple[str, int] | None:
+    address = _source.get()
+    return (address, 0) if address else None
 
 
 def request(
@@ -115,8 +132,9 @@ async def ask_udp(host: str, port: int, message: Message, *, timeout_s: float = 
     for attempt in range(_UDP_TRIES):
         try:
             transport, protocol = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(message.request_id), remote_addr=(host, port)
-            )
+                lambda: _Datagrams(message.request_id),
+                local_addr=_local(), remote_addr=(host, port),
+            )  # fmt: skip
         except OSError as error:
             detail = error.strerror or str(error)
             break
@@ -160,7 +178,8 @@ class HandleClient:
         """Connect; raises Unavailable ``identity.unreachable``."""
         server = f"{host}:{port}"
         try:
-            streams = await asyncio.wait_for(asyncio.open_connection(host, port), timeout_s)
+            opening = asyncio.open_connection(host, port, local_addr=_local())
+            streams = await asyncio.wait_for(opening, timeout_s)
         except (OSError, TimeoutError) as error:
             detail = f"TCP, {getattr(error, 'strerror', None) or 'timed out'}"
             raise Unavailable("identity.unreachable", server=server, detail=detail) from error

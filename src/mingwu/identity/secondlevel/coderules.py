@@ -1,8 +1,9 @@
 """Code rules per industry: how the part behind the slash of a hosted identifier is written.
 
-Keyed by GB/T 4754 division (two digits behind the letter); an industry without a rule of its own
-follows the general one. The battery rule has the shape of GB/T 34014-2017 (24 characters without
-I, O); its field meanings are not checked here. Rules are data: an operator may pass others.
+Keyed by GB/T 4754 code, a division (C38) or a group in it (C382): the longest match holds, and an
+industry without a rule of its own follows the general one. The battery rule has the shape of GB/T
+34014-2017 (24 characters without I, O); its field meanings are not checked here. Rules are data: an
+operator may pass others.
 """
 
 import re
@@ -41,6 +42,13 @@ RULES = (
         "BAT.001PE0A1B2C3D4E5F6G7H8J9",
         "BAT./MOD./CEL. 加 24 位编码（GB/T 34014 形式，不含 I、O）",
         "BAT., MOD. or CEL. and 24 characters shaped as GB/T 34014 (no I, O)",
+    ),
+    CodeRule(
+        "C382",
+        r"(CHG|PCU)\.[0-9A-Z.-]{4,64}",
+        "CHG.2026-000123",
+        "CHG./PCU. 加 4 至 64 位字母、数字、点或短横",
+        "CHG. or PCU. and 4 to 64 letters, digits, dots or dashes",
     ),
     CodeRule(
         "C36",

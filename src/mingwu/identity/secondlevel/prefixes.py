@@ -8,6 +8,7 @@ the enterprise's own node gets a record ``0.NA/<prefix>`` with HS_SITE (or HS_SE
 
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import msgspec
 from sqlalchemy import Connection, Engine, Row, Select, func, insert, select, update
@@ -33,6 +34,7 @@ from mingwu.wire.handle.values import HandleValue
 
 _T = schema.prefix
 _SITE_TTL_S = 300
+_OWNER_INDEX = 5
 ACTIVE, LEFT = "active", "left"
 
 
@@ -121,8 +123,9 @@ class Prefixes:
 
     def project(self, rows: Sequence[PrefixRow]) -> None:
         """Write prefixes to the record store and mark them done."""
+        owners = self._owners([row.uscc for row in rows])
         for row in rows:
-            self._project(row)
+            self._project(row, owners.get(row.uscc, ""))
         if rows:
             done = [row.prefix for row in rows]
             with writing(self._engine) as connection:
@@ -131,25 +134,34 @@ class Prefixes:
                     query = update(_T).where(_T.c.prefix.in_(some))
                     connection.execute(query.values(projected=True))
 
-    def _project(self, row: PrefixRow) -> None:
+    def _owners(self, usccs: Sequence[str]) -> dict[str, str]:
+        """Names of the enterprises with these credit codes."""
+        table, found = schema.enterprise, dict[str, str]()
+        with reading(self._engine) as connection:
+            for start in range(0, len(usccs), 500):
+                query = select(table.c.uscc, table.c.name)
+                some = query.where(table.c.uscc.in_(usccs[start : start + 500]))
+                found.update((one.uscc, one.name) for one in connection.execute(some))
+        return found
+
+    def _project(self, row: PrefixRow, owner: str) -> None:
         name = f"{PREFIX_HOME}/{row.prefix}"
         if row.state != ACTIVE:
             if self._records.is_homed(row.prefix):
                 self._records.unhome(row.prefix)
             self._records.delete_many([name])
         elif row.mode == Mode.HOSTED:
-            home_prefixes(self._records, (row.prefix,), self._site)
+            home_prefixes(self._records, (row.prefix,), self._site, owner)
         else:
             if self._records.is_homed(row.prefix):
                 self._records.unhome(row.prefix)
             form = row.site or SiteForm()
             site = None if form.service else site_at(form.host, form.port, form.http_port)
-            value = referral_value(site, form.service)
-            self._records.put(Record(name, (_stamped(value), prefix_admin(row.prefix))))
-
-
-def _stamped(value: HandleValue) -> HandleValue:
-    return HandleValue(value.index, value.type, value.data, value.ttl, timestamp=int(time.time()))
+            told = HandleValue(_OWNER_INDEX, "OWNER", owner.encode())
+            values = (referral_value(site, form.service), *((told,) if owner else ()))
+            now = int(time.time())
+            stamped = (replace(one, timestamp=now) for one in values)
+            self._records.put(Record(name, (*stamped, prefix_admin(row.prefix))))
 
 
 def give(

@@ -53,6 +53,11 @@ DaySource = Callable[[str], Iterable[AskedOf] | None]
 """Requests of a Beijing day (2026-11-23) as counted elsewhere; None while nothing is known."""
 
 
+def node_key(directory: Path) -> bytes:
+    """The node's SM2 key in its secrets folder, made at the first call."""
+    return secrets.load_or_make(directory, _KEY_FILE, sm2.generate)
+
+
 class SecondLevel:
     """All parts of the node over one relational store and one record store."""
 
@@ -114,7 +119,7 @@ class SecondLevel:
         """
         engine = open_engine(settings.store)
         migrate(engine, COMPONENT, migrations)
-        key = secrets.load_or_make(Path(settings.secrets_directory), _KEY_FILE, sm2.generate)
+        key = node_key(Path(settings.secrets_directory))
         node = cls(engine, records, settings, site, clock or SystemClock(), key)
         node.tenants.ensure_groups()
         repaired = node.prefixes.replay() + node.hosted.replay()

@@ -16,7 +16,7 @@ from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.secondlevel.escrow import FULL, EscrowObject, read_manifest, read_objects
 from mingwu.identity.secondlevel.hosted import hosted_record
-from mingwu.identity.secondlevel.model import Mode, SiteForm
+from mingwu.identity.secondlevel.model import ApplicationForm, Mode, SiteForm
 from mingwu.identity.secondlevel.prefixes import referral_value, site_at
 from mingwu.identity.server.process import home_prefixes
 from mingwu.kernel.errors import InvalidInput
@@ -108,7 +108,8 @@ def _apply_prefix(records: RecordStore, one: EscrowObject, site: Site) -> None:
         records.unhome(one.name)
         records.delete_many([name])
     elif one.content["mode"] == Mode.HOSTED.value:
-        home_prefixes(records, (one.name,), site)
+        profile = msgspec.json.decode(str(one.content["profile"]), type=ApplicationForm)
+        home_prefixes(records, (one.name,), site, profile.organisation.name)
     else:
         records.unhome(one.name)
         form = msgspec.json.decode(str(one.content["site"]), type=SiteForm)

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import Self
 
-from mingwu.identity.client.handleclient import Resolution, resolve
+from mingwu.identity.client.handleclient import Resolution, asking_from, resolve
 from mingwu.kernel.errors import Unavailable
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.bodies import ErrorBody, Record, Resolve
@@ -28,12 +28,14 @@ _Key = tuple[str, tuple[int, ...], tuple[str, ...]]
 
 
 class RecursiveNode:
-    """A caching resolver in front of ``root`` (host:port)."""
+    """A caching resolver in front of ``root`` (host:port); it asks from the address ``source``."""
 
     def __init__(
-        self, root: str, *, ttl_s: int = 300, negative_ttl_s: int = 5, entries: int = 50_000
-    ) -> None:
+        self, root: str, *, ttl_s: int = 300, negative_ttl_s: int = 5, entries: int = 50_000,
+        source: str = "",
+    ) -> None:  # fmt: skip
         self.root = root
+        self._source = source
         self.port = 0
         self.asked = 0
         self.hits = 0
@@ -86,8 +88,9 @@ class RecursiveNode:
             return kept[1]
         task = self._under_way.get(key)
         if task is None:
-            asking = resolve(name, self.root, indexes=indexes, types=types)
-            task = self._under_way[key] = asyncio.create_task(asking)
+            with asking_from(self._source):  # the task keeps what holds here
+                asking = resolve(name, self.root, indexes=indexes, types=types)
+                task = self._under_way[key] = asyncio.create_task(asking)
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         result = await asyncio.shield(task)
         ttl_s = self._negative_ttl_s

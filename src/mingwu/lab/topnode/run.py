@@ -7,6 +7,7 @@ of failed probes lets the emergency resolver answer from escrow instead, until p
 
 import asyncio
 import logging
+import socket
 import time
 from collections import deque
 from contextlib import AsyncExitStack
@@ -47,7 +48,9 @@ def topnode_key(directory: Path) -> bytes:
 
 
 class TopNode:
-    """All simulated services. ``taken_over`` holds the prefixes that escrow answers for."""
+    """All simulated services. ``taken_over`` holds the prefixes that escrow answers for, ``cut``
+    those whose nodes cannot be reached from here for the time being (a drill).
+    """
 
     def __init__(self, settings: TopNodeSettings) -> None:
         self.settings = settings
@@ -60,6 +63,7 @@ class TopNode:
         self.epp = EppServer(known, self.registry, session_s=settings.epp_session_s)
         self._since = iso(time.time_ns() // 1_000_000)
         self.taken_over: set[str] = set()
+        self.cut: set[str] = set()
         self.probes = {n.prefix: deque[bool](maxlen=settings.probe_window) for n in settings.nodes}
         self._stack = AsyncExitStack()
 
@@ -88,6 +92,7 @@ class TopNode:
         self.recursive = await RecursiveNode(
             f"{host}:{self.root.port}", ttl_s=settings.cache_ttl_s,
             negative_ttl_s=settings.negative_ttl_s, entries=settings.cache_entries,
+            source=settings.recursive_source,
         ).start(host, settings.recursive_port)  # fmt: skip
         stack.push_async_callback(self.recursive.close)
         await self.epp.start(host, settings.epp_port)
@@ -95,6 +100,8 @@ class TopNode:
         more = [*self.epp.web_routes(), web.get(BOOTSTRAP_PATH, self._bootstrap)]
         await self.receiver.start(host, settings.http_port, more)
         stack.push_async_callback(self.receiver.close)
+        self._nowhere = stack.enter_context(socket.socket())
+        self._nowhere.bind((host, 0))  # nobody listens there: connections are refused
         for node in settings.nodes:
             self._delegate(node.prefix, site_at(node.host, node.port))
 
@@ -139,9 +146,17 @@ class TopNode:
             await self._judge(node)
         return list(found)
 
+    async def is_everybody_up(self) -> bool:
+        """Whether all nodes answer now; a look that no window counts."""
+        found = await asyncio.gather(*(self._probe(node) for node in self.settings.nodes))
+        return all(one.ok for one in found)
+
     async def _probe(self, node: KnownNode) -> Probe:
+        host, port = node.host, node.port
+        if node.prefix in self.cut:
+            host, port = self._nowhere.getsockname()
         return await probe(
-            node.prefix, node.host, node.port, name=f"{PREFIX_HOME}/{node.prefix}",
+            node.prefix, host, port, name=f"{PREFIX_HOME}/{node.prefix}",
             timeout_s=self.settings.probe_timeout_s,
         )  # fmt: skip
 

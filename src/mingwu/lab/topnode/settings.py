@@ -41,6 +41,8 @@ class TopNodeSettings(Settings, frozen=True, kw_only=True):
     top_port: Port = 2742
     # Handle port of the recursive node.
     recursive_port: Port = 2743
+    # Address of this machine that the recursive node asks from; empty: the system chooses.
+    recursive_source: str = ""
     # Handle port that answers from escrow when a node is down.
     emergency_port: Port = 2744
     # Port of the EPP service over TCP.

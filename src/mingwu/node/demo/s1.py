@@ -119,6 +119,6 @@ SCENARIO = Scenario(
     name="s1",
     node="demo",
     folder=Path(".run/demo"),
-    write=lambda folder, scale: write(folder, scale=scale),
+    write=lambda folder, size: write(folder, scale=size.scale),
     hints=hints,
 )

@@ -108,6 +108,6 @@ SCENARIO = Scenario(
     name="s2",
     node="demo-s2",
     folder=Path(".run/demo-s2"),
-    write=lambda folder, scale: write(folder, scale=scale),
+    write=lambda folder, size: write(folder, scale=size.scale),
     hints=hints,
 )

@@ -14,19 +14,28 @@ from mingwu.node.ports import is_free
 STEP = 1000
 LAST_STEP = 40_000  # the end of the port range is near
 
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How big: ``scale`` times the plant, ``identifiers`` of a second-level node (0: as usual)."""
+
+    scale: int = 1
+    identifiers: int = 0
+
+
 # (configuration, Chinese?) -> the lines printed once everything serves.
 Hints = Callable[[Config, bool], tuple[str, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One demonstration; ``write`` gets the folder and how many times the scenario stands there."""
+    """One demonstration; ``write`` gets the folder and how big it shall be."""
 
     name: str
     # Name of the node in the configuration that ``write`` leaves in the folder.
     node: str
     folder: Path
-    write: Callable[[Path, int], Path]
+    write: Callable[[Path, Size], Path]
     hints: Hints
 
 

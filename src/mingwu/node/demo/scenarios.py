@@ -5,10 +5,10 @@ from pathlib import Path
 from mingwu.kernel.catalogue import add
 from mingwu.kernel.errors import Conflict, NotFound
 from mingwu.node.config import Config, load
-from mingwu.node.demo import s1, s2
-from mingwu.node.demo.scenario import Scenario
+from mingwu.node.demo import s1, s2, s3
+from mingwu.node.demo.scenario import Scenario, Size
 
-SCENARIOS: dict[str, Scenario] = {one.name: one for one in (s1.SCENARIO, s2.SCENARIO)}
+SCENARIOS: dict[str, Scenario] = {one.name: one for one in (s1.SCENARIO, s2.SCENARIO, s3.SCENARIO)}
 
 add(
     "demo.unknown-scenario",
@@ -37,12 +37,12 @@ def find(name: str) -> Scenario:
         raise NotFound("demo.unknown-scenario", name=name, known=known) from None
 
 
-def prepare(scenario: Scenario, folder: Path, scale: int) -> Config:
+def prepare(scenario: Scenario, folder: Path, size: Size) -> Config:
     """Write the scenario's files unless there, and read them.
 
     Raises Conflict ``demo.other-scenario`` where the folder belongs to something else.
     """
-    config = load(scenario.write(folder, scale))
+    config = load(scenario.write(folder, size))
     if config.node.name != scenario.node:
         raise Conflict(
             "demo.other-scenario", folder=folder, node=config.node.name, name=scenario.name

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from mingwu.identity.secondlevel.model import Mode, SiteForm
-from mingwu.lab.topnode.scenario import enterprise_form
+from mingwu.lab.enterprises.trade import stranger
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 ROUNDS, EACH = 4, 6
@@ -18,7 +18,7 @@ async def submitted(node, number):
     """An application in the queue: hosted, or with a node of its own."""
     mode = Mode.OWN if number % 2 else Mode.HOSTED
     site = SiteForm(host="127.0.0.1", port=9) if mode is Mode.OWN else None
-    form = enterprise_form("88.101", number, mode, site)
+    form = stranger("88.101", number, mode, site)
     reply = await node.call("POST", QUEUE, msgspec.to_builtins(form))
     if reply is None or reply.status_code == 409:
         return form.prefix, ""  # killed over it; whether it arrived is looked up later

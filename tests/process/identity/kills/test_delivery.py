@@ -11,7 +11,7 @@ from mingwu.identity.records import RecordStore
 from mingwu.identity.secondlevel.model import Mode, SiteForm
 from mingwu.identity.server.process import ResolverServer
 from mingwu.identity.settings import ResolverSettings
-from mingwu.lab.topnode.scenario import enterprise_form
+from mingwu.lab.enterprises.trade import stranger
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 ROUNDS, ITEMS, HOSTED = 3, 500, "88.101.1002"
@@ -19,7 +19,7 @@ QUEUE = "/api/secondlevel/applications"
 
 
 async def accepted(node, number, mode, site=None):
-    form = msgspec.to_builtins(enterprise_form("88.101", number, mode, site))
+    form = msgspec.to_builtins(stranger("88.101", number, mode, site))
     made = await node.call("POST", QUEUE, form)
     done = await node.call("POST", f"{QUEUE}/{made.json()['id']}/decision", {"action": "accept"})
     assert done.status_code == 200, done.text

@@ -10,9 +10,9 @@ from mingwu.identity.records import RecordStore
 from mingwu.identity.secondlevel.escrow import read_manifest
 from mingwu.identity.secondlevel.model import Mode
 from mingwu.identity.secondlevel.prefixes import site_at
+from mingwu.lab.enterprises.trade import stranger
 from mingwu.lab.topnode.emergency import restore
 from mingwu.lab.topnode.run import topnode_key
-from mingwu.lab.topnode.scenario import enterprise_form
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 ROUNDS, ITEMS, PREFIX = 4, 800, "88.101.1002"
@@ -61,7 +61,7 @@ def restored(land, turn):
 async def test_no_half_deposit_counts_and_the_chain_is_unbroken(land):
     node, done = land.node, set()
     await node.start()
-    form = msgspec.to_builtins(enterprise_form("88.101", 2, Mode.HOSTED, None))
+    form = msgspec.to_builtins(stranger("88.101", 2, Mode.HOSTED))
     made = await node.call("POST", QUEUE, form)
     await node.call("POST", f"{QUEUE}/{made.json()['id']}/decision", {"action": "accept"})
     for turn in range(ROUNDS):

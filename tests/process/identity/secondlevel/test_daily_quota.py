@@ -13,7 +13,7 @@ from mingwu.identity.server.process import ResolverServer, open_store, site_of
 from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.usage.log import UsageLog
 from mingwu.identity.usage.settings import UsageSettings
-from mingwu.lab.topnode.scenario import enterprise_form
+from mingwu.lab.enterprises.trade import stranger
 from mingwu.node.prefixuse import LogUse
 from mingwu.store.settings import StoreSettings
 from mingwu.wire.handle.codes import Rc
@@ -52,7 +52,7 @@ async def running(tmp_path):
 
 
 def tenant(node):
-    form = enterprise_form(node.settings.prefix, 2, Mode.HOSTED, None)
+    form = stranger(node.settings.prefix, 2, Mode.HOSTED)
     prefix = node.applications.accept(node.applications.submit(form, "a").id, "b").prefix
     made = node.hosted.register(prefix, [HostedItem(name=f"{prefix}/{NAME}")])
     assert [one.code for one in made] == [Rc.SUCCESS]

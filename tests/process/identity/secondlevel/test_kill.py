@@ -20,7 +20,7 @@ from mingwu.identity.secondlevel.model import HostedItem, Mode
 from mingwu.identity.secondlevel.prefixes import site_at
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
-from mingwu.lab.topnode.scenario import enterprise_form
+from mingwu.lab.enterprises.trade import stranger
 from mingwu.store.engine import sqlite_url
 from mingwu.store.settings import StoreSettings
 home = Path(sys.argv[1])
@@ -29,7 +29,7 @@ settings = SecondLevelSettings(
     escrow_directory=str(home / "escrow"), secrets_directory=str(home / "keys"))
 records = RecordStore(home / "records", map_bytes=2**27)
 node = SecondLevel.open(settings, records, site_at("127.0.0.1", 2641))
-form = enterprise_form("88.101", 2, Mode.HOSTED, None)
+form = stranger("88.101", 2, Mode.HOSTED)
 node.applications.accept(node.applications.submit(form, "a").id, "r")
 for batch in range(10**6):
     names = [f"{form.prefix}/EDU.{batch:06d}-{n}" for n in range(20)]

@@ -1,0 +1,326 @@
+"""Scenario S3 as the command starts it: the whole path, honest figures, a takeover, kill -9."""
+
+import asyncio
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mingwu.cli.main import main
+from mingwu.identity.client.handleclient import resolve
+from mingwu.identity.client.root import resolve_from, root_at
+from mingwu.identity.usage.causes import Cause
+from mingwu.kernel.errors import MingwuError
+from mingwu.lab.control import Request, forward
+from mingwu.lab.enterprises.load import CLIENTS, is_ours
+from mingwu.lab.enterprises.trade import E_DRIVE, enterprises, registers_much
+from mingwu.node.config import load
+from mingwu.node.demo import s3
+from mingwu.trust.roles import Role
+from mingwu.trust.service import Trust
+from mingwu.wire.handle.codes import Op, Rc
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(not is_ours(CLIENTS[0]), reason="only 127.0.0.1 on this system"),
+]
+NAMES = 600
+QUICK = {
+    "probe_interval_s = 2.0": "probe_interval_s = 0.2\nprobe_timeout_s = 0.5",
+    "probe_interval_s = 5.0": "probe_interval_s = 0.5",
+    "upstream_poll_s = 5.0": "upstream_poll_s = 1.0\nround_s = 0.5",
+    "asked_per_s = 2.0": "asked_per_s = 40.0",
+    "[usage]\n": "[usage]\nsegment_s = 5\n",
+    "recursive_port =": "cache_ttl_s = 0\nnegative_ttl_s = 0\nrecursive_port =",
+}
+
+
+class Demo:
+    """The running scenario, small and quick."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = s3.write(folder / "demo", identifiers=NAMES)
+        text = self.file.read_text("utf-8")
+        for usual, quick in QUICK.items():
+            assert usual in text
+            text = text.replace(usual, quick)
+        self.file.write_text(text, "utf-8")
+        self.config = load(self.file)
+        trust = Trust.open(self.config.trust)
+        trust.accounts.create("eve", "a long enough password 7", Role.ADMIN)
+        self.token = trust.sessions.create_token("eve", "test")
+        trust.close()
+        self.output = (folder / "output.txt").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mingwu", "demo", "--scenario", "s3", "--folder",
+             str(folder / "demo")],
+            stdout=self.output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self.client = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{self.config.console.port}/api",
+            headers={"Authorization": f"Bearer {self.token}"}, timeout=20,
+        )  # fmt: skip
+        self.enterprises = enterprises(self.config.lab_enterprises)
+        self.much = registers_much(self.enterprises)
+        self.drive = next(
+            one for one in self.enterprises if one.trade is E_DRIVE and one is not self.much
+        )
+
+    async def get(self, path: str):
+        reply = await self.client.get(path)
+        reply.raise_for_status()
+        return reply.json()
+
+    async def status(self) -> dict:
+        lab = self.config.lab
+        return await forward(f"{lab.host}:{lab.control_port}", Request(action="status"))
+
+    async def from_root(self, name: str):
+        return await resolve_from(root_at(self.config.resolver.root), name)
+
+    async def use(self, prefix: str) -> dict:
+        rows = (await self.get("/secondlevel/desk/enterprises?limit=200"))["rows"]
+        return next(row for row in rows if row["prefix"] == prefix)
+
+    def fault(self, *words: str) -> None:
+        assert main(["lab", "fault", *words, "--config", str(self.file)]) == 0
+
+    def kill(self, role: str, number: int = signal.SIGKILL) -> None:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        for pid in children.read_text().split():
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            if "run" in words and role in words:
+                os.kill(int(pid), number)
+                return
+        raise AssertionError(role)
+
+    async def stop(self) -> None:
+        await self.client.aclose()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.to_thread(self.process.wait, 40)
+        finally:
+            self.process.kill()
+            self.output.close()
+
+
+async def until(condition, what: str, deadline_s: float = 40) -> None:
+    last = None
+    try:
+        async with asyncio.timeout(deadline_s):
+            while True:
+                try:
+                    if await condition():
+                        return
+                except (httpx.HTTPError, MingwuError, KeyError, ValueError) as error:
+                    last = error  # not there yet
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"{what} did not happen (last error: {last!r})") from None
+
+
+@pytest.fixture(scope="module")
+async def demo(tmp_path_factory):
+    running = Demo(tmp_path_factory.mktemp("s3"))
+    try:
+
+        async def is_told_upstream() -> bool:
+            told = await running.status()
+            return told["registered"] == 60 and told["deposits"] == {s3.PREFIX: 1}
+
+        await until(is_told_upstream, "registration and deposit at the top-level node", 150)
+        yield running
+    finally:
+        await running.stop()
+
+
+def ports(found) -> list[int]:
+    return [int(server.rpartition(":")[2]) for server in found.path]
+
+
+async def test_the_whole_path_resolves_from_the_root(demo):
+    lab, resolver = demo.config.lab_topnode, demo.config.resolver.port
+    motor = demo.enterprises[4]
+    found = await demo.from_root(motor.identifier(3))
+    assert found.ok
+    assert ports(found) == [
+        lab.root_port, lab.top_port, resolver, demo.config.lab_enterprises.own_first_port + 4,
+    ]  # fmt: skip
+    found = await demo.from_root(demo.drive.identifier(0))
+    assert ports(found)[-1] == resolver
+    values = {value.type: value.text() for value in found.values if value.index >= 500}
+    assert values["MW.SIMULATED"] == "true"
+    assert values["ALIAS.GS1"].startswith("01/")
+    inside = await demo.from_root(values["REL.contains"])
+    assert inside.ok
+    assert inside.handle.partition("/")[0] != demo.drive.prefix
+    by_recursion = await resolve(demo.drive.identifier(1), f"127.0.0.1:{lab.recursive_port}")
+    assert by_recursion.ok
+    home = await resolve(f"0.NA/{demo.drive.prefix}", f"127.0.0.1:{resolver}")
+    assert demo.drive.name in [value.text() for value in home.values if value.type == "OWNER"]
+    chain = await demo.get(f"/identity/chain/{demo.drive.identifier(0)}")
+    assert chain["crosses"]
+
+
+async def test_the_queue_holds_what_is_to_be_decided(demo):
+    rows = (await demo.get("/secondlevel/desk/applications?limit=200"))["rows"]
+    assert Counter(row["state"] for row in rows) == {
+        "accepted": 60, "submitted": 5, "returned": 1, "rejected": 1,
+    }  # fmt: skip
+    returned = next(row for row in rows if row["state"] == "returned")
+    whole = await demo.get(f"/secondlevel/applications/{returned['id']}")
+    assert whole["application"]["reasons"][0]["field"] == "organisation.name"
+    assert [step["actor"] for step in whole["steps"]] == [
+        "simulated applicant", "simulated reviewer",
+    ]  # fmt: skip
+
+
+def recounted(folder: Path) -> tuple[Counter, Counter, set[str], set[tuple[str, int]]]:
+    """The log counted by the page about its format, with nothing of the program's own code.
+
+    Answered questions by cause; by prefix; distinct clients; names that others resolved.
+    """
+    causes, prefixes, asked, clients = Counter(), Counter(), set(), set()
+    for file in sorted(folder.glob("*.mwu")):
+        data, at, who, where = file.read_bytes(), 8, [], []
+        while at + 9 <= len(data):
+            kind, size, _ = struct.unpack_from("<BII", data, at)
+            payload = data[at + 9 : at + 9 + size]
+            at += 9 + size
+            if kind == 2:
+                who += [row[0] for row in json.loads(payload)]
+            elif kind == 3:
+                where += json.loads(payload)
+            elif kind == 4:
+                for entry in struct.iter_unpack("<IIIIQHHBBH", payload):
+                    _, client, prefix, _, name, rc, op, cause, _, _ = entry
+                    if op != Op.RESOLVE:
+                        continue
+                    causes[cause] += 1
+                    if cause > Cause.OWNER:
+                        continue
+                    prefixes[where[prefix]] += 1
+                    clients.add(who[client])
+                    if cause == Cause.CLIENT and rc == Rc.SUCCESS:
+                        asked.add((where[prefix], name))
+    return causes, prefixes, clients, asked
+
+
+async def test_the_statistics_are_those_of_the_log(demo):
+    async def is_much_asked() -> bool:
+        return (await demo.status())["asked"]["owner"] >= 15
+
+    await until(is_much_asked, "questions of clients and owner")
+    for _ in range(3):
+        await resolve(demo.much.identifier(5), demo.config.lab_enterprises.resolver)  # our own
+    demo.kill("lab", signal.SIGSTOP)  # nobody asks any more
+    try:
+        await asyncio.sleep(0.6)
+        causes, prefixes, clients, asked = await asyncio.to_thread(
+            recounted, demo.config.data / "usage"
+        )
+        span = await demo.get("/identity/usage/span?days=2")
+        window = await demo.get("/identity/usage")
+    finally:
+        demo.kill("lab", signal.SIGCONT)
+    figures = span["total"]
+    assert figures["resolutions"] == causes[Cause.CLIENT] + causes[Cause.OWNER]
+    assert figures["by_cause"]["own"] == causes[Cause.OWN] >= 3
+    assert figures["by_cause"]["health"] == causes[Cause.HEALTH] > 0
+    assert figures["clients"] == len(clients) > 20
+    rows = {row["prefix"]: row for row in window["prefixes"]}
+    assert {prefix: row["resolutions"] for prefix, row in rows.items() if row["resolutions"]} == (
+        prefixes
+    )
+    by_others = Counter(prefix for prefix, _ in asked)
+    assert {p: row["resolved_by_others"] for p, row in rows.items() if p in by_others} == by_others
+    much = rows[demo.much.prefix]
+    assert (much["registered"], much["resolved_by_others"], much["share"]) == (NAMES // 6, 0, 0)
+    assert much["resolutions"] >= 15  # its owner asks, which is of no use to anybody
+
+    async def stands_out() -> bool:
+        row = await demo.use(demo.much.prefix)
+        return row["is_unused"] and row["requests"] > 0
+
+    await until(stands_out, "the tenant that registers much")
+
+
+async def test_the_top_level_node_takes_over_and_hands_back(demo):
+    lab, resolver = demo.config.lab_topnode, demo.config.resolver.port
+    name = demo.drive.identifier(2)
+
+    async def answered_by(port: int) -> bool:
+        return ports(await demo.from_root(name))[-1] == port
+
+    async def delegation() -> str:
+        return (await demo.get("/secondlevel/desk/delegation"))["state"]
+
+    assert await answered_by(resolver)
+    await asyncio.to_thread(demo.fault, "start", "cut-link", s3.PREFIX)
+    await until(lambda: answered_by(lab.emergency_port), "the takeover")
+    assert (await demo.from_root(name)).ok
+    assert (await demo.from_root(demo.enterprises[0].identifier(1))).ok
+    assert await delegation() == "taken-over"
+
+    async def told(is_open: bool) -> bool:
+        events = (await demo.get(f"/secondlevel/desk/nodes/{s3.PREFIX}"))["events"]
+        found = [one for one in events if one["kind"] == "takeover"]
+        return bool(found) and (found[0]["ended_ms"] == 0) == is_open
+
+    await until(lambda: told(is_open=True), "the top-level node's notice")
+    await asyncio.to_thread(demo.fault, "stop", "cut-link", s3.PREFIX)
+    await until(lambda: answered_by(resolver), "the return")
+    assert await delegation() == "here"
+    await until(lambda: told(is_open=False), "the end of the event")
+
+    demo.kill("resolver", signal.SIGSTOP)  # not a drill
+    try:
+        await until(lambda: answered_by(lab.emergency_port), "the takeover of a silent node")
+        assert (await demo.from_root(name)).ok
+    finally:
+        demo.kill("resolver", signal.SIGCONT)
+    await until(lambda: answered_by(resolver), "the return of the silent node")
+
+
+async def test_an_own_node_that_is_down_shows_and_comes_back_at_its_port(demo):
+    prefix = demo.enterprises[1].prefix
+
+    async def is_down(wanted: bool) -> bool:
+        return (await demo.use(prefix))["is_down"] == wanted
+
+    await asyncio.to_thread(demo.fault, "start", "node-down", prefix)
+    await until(lambda: is_down(wanted=True), "the failed probes")
+    await asyncio.to_thread(demo.fault, "stop", "node-down", prefix)
+    await until(lambda: is_down(wanted=False), "the good probe")
+    assert (await demo.from_root(demo.enterprises[1].identifier(0))).ok
+
+
+@pytest.mark.parametrize("role", ["resolver", "console", "lab"])
+async def test_killed_it_goes_on_and_keeps_everything(demo, role):
+    async def state() -> tuple:
+        told = await demo.status()
+        rows = (await demo.get("/secondlevel/desk/enterprises?limit=200"))["rows"]
+        total = (await demo.get("/secondlevel/desk/applications"))["total"]
+        held = sum(row["identifiers"] for row in rows)
+        return len(rows), held, total, told["registered"], told["deposits"]
+
+    before = await state()
+    assert before[:2] == (60, NAMES)
+    asked = (await demo.get("/identity/usage/span?days=2"))["total"]["resolutions"]
+    demo.kill(role)
+
+    async def goes_on() -> bool:
+        now = (await demo.get("/identity/usage/span?days=2"))["total"]["resolutions"]
+        return now > asked + 5 and await state() == before
+
+    await until(goes_on, "the same as before kill -9", 60)
+    for one in (demo.enterprises[5], demo.drive, demo.enterprises[-1]):
+        assert (await demo.from_root(one.identifier(one.names - 1))).ok
