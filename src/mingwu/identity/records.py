@@ -24,6 +24,7 @@ from mingwu.identity.carrierlive import CARRIER_INDEXES, SERIAL_TYPES, carrier_v
 from mingwu.identity.carriertable import CarrierTable
 from mingwu.identity.codes.recognition import recognise
 from mingwu.identity.live import LiveSource
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
 from mingwu.kernel.names import fold
 from mingwu.store.projection import Projection, ProjectionSettings
@@ -155,17 +156,24 @@ def _check(record: Record) -> None:
     fault = ""
     name = record.name.encode(errors="surrogatepass")
     if name.decode(errors="replace") != record.name:
-        fault = "the name is not Unicode text"
+        fault = Phrase("the name is not Unicode text", "名称不是 Unicode 文本")
     elif not 0 < len(name) <= MAX_HANDLE_BYTES:
-        fault = f"the name must have 1 to {MAX_HANDLE_BYTES} bytes"
+        fault = Phrase(
+            f"the name must have 1 to {MAX_HANDLE_BYTES} bytes",
+            f"名称须为 1 至 {MAX_HANDLE_BYTES} 字节",
+        )
     elif count > MAX_VALUES:
-        fault = f"more than {MAX_VALUES} values"
+        fault = Phrase(f"more than {MAX_VALUES} values", f"超过 {MAX_VALUES} 个值")
     elif len(indexes) != count:
-        fault = "an index stands twice"
+        fault = Phrase("an index stands twice", "索引重复")
     elif indexes and (min(indexes) < 1 or max(indexes) > MAX_INDEX):
-        fault = f"an index is outside 1..{MAX_INDEX}"
+        fault = Phrase(f"an index is outside 1..{MAX_INDEX}", f"索引不在 1 至 {MAX_INDEX} 之间")
     elif is_carrier(record) and not indexes.isdisjoint(CARRIER_INDEXES):
-        fault = f"indexes {CARRIER_INDEXES[0]} to {CARRIER_INDEXES[-1]} are the carrier's readings"
+        first, last = CARRIER_INDEXES[0], CARRIER_INDEXES[-1]
+        fault = Phrase(
+            f"indexes {first} to {last} are the carrier's readings",
+            f"索引 {first} 至 {last} 保留给载体上报的数据",
+        )
     if fault:
         raise InvalidInput("identity.record-invalid", name=record.name[:255], fault=fault)
 

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, MingwuError, NotAuthenticated
 from mingwu.kernel.shapes import Nothing, read_json, read_query
 from mingwu.trust.roles import PERMISSIONS, Permission, Role, may, require
@@ -123,7 +124,11 @@ async def read_body(request: Request, limit: int) -> bytes:
     async for chunk in request.stream():
         data += chunk
         if len(data) > limit:
-            raise InvalidInput("input.invalid", path="body", fault=f"more than {limit} bytes")
+            raise InvalidInput(
+                "input.invalid",
+                path="body",
+                fault=Phrase(f"more than {limit} bytes", f"超过 {limit} 字节"),
+            )
     return bytes(data)
 
 

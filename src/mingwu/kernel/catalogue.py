@@ -5,20 +5,42 @@ every code raised in the tree stands here and that both languages use the same p
 Packages register their own codes with :func:`add` beside the errors they raise.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Self
 
 Text = tuple[str, str]
 
 
-class Phrase(NamedTuple):
-    """A placeholder's value that is words itself: rendered in the language of its sentence."""
+class Phrase(str):
+    """A placeholder's value that is words itself: rendered in the language of its sentence.
 
-    en: str
+    A text of its own in English (so it stands wherever a plain one may), with the Chinese beside.
+    """
+
+    __slots__ = ("zh",)
     zh: str
 
-    def __str__(self) -> str:
-        return self.en
+    def __new__(cls, en: str, zh: str) -> Self:
+        """Both languages of one phrase."""
+        made = super().__new__(cls, en)
+        made.zh = zh
+        return made
+
+    @property
+    def en(self) -> str:
+        """The English words."""
+        return str(self)
+
+    @classmethod
+    def joined(cls, parts: Iterable[str]) -> Self:
+        """Several phrases as one, with the marks of each language between them."""
+        parts = list(parts)
+        return cls("; ".join(parts), "；".join(zh_of(part) for part in parts))
+
+
+def zh_of(text: str) -> str:
+    """The Chinese of a phrase; a plain text as it is."""
+    return text.zh if isinstance(text, Phrase) else text
 
 
 _TEXTS: dict[str, dict[str, Text]] = {}

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 
 MAX_CHARS = 255
@@ -43,13 +44,25 @@ def fold(name: str) -> str:
 def parse(name: str) -> Identifier:
     """Parse ``prefix/suffix``; raises InvalidInput ``name.malformed`` with the fault."""
     if len(name) > MAX_CHARS:
-        raise InvalidInput("name.malformed", name=name[:40] + "…", fault=f"longer than {MAX_CHARS}")
+        raise InvalidInput(
+            "name.malformed",
+            name=name[:40] + "…",
+            fault=Phrase(f"longer than {MAX_CHARS}", f"超过 {MAX_CHARS} 个字符"),
+        )
     prefix, slash, suffix = name.partition("/")
     if not slash or not suffix:
-        raise InvalidInput("name.malformed", name=name, fault="no “/” between prefix and suffix")
+        raise InvalidInput(
+            "name.malformed",
+            name=name,
+            fault=Phrase("no “/” between prefix and suffix", "前缀与后缀之间没有“/”"),
+        )
     if not _PREFIX.fullmatch(prefix):
-        raise InvalidInput("name.malformed", name=name, fault="bad prefix")
+        raise InvalidInput("name.malformed", name=name, fault=Phrase("bad prefix", "前缀不合规则"))
     plain = suffix.isascii() and suffix.isprintable()  # the usual case, for a tenth of the time
     if not plain and any(unicodedata.category(char).startswith("C") for char in suffix):
-        raise InvalidInput("name.malformed", name=name, fault="control character in the suffix")
+        raise InvalidInput(
+            "name.malformed",
+            name=name,
+            fault=Phrase("control character in the suffix", "后缀含有控制字符"),
+        )
     return Identifier(prefix, suffix)

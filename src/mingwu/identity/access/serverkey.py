@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from mingwu.identity.access.authentication import hash_named, public_key
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import ConfigError
 from mingwu.wire.handle import keys
 from mingwu.wire.handle.message import Message
@@ -43,9 +44,13 @@ class ServerKey:
         try:
             key = serialization.load_pem_private_key(pem, None)
         except (ValueError, TypeError) as error:
-            raise ConfigError("config.invalid", path=str(path), fault="not a key") from error
+            raise ConfigError(
+                "config.invalid", path=str(path), fault=Phrase("not a key", "不是密钥")
+            ) from error
         if not isinstance(key, rsa.RSAPrivateKey):
-            raise ConfigError("config.invalid", path=str(path), fault="not an RSA key")
+            raise ConfigError(
+                "config.invalid", path=str(path), fault=Phrase("not an RSA key", "不是 RSA 密钥")
+            )
         return cls(key)
 
     @classmethod

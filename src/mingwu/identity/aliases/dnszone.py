@@ -33,6 +33,7 @@ from mingwu.identity.aliases.naptr import Naptr, answer
 from mingwu.identity.aliases.settings import OidDnsSettings
 from mingwu.identity.codes.recognition import recognise
 from mingwu.identity.records import RecordStore
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, MingwuError
 
 _IN = dns.rdataclass.IN
@@ -69,7 +70,7 @@ class OidZone:
         self._root = dns.name.from_text(settings.root.rstrip(".") + ".")
         self._origin = dns.name.from_text(settings.zone.rstrip(".") + ".")
         if not self._origin.is_subdomain(self._root):
-            fault = f"not below {settings.root}"
+            fault = Phrase(f"not below {settings.root}", f"不在 {settings.root} 之下")
             raise InvalidInput("input.invalid", path="oid_dns.zone", fault=fault)
         server = settings.name_server or f"ns.{settings.zone}"
         target = dns.name.from_text(server.rstrip(".") + ".")

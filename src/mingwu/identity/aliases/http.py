@@ -28,6 +28,7 @@ from mingwu.identity.aliases.sources import local_source
 from mingwu.identity.codes.recognition import NAMES, readings, require
 from mingwu.identity.records import RecordStore
 from mingwu.identity.routing import Asked, Operation, routes_of
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.trust.roles import Permission
 from mingwu.wire.handle.jsonform import value_to_json
@@ -146,5 +147,9 @@ class _Aliases:
         text = asked.path("oid")
         code = require(text if text[:1].isdigit() or ":" in text else "/" + text)
         if code.system != "oid":
-            raise InvalidInput("codes.oid", text=text[:60], detail=f"it is a {code.system} code")
+            raise InvalidInput(
+                "codes.oid",
+                text=text[:60],
+                detail=Phrase(f"it is a {code.system} code", f"这是 {code.system} 编码"),
+            )
         return answer(self._store, code)

@@ -11,6 +11,7 @@ import msgspec
 
 from mingwu.identity.codes.code import Code
 from mingwu.identity.records import Record, RecordStore
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound
 
 DOMAIN = "oid-res.org"
@@ -52,7 +53,7 @@ def fqdn(code: Code) -> str:
         raise _fault(code, str(error)) from error
     name = ".".join([*reversed(ascii_labels), DOMAIN])
     if len(name) > _NAME_CHARS or any(len(label) > _LABEL_BYTES for label in ascii_labels):
-        raise _fault(code, "too long for a domain name")
+        raise _fault(code, Phrase("too long for a domain name", "超过域名长度"))
     return name
 
 

@@ -47,6 +47,7 @@ from mingwu.identity.carriers.settings import CarrierSettings
 from mingwu.identity.carriers.showing import Showing
 from mingwu.identity.carriers.telling import Telling
 from mingwu.identity.carriertable import CarrierTable
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import (
     Conflict,
@@ -105,7 +106,7 @@ class AccessPlatform:
         serial, frame = "", None
         try:
             if len(data) > self._settings.frame_bytes:
-                raise PeerError("carriers.malformed", fault="too large")
+                raise PeerError("carriers.malformed", fault=Phrase("too large", "过大"))
             frame = read(data)
             serial = str(getattr(frame.body, "serial", ""))
             answer, session = self._answer(frame, data, address)
@@ -366,7 +367,11 @@ class AccessPlatform:
         self, error: MingwuError, serial: str, address: str, frame: Frame | None, data: bytes
     ) -> None:
         """Count a refusal; unknown serial numbers share one row, so that nobody can fill disks."""
-        detail: dict[str, Any] = {k: v for k, v in error.params.items() if k != "serial"}
+        detail: dict[str, Any] = {
+            key: str(value) if isinstance(value, str) else value  # words are kept in English
+            for key, value in error.params.items()
+            if key != "serial"
+        }
         known = "" if error.code == "carriers.unknown-serial" else serial
         proof = frame if error.code in ATTACKS else None
         self.tell(error.code, known, address, proof, data, **detail)

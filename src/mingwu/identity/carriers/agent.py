@@ -42,6 +42,7 @@ from mingwu.identity.carriers.frames import (
 )
 from mingwu.identity.carriers.keystore import CarrierKey
 from mingwu.identity.carriers.profile import Profile, ProfileFile
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import ConfigError, Denied, MingwuError, PeerError
 
@@ -92,15 +93,18 @@ class _Conversation:
         if self.platform is None:
             self.platform = self._agent.platform_of(answer)
         if not frame.is_signed_by(self.platform.key):
-            raise _untrusted("wrong signature")
+            raise _untrusted(Phrase("wrong signature", "签名错误"))
 
 
 def _check_key(profile: Profile, key: CarrierKey) -> None:
     fault = ""
     if read_certificate(profile.certificate).key.key_id != key.public().key_id:
-        fault = "its certificate is for another key"
+        fault = Phrase("its certificate is for another key", "证书属于另一把密钥")
     elif profile.protection != key.protection:
-        fault = f"{key.protection} instead of {profile.protection}"
+        fault = Phrase(
+            f"{key.protection} instead of {profile.protection}",
+            f"应为 {profile.protection}，实为 {key.protection}",
+        )
     if fault:
         raise ConfigError("carriers.key-mismatch", serial=profile.serial, fault=fault)
 

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from msgspec import Meta
 
 from mingwu.identity.carriers import errors as _texts  # noqa: F401 — registers the texts
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, MingwuError
 from mingwu.trust.keys import Algorithm, PrivateKey, PublicKey, load_public
 
@@ -173,7 +174,10 @@ class Authority:
             return COMPACT + _encode(msgspec.structs.replace(body, signature=signature))
         public = serialization.load_pem_public_key(key.pem())
         if not isinstance(public, ec.EllipticCurvePublicKey):
-            raise InvalidInput("carriers.bad-certificate", fault=f"a key of {key.algorithm}")
+            raise InvalidInput(
+                "carriers.bad-certificate",
+                fault=Phrase(f"a key of {key.algorithm}", f"{key.algorithm} 密钥"),
+            )
         made = _builder(_name(serial), self._issuer.subject, public, start_s, end_s)
         if protection:
             text = protection.encode()
@@ -189,7 +193,10 @@ def _name(text: str) -> x509.Name:
 def _library(key: PrivateKey) -> ec.EllipticCurvePrivateKey:
     found = serialization.load_pem_private_key(key.pem(), password=None)
     if not isinstance(found, ec.EllipticCurvePrivateKey):
-        raise InvalidInput("carriers.bad-certificate", fault="an authority needs a P-256 key")
+        raise InvalidInput(
+            "carriers.bad-certificate",
+            fault=Phrase("an authority needs a P-256 key", "签发机构须使用 P-256 密钥"),
+        )
     return found
 
 

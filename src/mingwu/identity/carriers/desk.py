@@ -17,7 +17,7 @@ from mingwu.identity.carriers.frames import read as read_frame
 from mingwu.identity.carriers.model import Fence, Unit
 from mingwu.identity.carriers.platform import CarrierPlatform
 from mingwu.identity.carriers.rows import unit_of
-from mingwu.kernel.catalogue import render
+from mingwu.kernel.catalogue import Phrase, render
 from mingwu.kernel.errors import InvalidInput
 from mingwu.store.engine import reading
 
@@ -51,7 +51,11 @@ class CarrierDesk:
         query, count = select(_U).order_by(_U.c.serial), select(func.count()).select_from(_U)
         if only:
             if only not in ONLY:
-                raise InvalidInput("input.invalid", path="$.only", fault=f"one of {sorted(ONLY)}")
+                raise InvalidInput(
+                    "input.invalid",
+                    path="$.only",
+                    fault=Phrase(f"one of {sorted(ONLY)}", f"应为下列之一：{sorted(ONLY)}"),
+                )
             query, count = query.where(ONLY[only]), count.where(ONLY[only])
         if q:
             told = or_(*(column.contains(q, autoescape=True) for column in

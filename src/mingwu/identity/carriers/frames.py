@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from mingwu.identity.carriers import errors as _texts  # noqa: F401 — registers the texts
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import PeerError
 from mingwu.trust.keys import Algorithm, PublicKey
 
@@ -244,16 +245,16 @@ def pack(body: Body, key: SigningKey) -> bytes:
 def read(data: bytes) -> Frame:
     """Read one frame; raises PeerError ``carriers.malformed``. The signature is not verified."""
     if len(data) < _HEAD.size + _SIGNATURE.size:
-        raise _malformed("shorter than its head")
+        raise _malformed(Phrase("shorter than its head", "短于帧头"))
     magic, kind, algorithm, zero, length = _HEAD.unpack_from(data)
     end = _HEAD.size + length
     if magic != MAGIC or zero or algorithm not in ALGORITHMS or kind not in _KNOWN:
-        raise _malformed("unknown magic, kind or algorithm")
+        raise _malformed(Phrase("unknown magic, kind or algorithm", "帧标志、种类或算法未知"))
     if len(data) < end + _SIGNATURE.size:
-        raise _malformed("cut off")
+        raise _malformed(Phrase("cut off", "不完整"))
     (size,) = _SIGNATURE.unpack_from(data, end)
     if len(data) != end + _SIGNATURE.size + size:
-        raise _malformed("its length is wrong")
+        raise _malformed(Phrase("its length is wrong", "长度不符"))
     try:
         body = _DECODERS[Kind(kind)].decode(data[_HEAD.size : end])
     except msgspec.DecodeError as error:

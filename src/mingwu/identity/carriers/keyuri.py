@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from mingwu.identity.carriers import errors as _texts  # noqa: F401 — registers the texts
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import ConfigError
 
 SCHEME = "pkcs11:"
@@ -44,12 +45,12 @@ def parse(text: str) -> KeyUri:
     found |= _attributes(text, query.split("&"), _QUERY)
     missing = sorted({"token", "object", "module-path", "pin-source"} - found.keys())
     if missing:
-        raise _bad(text, f"{', '.join(missing)} missing")
+        raise _bad(text, Phrase(f"{', '.join(missing)} missing", f"缺少 {', '.join(missing)}"))
     if found.get("type", "private") != "private":
-        raise _bad(text, "type must be private")
+        raise _bad(text, Phrase("type must be private", "type 须为 private"))
     source = found["pin-source"]
     if not source.startswith("file:"):
-        raise _bad(text, "pin-source must be a file")
+        raise _bad(text, Phrase("pin-source must be a file", "pin-source 须为文件"))
     return KeyUri(
         token=found["token"],
         key=found["object"],
@@ -63,11 +64,19 @@ def _attributes(text: str, parts: list[str], known: set[str]) -> dict[str, str]:
     for part in filter(None, parts):
         name, _, value = part.partition("=")
         if name not in known or name in found or not value:
-            raise _bad(text, f"attribute {name[:40]} is unknown, empty or there twice")
+            raise _bad(
+                text,
+                Phrase(
+                    f"attribute {name[:40]} is unknown, empty or there twice",
+                    f"属性 {name[:40]} 未知、为空或重复",
+                ),
+            )
         try:
             found[name] = unquote(value, errors="strict")
         except UnicodeDecodeError as error:
-            raise _bad(text, f"attribute {name} is not UTF-8") from error
+            raise _bad(
+                text, Phrase(f"attribute {name} is not UTF-8", f"属性 {name} 不是 UTF-8")
+            ) from error
     return found
 
 

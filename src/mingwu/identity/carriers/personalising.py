@@ -17,6 +17,7 @@ from mingwu.identity.carriers.secrecy import CarrierSecret
 from mingwu.identity.carriers.settings import BearerKind
 from mingwu.identity.carriers.setup import PLATFORM
 from mingwu.identity.carriers.tokens import Token, pin_of
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import ConfigError
 from mingwu.trust.keys import Algorithm
 from mingwu.trust.secrets import load_or_create
@@ -61,7 +62,9 @@ class TokenKeys:
         """See :class:`KeyMaker`."""
         del directory, secret
         if algorithm is not Algorithm.P256:
-            fault = f"{algorithm} keys are not made in tokens"
+            fault = Phrase(
+                f"{algorithm} keys are not made in tokens", f"安全芯片中不生成 {algorithm} 密钥"
+            )
             raise ConfigError("carriers.token-key", token=self.token, key=serial, fault=fault)
         token = Token(self.module, self.token, lambda: pin_of(self.pin_file))
         token.forget(serial)

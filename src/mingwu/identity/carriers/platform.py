@@ -41,6 +41,7 @@ from mingwu.identity.carriers.secrecy import PlatformSecrets
 from mingwu.identity.carriers.settings import CarrierSettings
 from mingwu.identity.carriers.telling import row_of
 from mingwu.identity.carriertable import CarrierTable
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import Conflict, Denied, InvalidInput, NotFound
 from mingwu.kernel.names import fold, parse
@@ -114,7 +115,7 @@ class CarrierPlatform:
         certificate = read_certificate(new.certificate)
         parse(f"{new.prefix}/{new.suffix}")
         if certificate.serial != new.serial:
-            fault = f"it is for {certificate.serial}"
+            fault = Phrase(f"it is for {certificate.serial}", f"证书属于 {certificate.serial}")
             raise InvalidInput("carriers.bad-certificate", fault=fault)
         row: dict[str, Any] = {
             column.name: 0 if column.type.python_type is int else "" for column in _U.c

@@ -14,6 +14,7 @@ import msgspec
 
 from mingwu.identity.carriers.certificates import read as read_certificate
 from mingwu.identity.carriers.frames import Provision, read
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import ConfigError, MingwuError
 
 MAGIC = b"MWP1"
@@ -65,13 +66,18 @@ class ProfileFile:
             raise self._bad(str(error)) from error
         body = data[len(MAGIC) + _DIGEST_BYTES :]
         if data[: -len(body) or None] != MAGIC + hashlib.sha256(body).digest():
-            raise self._bad("damaged")
+            raise self._bad(Phrase("damaged", "已损坏"))
         try:
             profile = _decode(body)
         except msgspec.DecodeError as error:
             raise self._bad(str(error)) from error
         if profile.identifier and not _is_proven(profile):
-            raise self._bad("the identifier is not the one that the platform wrote")
+            raise self._bad(
+                Phrase(
+                    "the identifier is not the one that the platform wrote",
+                    "标识与平台回写的不一致",
+                )
+            )
         return profile
 
     def save(self, profile: Profile) -> None:

@@ -22,6 +22,7 @@ from mingwu.identity.carriers import errors as _texts  # noqa: F401 — register
 from mingwu.identity.carriers import schema
 from mingwu.identity.carriers.rows import base64_of
 from mingwu.identity.carriers.sealing import seal, unseal
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import ConfigError, Conflict, InvalidInput
 from mingwu.store.engine import reading, writing
 
@@ -121,7 +122,9 @@ class PlatformSecrets:
                 data[:_NONCE_BYTES], data[_NONCE_BYTES:], row.serial.encode()
             )
         except (InvalidTag, ValueError) as error:
-            fault = "the node's secret is not the one that sealed it"
+            fault = Phrase(
+                "the node's secret is not the one that sealed it", "节点密钥与加密时所用的不一致"
+            )
             raise ConfigError("carriers.bad-key", path=row.serial, fault=fault) from error
         return Kept(row.serial, master, row.window_index, row.window_bits)
 

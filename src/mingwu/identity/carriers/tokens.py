@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 
 from mingwu.identity.carriers import errors as _texts  # noqa: F401 — registers the texts
 from mingwu.identity.carriers.keyuri import KeyUri
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import ConfigError, MingwuError, Unavailable
 from mingwu.trust.keys import Algorithm, PublicKey, der, load_public
 from mingwu.trust.secrets import load_or_make
@@ -42,7 +43,11 @@ def pin_of(path: Path) -> str:
     """
 
     def missing() -> bytes:
-        raise ConfigError("carriers.token-pin", path=str(path), fault="there is no such file")
+        raise ConfigError(
+            "carriers.token-pin",
+            path=str(path),
+            fault=Phrase("there is no such file", "没有该文件"),
+        )
 
     try:
         return load_or_make(path.parent, path.name, missing).decode().strip()
@@ -147,12 +152,15 @@ class Token:
         except PKCS11Error as error:
             raise self._key_fault(label, type(error).__name__) from error
         if faults:
-            fault = f"it can leave the token ({', '.join(faults)})"
+            fault = Phrase(
+                f"it can leave the token ({', '.join(faults)})",
+                f"密钥可离开安全芯片（{', '.join(faults)}）",
+            )
             raise self._key_fault(label, fault)
         try:
             key = load_public(_pem(encoded))
         except (MingwuError, ValueError) as error:
-            raise self._key_fault(label, "it is not P-256") from error
+            raise self._key_fault(label, Phrase("it is not P-256", "不是 P-256 密钥")) from error
         if not key.verify(_PROOF, self.sign(label, _PROOF)):
             raise self._key_fault(label, "public and private half do not fit")
         return key

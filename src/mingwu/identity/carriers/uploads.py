@@ -21,6 +21,7 @@ from mingwu.identity.carriers.fence import judge
 from mingwu.identity.carriers.frames import Order, Report, Sample
 from mingwu.identity.carriers.model import Blocked, Origin, Unit
 from mingwu.identity.carriers.rows import base64_of, order_of, text
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Conflict, Denied, InvalidInput, MingwuError, PeerError
 
 _NS_PER_MS = 1_000_000
@@ -71,7 +72,7 @@ def fault_of(unit: Unit, upload: Upload, window_ns: int) -> MingwuError | None:
         return Denied("carriers.diverged", serial=serial)
     sequences = [sample.sequence for sample in body.samples]
     if any(later <= earlier for earlier, later in pairwise(sequences)):
-        return PeerError("carriers.malformed", fault="samples out of order")
+        return PeerError("carriers.malformed", fault=Phrase("samples out of order", "样本次序错误"))
     return None
 
 

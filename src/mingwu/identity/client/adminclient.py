@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from mingwu.identity.client.credentials import Credentials
 from mingwu.identity.client.handleclient import HandleClient, request
 from mingwu.identity.client.sessionclient import SecureClient
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import PeerError
 from mingwu.wire.handle.bodies import (
     Body,
@@ -173,6 +174,10 @@ async def site_info(client: Asking) -> Site:
     answer = read_body(reply)
     if not isinstance(answer, SiteInfo):
         raise PeerError(
-            "identity.refused", server=client.server, code=reply.rc, name="/", detail="no site"
+            "identity.refused",
+            server=client.server,
+            code=reply.rc,
+            name="/",
+            detail=Phrase("no site", "没有站点"),
         )
     return read_site(answer.site)

@@ -13,6 +13,7 @@ from mingwu.identity.access.serverkey import is_certified_by
 from mingwu.identity.client.handleclient import SERVICE_TYPES, SITE_TYPES, ask, request
 from mingwu.identity.client.root import Root
 from mingwu.identity.lookup import PREFIX_HOME
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Unavailable
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.bodies import Body, Record, Referral, Resolve, read_body
@@ -81,7 +82,9 @@ async def ask_certified(
 async def _first(servers: Sequence[KnownServer], name: str, timeout_s: float) -> tuple[int, Body]:
     """The signed answer of the first server that gives one."""
     last: Unavailable | ProtocolError = Unavailable(
-        "identity.unreachable", server="?", detail="no server with a key"
+        "identity.unreachable",
+        server="?",
+        detail=Phrase("no server with a key", "没有带密钥的服务器"),
     )
     body = Resolve(name).encode()
     for server in servers:

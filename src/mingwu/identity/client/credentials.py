@@ -19,6 +19,7 @@ from mingwu.identity.access.authentication import (
     answer_with_key,
     answer_with_secret,
 )
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.trust import sm2, sm2_formats
 from mingwu.wire.handle import keys
@@ -89,7 +90,13 @@ def credentials(who: Reference, pem: bytes) -> KeyCredentials | Sm2Credentials:
         raise InvalidInput("trust.bad-key", fault=fault) from error
     if isinstance(key, rsa.RSAPrivateKey | dsa.DSAPrivateKey):
         return KeyCredentials(who, key)
-    raise InvalidInput("trust.bad-key", fault=f"{type(key).__name__} proves nothing here")
+    raise InvalidInput(
+        "trust.bad-key",
+        fault=Phrase(
+            f"{type(key).__name__} proves nothing here",
+            f"{type(key).__name__} 在此不能用于证明身份",
+        ),
+    )
 
 
 def new_key(algorithm: str) -> bytes:

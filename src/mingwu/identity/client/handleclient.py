@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from mingwu.identity import errors as _texts  # noqa: F401 - registers the texts
+from mingwu.kernel.catalogue import Phrase, zh_of
 from mingwu.kernel.errors import Unavailable
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.bodies import Body, ErrorBody, Record, Referral, Resolve, read_body
@@ -98,7 +99,9 @@ def parse_server(server: str, default_port: int = DEFAULT_PORT) -> tuple[str, in
     elif server.count(":") == 1:
         host, _, port = server.partition(":")
     if port and not (port.isascii() and port.isdecimal() and 0 < int(port) <= 65535):  # noqa: PLR2004
-        raise Unavailable("identity.unreachable", server=server, detail="bad port")
+        raise Unavailable(
+            "identity.unreachable", server=server, detail=Phrase("bad port", "端口错误")
+        )
     return host, int(port) if port else default_port
 
 
@@ -128,7 +131,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 async def ask_udp(host: str, port: int, message: Message, *, timeout_s: float = 2.0) -> Message:
     """One question by UDP, tried three times; raises Unavailable."""
     loop = asyncio.get_running_loop()
-    detail = "no answer"
+    detail: str = Phrase("no answer", "没有应答")
     for attempt in range(_UDP_TRIES):
         try:
             transport, protocol = await loop.create_datagram_endpoint(
@@ -143,12 +146,16 @@ async def ask_udp(host: str, port: int, message: Message, *, timeout_s: float = 
             wait_s = timeout_s / 2 ** (_UDP_TRIES - 1 - attempt)
             return decode(await asyncio.wait_for(protocol.reply, wait_s))
         except TimeoutError:
-            detail = f"no answer in {timeout_s:g} s"
+            detail = Phrase(f"no answer in {timeout_s:g} s", f"{timeout_s:g} 秒内没有应答")
         except OSError as error:
             detail = error.strerror or str(error)
         finally:
             transport.close()
-    raise Unavailable("identity.unreachable", server=f"{host}:{port}", detail=f"UDP, {detail}")
+    raise Unavailable(
+        "identity.unreachable",
+        server=f"{host}:{port}",
+        detail=Phrase(f"UDP, {detail}", f"UDP，{zh_of(detail)}"),
+    )
 
 
 class HandleClient:
@@ -203,7 +210,9 @@ class HandleClient:
             except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
                 self._writer.close()
                 raise Unavailable(
-                    "identity.unreachable", server=self.server, detail="TCP, connection lost"
+                    "identity.unreachable",
+                    server=self.server,
+                    detail=Phrase("TCP, connection lost", "TCP，连接中断"),
                 ) from error
 
     async def _exchange(self, data: bytes, request_id: int) -> bytes:
@@ -327,7 +336,9 @@ async def _first_answer(
             silent = error
         else:
             return host, port, reply
-    raise silent or Unavailable("identity.unreachable", server="?", detail="no site to ask")
+    raise silent or Unavailable(
+        "identity.unreachable", server="?", detail=Phrase("no site to ask", "没有可询问的站点")
+    )
 
 
 async def _next_servers(

@@ -24,6 +24,7 @@ from mingwu.identity.client.handleclient import (
     through_aliases,
 )
 from mingwu.identity.lookup import PREFIX_HOME, prefix_of
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, PeerError, Unavailable
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.codes import Rc
@@ -69,7 +70,9 @@ def parse_root(document: bytes) -> Root:
     except (orjson.JSONDecodeError, ProtocolError, AttributeError, TypeError) as error:
         raise InvalidInput("identity.root", fault=str(error)) from error
     if not sites:
-        raise InvalidInput("identity.root", fault="no HS_SITE value in it")
+        raise InvalidInput(
+            "identity.root", fault=Phrase("no HS_SITE value in it", "其中没有 HS_SITE 值")
+        )
     return Root(sites)
 
 
@@ -109,7 +112,9 @@ async def _first(servers: list[str], ask: Callable[[str], Awaitable[Resolution]]
             return await ask(server)
         except Unavailable as error:
             silent = error
-    raise silent or Unavailable("identity.unreachable", server="?", detail="no site to ask")
+    raise silent or Unavailable(
+        "identity.unreachable", server="?", detail=Phrase("no site to ask", "没有可询问的站点")
+    )
 
 
 async def resolve_from(

@@ -12,6 +12,7 @@ import re
 from mingwu.identity.codes import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.identity.codes import vaa
 from mingwu.identity.codes.code import Code, Fault
+from mingwu.kernel.catalogue import Phrase
 
 SYSTEM = "did"
 _DID = re.compile(r"did:([a-z0-9]+):([^#?]+)([#?].*)?", re.DOTALL)
@@ -30,7 +31,7 @@ def recognise(text: str) -> Code | None:
         return None
     found = _DID.fullmatch(text)
     if found is None or len(text) > _MOST_CHARS:
-        return _broken(text, "?", "did:method:id / 小写方法名与标识")
+        return _broken(text, "?", Phrase("did:method:id", "小写方法名与标识"))
     method, body = found[1], found[2]
     own = _METHODS.get(method)
     bare = body if method == "vaa" else body.partition("/")[0]
@@ -44,7 +45,14 @@ def recognise(text: str) -> Code | None:
 def _cn(body: str) -> Code:
     found = _CN.fullmatch(body)
     if found is None:
-        return _broken(body, "cn", "NN.NNN-NNNNN.N…; 2, 3-5, 1-128 digits / 位数字")
+        return _broken(
+            body,
+            "cn",
+            Phrase(
+                "NN.NNN-NNNNN.N…; 2, 3-5, 1-128 digits",
+                "NN.NNN-NNNNN.N…；2、3 至 5、1 至 128 位数字",
+            ),
+        )
     names = ("issuer", "industry", "enterprise")
     parts = (*zip(names, found.groups(), strict=True), ("prefix", body))
     return Code(SYSTEM, "cn", f"did:cn:{body}", parts)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from mingwu.identity.codes import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.identity.codes.code import Code, Fault
+from mingwu.kernel.catalogue import Phrase
 
 SYSTEM = "ecode"
 _MARK = "ecode:"
@@ -36,15 +37,17 @@ class _Version(NamedTuple):
 
 _VERSIONS = {
     "0": _Version(re.compile("[0-9A-F]{2}"), 2, re.compile("[0-9A-F]{1,61}"),
-                  ("2 hex digits / 2位十六进制", "1-61 hex digits / 1至61位十六进制")),
+                  (Phrase("2 hex digits", "2位十六进制"),
+                   Phrase("1-61 hex digits", "1至61位十六进制"))),
     "1": _Version(re.compile("[0-9]{4}"), 4, re.compile("[0-9]{1,20}"),
-                  ("4 digits / 4位数字", "1-20 digits / 1至20位数字")),
+                  (Phrase("4 digits", "4位数字"), Phrase("1-20 digits", "1至20位数字"))),
     "2": _Version(re.compile("[0-9]{4}"), 4, re.compile("[0-9]{1,28}"),
-                  ("4 digits / 4位数字", "1-28 digits / 1至28位数字")),
+                  (Phrase("4 digits", "4位数字"), Phrase("1-28 digits", "1至28位数字"))),
     "3": _Version(re.compile("[0-9A-Za-z]{5}"), 5, re.compile("[0-9A-Za-z]{1,39}"),
-                  ("5 characters / 5位字母数字", "1-39 characters / 1至39位字母数字")),
+                  (Phrase("5 characters", "5位字母数字"),
+                   Phrase("1-39 characters", "1至39位字母数字"))),
     "4": _Version(re.compile("[0-9A-Za-z]{5}"), 5, re.compile(r"[^\s\x00-\x1f\x7f]+"),
-                  ("5 characters / 5位字母数字", "printable / 可见字符")),
+                  (Phrase("5 characters", "5位字母数字"), Phrase("printable", "可见字符"))),
 }  # fmt: skip
 
 

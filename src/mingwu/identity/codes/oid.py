@@ -10,6 +10,7 @@ import re
 
 from mingwu.identity.codes import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.identity.codes.code import Code, Fault
+from mingwu.kernel.catalogue import Phrase
 
 SYSTEM = "oid"
 _DOTTED = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
@@ -41,9 +42,17 @@ def recognise(text: str) -> Code | None:
     if bare.startswith("/"):
         return _iri(bare, surely=bare is not text)
     if not _SHAPE.fullmatch(bare):
-        return _broken("dotted", bare, "no numbers with dots between") if bare is not text else None
+        return (
+            _broken("dotted", bare, Phrase("no numbers with dots between", "应为以点分隔的数字"))
+            if bare is not text
+            else None
+        )
     if not _DOTTED.fullmatch(bare):
-        return _broken("dotted", bare, "first arc 0, 1 or 2; no leading zeros")
+        return _broken(
+            "dotted",
+            bare,
+            Phrase("first arc 0, 1 or 2; no leading zeros", "首弧须为 0、1 或 2，且不得有前导零"),
+        )
     return _dotted("dotted", bare)
 
 
@@ -51,7 +60,9 @@ def _dotted(kind: str, bare: str) -> Code:
     first, _, rest = bare.partition(".")
     second = rest.partition(".")[0]
     if first != "2" and (len(second) > 2 or int(second) > _MOST_SECOND):  # noqa: PLR2004
-        return _broken(kind, bare, f"second arc at most {_MOST_SECOND}")
+        return _broken(
+            kind, bare, Phrase(f"second arc at most {_MOST_SECOND}", f"第二弧最大为 {_MOST_SECOND}")
+        )
     return Code(SYSTEM, kind, bare, (("arcs", bare),))
 
 
@@ -59,9 +70,16 @@ def _iri(text: str, *, surely: bool) -> Code | None:
     labels = text[1:].split("/")
     first = _TOP.get(labels[0], labels[0])
     if first not in {"0", "1", "2"}:
-        return _broken("iri", text, "unknown top label") if surely else None
+        return _broken("iri", text, Phrase("unknown top label", "顶层标签未知")) if surely else None
     if len(text) > _MOST_CHARS or not all(map(_LABEL.fullmatch, labels)):
-        return _broken("iri", text, "a label is empty or has characters that labels may not have")
+        return _broken(
+            "iri",
+            text,
+            Phrase(
+                "a label is empty or has characters that labels may not have",
+                "标签为空或含有不允许的字符",
+            ),
+        )
     numbers = [first, *labels[1:]]
     if len(numbers) > 1:
         numbers[1] = _SECOND.get((first, numbers[1]), numbers[1])

@@ -13,6 +13,7 @@ import re
 
 from mingwu.identity.codes import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.identity.codes.code import Code, Fault, fault_of
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import fold, parse
 
@@ -21,9 +22,10 @@ ISSUERS = frozenset({"86", "88"})
 _GOOD = re.compile(r"(8[68])\.(\d{3,5})\.(\d{1,128})/([ -~]+)")
 _AGENCY = re.compile(r"(?:25S)?VAA(?=8[68]\.)")
 _LABEL_RULES = (
-    ("industry", re.compile("[0-9]{3,5}"), "3-5 digits / 3至5位数字"),
-    ("enterprise", re.compile("[0-9]{1,128}"), "1-128 digits / 1至128位数字"),
+    ("industry", re.compile("[0-9]{3,5}"), Phrase("3-5 digits", "3至5位数字")),
+    ("enterprise", re.compile("[0-9]{1,128}"), Phrase("1-128 digits", "1至128位数字")),
 )
+_PARTS = {"industry": Phrase("industry", "行业"), "enterprise": Phrase("enterprise", "企业")}
 _MOST_CHARS = 255
 
 
@@ -55,7 +57,7 @@ def _slowly(bare: str, kind: str) -> Code:
     labels = prefix.split(".")
     for place, (part, rule, words) in enumerate(_LABEL_RULES, start=1):
         if len(labels) != 1 + len(_LABEL_RULES) or not rule.fullmatch(labels[place]):
-            params: dict[str, object] = {"text": bare[:60], "part": part, "rule": words}
+            params: dict[str, object] = {"text": bare[:60], "part": _PARTS[part], "rule": words}
             return Code(SYSTEM, kind, fold(bare), parts, Fault("codes.vaa", params))
     named = tuple(zip(("issuer", "industry", "enterprise"), labels, strict=True))
     return Code(SYSTEM, kind, fold(bare), (*named, *parts))

@@ -32,6 +32,7 @@ from mingwu.identity.enterprise.grants import (
 from mingwu.identity.enterprise.lifecycle import RESOLVABLE, State
 from mingwu.identity.enterprise.model import Identifier, Item, Template
 from mingwu.identity.records import RecordStore
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.names import fold
 from mingwu.store.engine import reading
@@ -258,10 +259,17 @@ def kind_of(who: str) -> Who:
 def checked_group(group: Group) -> Group:
     """A group as it may be stored; InvalidInput where a name or a member is none."""
     if not group.name.strip() or len(group.name) > _GROUP_CHARS or not group.name.isprintable():
-        raise InvalidInput("input.invalid", path="name", fault="1 to 64 printable characters")
+        raise InvalidInput(
+            "input.invalid",
+            path="name",
+            fault=Phrase("1 to 64 printable characters", "应为 1 至 64 个可见字符"),
+        )
     for member in group.members:
         if kind_of(member) in {Who.GROUP, Who.PUBLIC}:
-            fault = "groups have people, programs and enterprises as members, not groups"
+            fault = Phrase(
+                "groups have people, programs and enterprises as members, not groups",
+                "身份组的成员为人员、应用和企业，不能是身份组",
+            )
             raise InvalidInput("input.invalid", path="members", fault=fault)
         checked_grantee(member, path="members")
     return group
@@ -270,7 +278,11 @@ def checked_group(group: Group) -> Group:
 def checked_grantee(who: str, *, path: str = "grantee") -> str:
     """A grantee as it may be stored."""
     if not who.strip() or len(who) > _GRANTEE_CHARS or not who.isprintable() or who == PUBLIC:
-        raise InvalidInput("input.invalid", path=path, fault="an account, a handle or group:NAME")
+        raise InvalidInput(
+            "input.invalid",
+            path=path,
+            fault=Phrase("an account, a handle or group:NAME", "应为账号、标识或 group:名称"),
+        )
     return who
 
 

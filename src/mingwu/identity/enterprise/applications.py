@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from mingwu.identity.access.authentication import Failures
 from mingwu.identity.enterprise import schema
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Conflict, InvalidInput, NotAuthenticated, NotFound
 from mingwu.kernel.names import fold, parse
 from mingwu.store.engine import reading, writing
@@ -278,7 +279,11 @@ def _rsa_key(handle: str, pem: str) -> rsa.RSAPublicKey:
         fault = str(error).partition("\n")[0][:100]
         raise InvalidInput("enterprise.bad-key", handle=handle, fault=fault) from error
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size < _RSA_BITS:
-        raise InvalidInput("enterprise.bad-key", handle=handle, fault="not RSA or too short")
+        raise InvalidInput(
+            "enterprise.bad-key",
+            handle=handle,
+            fault=Phrase("not RSA or too short", "不是 RSA 密钥，或长度不足"),
+        )
     return key
 
 

@@ -15,10 +15,11 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.grants import EVERYTHING
-from mingwu.identity.enterprise.lifecycle import Action, State, after, possible
+from mingwu.identity.enterprise.lifecycle import WORDS, Action, State, after, possible
 from mingwu.identity.enterprise.model import Actor, ItemResult, TemplateRef
 from mingwu.identity.enterprise.projecting import Entry
 from mingwu.identity.enterprise.validation import Checker, read_content
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.names import fold
 
 _CHUNK = 500
@@ -58,7 +59,7 @@ def movable_fault(call: Call, name: str, known: Mapping[str, Any] | None) -> Fau
         return Fault("enterprise.name-taken", {"name": name[:255]})
     if call.action is Action.CHANGE and call.writable.get(fold(name)):
         return None
-    return _no_access(call.actor.name, call.action.value, name)
+    return _no_access(call.actor.name, WORDS[call.action], name)
 
 
 def _impossible(call: Call, name: str, state: State | None) -> Fault:
@@ -66,8 +67,14 @@ def _impossible(call: Call, name: str, state: State | None) -> Fault:
         return Fault("enterprise.name-unknown", {"name": name[:255]})
     if call.action in NEW:
         return Fault("enterprise.name-taken", {"name": name[:255]})
-    choices = ", ".join(possible(state))
-    params = {"name": name, "state": state, "action": call.action, "possible": choices}
+    can = [WORDS[action] for action in possible(state)]
+    choices = Phrase(", ".join(can), "、".join(word.zh for word in can))
+    params = {
+        "name": name,
+        "state": WORDS[state],
+        "action": WORDS[call.action],
+        "possible": choices,
+    }
     return Fault("enterprise.not-allowed", params)
 
 
@@ -103,7 +110,9 @@ def field_fault(call: Call, key: str, known: Mapping[str, Any], content: str) ->
     new = {(v.type, v.value) for v in read_content(content)}
     for kind, _ in old ^ new:
         if kind not in granted:
-            return _no_access(call.actor.name, f"change “{kind}” of", known["name"])
+            return _no_access(
+                call.actor.name, Phrase(f"change “{kind}” of", f"变更属性“{kind}”于"), known["name"]
+            )
     return None
 
 

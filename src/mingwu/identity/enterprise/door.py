@@ -17,6 +17,7 @@ from mingwu.identity.enterprise.applications import Application
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.model import Actor
 from mingwu.identity.enterprise.service import EnterpriseNode
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import (
     Conflict,
     Denied,
@@ -25,6 +26,7 @@ from mingwu.kernel.errors import (
     NotAuthenticated,
     NotFound,
 )
+from mingwu.kernel.shapes import told
 from mingwu.trust.accounts import Accounts
 from mingwu.trust.roles import Permission, Role, may
 from mingwu.trust.sessions import Sessions
@@ -110,7 +112,11 @@ async def read_body(request: Request, limit: int) -> bytes:
     async for chunk in request.stream():
         data += chunk
         if len(data) > limit:
-            raise InvalidInput("input.invalid", path="body", fault=f"more than {limit} bytes")
+            raise InvalidInput(
+                "input.invalid",
+                path="body",
+                fault=Phrase(f"more than {limit} bytes", f"超过 {limit} 字节"),
+            )
     return bytes(data)
 
 
@@ -123,7 +129,7 @@ async def read_json(request: Request, cls: type[T], limit: int) -> T:
         fault, _, where = str(error).partition(" - at `$")
         raise InvalidInput("input.invalid", path=f"body{where.rstrip('`')}", fault=fault) from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidInput("input.invalid", path="body", fault=str(error)) from error
+        raise InvalidInput("input.invalid", path="body", fault=told(error)) from error
 
 
 _KINDS: dict[str, type[MingwuError]] = {

@@ -19,6 +19,7 @@ from mingwu.identity.enterprise.lifecycle import AWAITING_FILING, Action, State
 from mingwu.identity.enterprise.model import Actor, IdentifierRow, ItemResult, Move
 from mingwu.identity.enterprise.queries import text_terms
 from mingwu.identity.enterprise.registering import Registrations
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.plant import Kind
 from mingwu.store.engine import reading
@@ -132,7 +133,11 @@ class FilingQueue:
         Raises InvalidInput: a return without its reason, or too many names in one call.
         """
         if action is Action.RETURN and not note.strip():
-            raise InvalidInput("input.invalid", path="note", fault="a return needs its reason")
+            raise InvalidInput(
+                "input.invalid",
+                path="note",
+                fault=Phrase("a return needs its reason", "退回须说明原因"),
+            )
         return self._registrations.move(action, moves, actor=actor, note=note.strip())
 
     def decide_matching(
@@ -149,7 +154,11 @@ class FilingQueue:
         """The next ``limit`` of all that match, not beyond ``upto``; call again with ``next``."""
         table, where = schema.identifier, self._terms(wanted)
         if wanted.state not in {None, *STATES}:
-            raise InvalidInput("input.invalid", path="matching.state", fault="not in the queue")
+            raise InvalidInput(
+                "input.invalid",
+                path="matching.state",
+                fault=Phrase("not in the queue", "不在待备案队列中"),
+            )
         within = (_in_states(wanted), *where, table.c.sequence <= upto)
         columns = (table.c.name, table.c.version, table.c.sequence)
         query = select(*columns).where(*within, table.c.sequence > after)

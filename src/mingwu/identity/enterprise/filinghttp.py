@@ -20,6 +20,7 @@ from mingwu.identity.enterprise.filing import (
 )
 from mingwu.identity.enterprise.model import Move
 from mingwu.identity.enterprise.visits import BASE, OwnRoute, Visit, plain, results_of
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.trust.roles import Permission
 
@@ -40,7 +41,9 @@ class DecisionBody(msgspec.Struct, forbid_unknown_fields=True):
 def _queue(call: Visit) -> object:
     asked = call.wanted(Asked)
     if asked.state not in {None, *STATES}:
-        raise InvalidInput("input.invalid", path="state", fault="not in the queue")
+        raise InvalidInput(
+            "input.invalid", path="state", fault=Phrase("not in the queue", "不在待备案队列中")
+        )
     return call.node.filing.page(asked)
 
 
@@ -52,15 +55,21 @@ def _decide(call: Visit) -> object:
     body: DecisionBody = call.body
     action = DECISIONS.get(call.request.path_params["what"])
     if action is None:
-        raise InvalidInput("input.invalid", path="what", fault="file or return")
+        raise InvalidInput(
+            "input.invalid", path="what", fault=Phrase("file or return", "应为 file 或 return")
+        )
     if bool(body.items) == (body.matching is not None):
-        raise InvalidInput("input.invalid", path="body", fault="either items or matching")
+        raise InvalidInput(
+            "input.invalid",
+            path="body",
+            fault=Phrase("either items or matching", "items 与 matching 只能给出其一"),
+        )
     actor = call.asker.actor
     if body.matching is None:
         done = call.node.filing.decide(action, body.items, actor=actor, note=body.note)
         return _reply(Decided(results=done), call.lang)
     if not body.upto:
-        raise InvalidInput("input.invalid", path="upto", fault="it is missing")
+        raise InvalidInput("input.invalid", path="upto", fault=Phrase("it is missing", "未给出"))
     found = call.node.filing.decide_matching(
         action, body.matching, upto=body.upto, after=body.after, limit=body.limit,
         actor=actor, note=body.note,

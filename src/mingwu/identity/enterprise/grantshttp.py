@@ -22,6 +22,7 @@ from mingwu.identity.enterprise.access import (
 from mingwu.identity.enterprise.grants import EVERYTHING, Grant, Group, Scope
 from mingwu.identity.enterprise.model import Template
 from mingwu.identity.enterprise.visits import BASE, OwnRoute, Visit, plain
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Denied, InvalidInput, NotFound
 from mingwu.kernel.names import fold
 from mingwu.trust.roles import Permission, may
@@ -84,7 +85,11 @@ def _checked(call: Visit, grant: Grant) -> Grant:
     """A grant that means something: its target exists and has the item, its account exists."""
     if grant.scope is Scope.TEMPLATE:
         if not grant.target.isascii() or not grant.target.isdigit():
-            raise InvalidInput("input.invalid", path="target", fault="the number of a template")
+            raise InvalidInput(
+                "input.invalid",
+                path="target",
+                fault=Phrase("the number of a template", "应为数据模板的编号"),
+            )
         template: Template = call.node.register.template(int(grant.target))
     else:
         template = call.node.register.template_of(grant.target)
@@ -145,7 +150,12 @@ def _explain(call: Visit) -> object:
     actor = call.asker.actor
     who = call.query("who") or actor.name
     if fold(who) not in actor.names and not may(call.asker.role, Permission.CONFIGURE):
-        raise Denied("enterprise.no-access", who=actor.name, right="ask about others", name=who)
+        raise Denied(
+            "enterprise.no-access",
+            who=actor.name,
+            right=Phrase("ask about others", "查询他人"),
+            name=who,
+        )
     asker = _with_role(call, call.node.access.asker(who[:300]))
     identifier = call.node.register.get(call.name)
     template = call.node.register.template_of(call.name)

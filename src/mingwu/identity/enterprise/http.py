@@ -24,6 +24,7 @@ from mingwu.identity.enterprise.visits import plain as _plain
 from mingwu.identity.enterprise.visits import results_of as _results
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.plant import Kind
+from mingwu.kernel.shapes import told
 from mingwu.trust.roles import Permission
 
 
@@ -60,7 +61,7 @@ def _search(call: Visit) -> object:
     try:
         search = msgspec.convert(params, Search, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidInput("input.invalid", path="query", fault=str(error)) from error
+        raise InvalidInput("input.invalid", path="query", fault=told(error)) from error
     rows, total = call.node.register.search(search)
     return {"names": rows, "total": total}
 

@@ -37,6 +37,7 @@ from mingwu.identity.enterprise.model import (
     TemplateRef,
     TemplateState,
 )
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Denied, InvalidInput, MingwuError, NotAuthenticated, NotFound
 from mingwu.kernel.names import parse
 from mingwu.trust.roles import Permission, Role
@@ -186,7 +187,7 @@ class Idhub:
         values = [value for value in identifier.values if value.index in shown]
         if identifier.values and not values:
             who = asker.actor.name or "-"
-            raise Denied("enterprise.no-access", who=who, right="read", name=target)
+            raise Denied("enterprise.no-access", who=who, right=Phrase("read", "读取"), name=target)
         items = {item.index: item for item in template.definition.items}
         name, kind = identifier.row.name, template.definition.handle
         elements = [

@@ -23,7 +23,9 @@ from mingwu.identity.enterprise.model import (
     TemplateState,
 )
 from mingwu.identity.enterprise.queries import MAX_PAGE
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
+from mingwu.kernel.shapes import told
 
 _BEIJING = timezone(timedelta(hours=8))
 _TYPES = {1: DataType.STRING, 2: DataType.NUMBER, 3: DataType.DATE}
@@ -225,7 +227,11 @@ def item_data(body: MetaItem, before: Item) -> dict[str, Any]:
     limits = body.item_schema_create_d_t_o
     kind = _TYPES.get(limits.data_type)
     if kind is None:
-        raise InvalidInput("input.invalid", path="dataType", fault="1 text, 2 number, 3 date")
+        raise InvalidInput(
+            "input.invalid",
+            path="dataType",
+            fault=Phrase("1 text, 2 number, 3 date", "1 文本，2 数值，3 日期"),
+        )
     changes = {
         "index": body.item_index or before.index,
         "code": body.item_code,
@@ -274,7 +280,7 @@ def checked(data: dict[str, Any]) -> TemplateDef:
     try:
         return msgspec.convert(data, TemplateDef)
     except msgspec.ValidationError as error:
-        raise InvalidInput("input.invalid", path="body", fault=str(error)) from error
+        raise InvalidInput("input.invalid", path="body", fault=told(error)) from error
 
 
 def template_row(template: Template) -> dict[str, Any]:
@@ -310,7 +316,7 @@ def time_range(query: Any) -> tuple[int | None, int | None]:
         try:
             moment = datetime.fromisoformat(text).replace(tzinfo=_BEIJING) if text else None
         except ValueError as error:
-            raise InvalidInput("input.invalid", path=name, fault=str(error)) from error
+            raise InvalidInput("input.invalid", path=name, fault=told(error)) from error
         found.append(int(moment.timestamp() * 1000) if moment else None)
     return found[0], found[1]
 
@@ -319,7 +325,7 @@ def page_of(query: Any) -> tuple[int, int]:
     try:
         page, size = int(query.get("page") or 0), int(query.get("size") or 10)
     except ValueError as error:
-        raise InvalidInput("input.invalid", path="page", fault=str(error)) from error
+        raise InvalidInput("input.invalid", path="page", fault=told(error)) from error
     return max(page, 0), min(max(size, 1), MAX_PAGE)
 
 

@@ -39,6 +39,7 @@ from mingwu.identity.enterprise.idhubforms import (
 )
 from mingwu.identity.enterprise.model import Item, Template, TemplateDef, TemplateRef
 from mingwu.identity.enterprise.queries import Search
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, MingwuError
 from mingwu.trust.roles import Permission
 
@@ -196,7 +197,11 @@ class Meta:
         asker.require(Permission.CONFIGURE)
         body = await read_json(request, PublishBody, self.limit)
         if body.op_type not in {"publish", "withdraw"}:
-            raise InvalidInput("input.invalid", path="opType", fault="publish or withdraw")
+            raise InvalidInput(
+                "input.invalid",
+                path="opType",
+                fault=Phrase("publish or withdraw", "应为 publish 或 withdraw"),
+            )
         published = body.op_type == "publish"
         return DONE, await run_in_threadpool(
             lambda: [
@@ -310,7 +315,9 @@ class Meta:
         target = str(template.number)
         for access in body.access_list:
             if access.auth_type not in {_READ, _WRITE}:
-                raise InvalidInput("input.invalid", path="authType", fault="1 read, 2 write")
+                raise InvalidInput(
+                    "input.invalid", path="authType", fault=Phrase("1 read, 2 write", "1 读，2 写")
+                )
             if access.auth_type == _READ and access.scope == _PUBLIC:
                 await self._set_public(body.meta_handle, [access.item], True, asker)
                 continue

@@ -29,6 +29,7 @@ from mingwu.identity.enterprise.mappings import Mapping
 from mingwu.identity.enterprise.previews import preview_source, preview_upload
 from mingwu.identity.enterprise.uploads import Uploading
 from mingwu.identity.enterprise.visits import BASE, OwnRoute, Visit, faults_of, mounted, plain
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, MingwuError
 from mingwu.trust.roles import Permission
 
@@ -163,7 +164,11 @@ def _preview(call: Visit) -> object:
 def _start(desk: ImportDesk, call: Visit) -> object:
     body: ImportBody = call.body
     if bool(body.upload) == bool(body.source):
-        raise InvalidInput("input.invalid", path="body", fault="either upload or source")
+        raise InvalidInput(
+            "input.invalid",
+            path="body",
+            fault=Phrase("either upload or source", "upload 与 source 须且只能给出其一"),
+        )
     mapping = body.mapping
     if isinstance(mapping, str):
         mapping = call.node.mappings.get(mapping)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, or_, select
 
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.model import Industry
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.store.engine import reading, writing
 
@@ -122,17 +123,25 @@ def check(connection: Connection, industry: Industry) -> None:
     query = select(table.c.parent).where(table.c.code == industry.division, table.c.level == 2)  # noqa: PLR2004 - divisions
     parent = connection.execute(query).scalar_one_or_none()
     if parent is None:
-        raise _bad(industry.division, "no such division")
+        raise _bad(industry.division, Phrase("no such division", "没有该大类"))
     if parent != industry.category:
-        raise _bad(industry.division, f"it belongs to category {parent}")
+        raise _bad(
+            industry.division, Phrase(f"it belongs to category {parent}", f"属于门类 {parent}")
+        )
     upper = industry.division
     for name, code in (("group", industry.group), ("class", industry.class_)):
         if not code:
             if name == "group" and industry.class_:
-                raise _bad(industry.class_, "a class without its group")
+                raise _bad(industry.class_, Phrase("a class without its group", "有小类而无中类"))
             break
         if len(code) != _DIGITS[name] or not code.isdecimal() or not code.startswith(upper):
-            raise _bad(code, f"a {name} has {_DIGITS[name]} digits and begins with {upper}")
+            raise _bad(
+                code,
+                Phrase(
+                    f"a {name} has {_DIGITS[name]} digits and begins with {upper}",
+                    f"应为以 {upper} 开头的 {_DIGITS[name]} 位数字",
+                ),
+            )
         upper = code
 
 

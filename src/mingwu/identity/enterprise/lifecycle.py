@@ -10,6 +10,8 @@ everything else follows the table.
 
 from enum import StrEnum
 
+from mingwu.kernel.catalogue import Phrase
+
 
 class State(StrEnum):
     """States, in the order an identifier usually takes."""
@@ -32,6 +34,21 @@ class Action(StrEnum):
     RETURN = "return"
     DEREGISTER = "deregister"
 
+
+WORDS: dict[StrEnum, Phrase] = {
+    State.DRAFT: Phrase("draft", "草稿"),
+    State.REGISTERED: Phrase("registered", "已注册"),
+    State.FILED: Phrase("filed", "已备案"),
+    State.CHANGED: Phrase("changed", "已变更"),
+    State.RETURNED: Phrase("returned", "已退回"),
+    State.DEREGISTERED: Phrase("deregistered", "已注销"),
+    Action.REGISTER: Phrase("register", "注册"),
+    Action.CHANGE: Phrase("change", "变更"),
+    Action.FILE: Phrase("file", "备案"),
+    Action.RETURN: Phrase("return", "退回"),
+    Action.DEREGISTER: Phrase("deregister", "注销"),
+}
+"""States and actions as sentences name them."""
 
 TRANSITIONS: dict[tuple[State | None, Action], State] = {
     (None, Action.DRAFT): State.DRAFT,

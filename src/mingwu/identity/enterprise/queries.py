@@ -16,6 +16,7 @@ from mingwu.identity.enterprise.lifecycle import State
 from mingwu.identity.enterprise.model import HistoryRow, Identifier, IdentifierRow, Template
 from mingwu.identity.enterprise.templates import Templates
 from mingwu.identity.enterprise.validation import read_content
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.names import fold
 from mingwu.kernel.plant import Kind
@@ -55,7 +56,7 @@ class Register:
     def search(self, search: Search) -> tuple[list[IdentifierRow], int]:
         """A page of identifiers, and how many match."""
         if search.sort not in _SORTS:
-            fault = f"one of {', '.join(_SORTS)}"
+            fault = Phrase(f"one of {', '.join(_SORTS)}", f"应为下列之一：{', '.join(_SORTS)}")
             raise InvalidInput("input.invalid", path="sort", fault=fault)
         table = schema.identifier
         where = _terms(search)

@@ -11,6 +11,7 @@ import msgspec
 
 from mingwu.identity.enterprise.model import DataType, Industry, Item, Template, TemplateDef
 from mingwu.kernel.errors import InvalidInput
+from mingwu.kernel.shapes import told
 
 
 class Metadata(msgspec.Struct, rename="camel"):
@@ -78,7 +79,7 @@ def definition_of(body: TemplateBody, old: Sequence[Item]) -> TemplateDef:
     try:  # replace() does not check limits; this does
         return msgspec.convert(data, TemplateDef)
     except msgspec.ValidationError as error:
-        raise InvalidInput("input.invalid", path="body", fault=str(error)) from error
+        raise InvalidInput("input.invalid", path="body", fault=told(error)) from error
 
 
 def shown(template: Template) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from mingwu.identity.enterprise import snmsforms
 from mingwu.identity.enterprise.model import Template, TemplateDef
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import fold
+from mingwu.kernel.shapes import told
 
 FORMAT = "mingwu.data-template"
 EDITION = 1
@@ -61,7 +62,7 @@ def read(data: bytes, *, prefix: str = "", version: str = "") -> TemplateDef:
         plain = msgspec.to_builtins(msgspec.structs.replace(definition, **changed))
         return msgspec.convert(plain, TemplateDef)
     except msgspec.ValidationError as error:
-        raise InvalidInput("enterprise.template-file", fault=str(error)) from error
+        raise InvalidInput("enterprise.template-file", fault=told(error)) from error
 
 
 def _read(data: bytes) -> TemplateDef:
@@ -72,7 +73,7 @@ def _read(data: bytes) -> TemplateDef:
         # numbers come as text from deployed systems
         body = msgspec.json.decode(data, type=snmsforms.TemplateBody, strict=False)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise InvalidInput("enterprise.template-file", fault=str(error)) from error
+        raise InvalidInput("enterprise.template-file", fault=told(error)) from error
     try:
         return snmsforms.definition_of(body, ())
     except InvalidInput as error:

@@ -21,6 +21,7 @@ from mingwu.identity.enterprise.templateeffect import Effect, effect
 from mingwu.identity.enterprise.templaterules import judged
 from mingwu.identity.enterprise.templates import MAX_PAGE, TemplateSearch
 from mingwu.identity.enterprise.visits import OwnRoute, Visit, faults_of, plain
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.trust.roles import Permission
 
@@ -65,7 +66,9 @@ def _base(call: Visit) -> int:
     if tag in {"", "*"}:
         return 0
     if not tag.isdecimal() or not tag.isascii():
-        raise InvalidInput("input.invalid", path="If-Match", fault="not a revision's number")
+        raise InvalidInput(
+            "input.invalid", path="If-Match", fault=Phrase("not a revision's number", "不是修订号")
+        )
     return int(tag)
 
 
@@ -129,7 +132,11 @@ def _meaning(old: TemplateDef, new: TemplateDef, means: Effect, lang: str) -> di
 def _export(call: Visit) -> object:
     form = call.query("form", "mingwu")
     if form not in _FORMS:
-        raise InvalidInput("input.invalid", path="form", fault=f"one of {', '.join(_FORMS)}")
+        raise InvalidInput(
+            "input.invalid",
+            path="form",
+            fault=Phrase(f"one of {', '.join(_FORMS)}", f"应为下列之一：{', '.join(_FORMS)}"),
+        )
     template = call.template()
     name = quote(f"{template.definition.version}.json", safe="")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
@@ -178,7 +185,11 @@ def _check(call: Visit) -> object:
 def _publish(call: Visit) -> object:
     what = call.request.path_params["what"]
     if what not in {"publish", "withdraw"}:
-        raise InvalidInput("input.invalid", path="what", fault="publish or withdraw")
+        raise InvalidInput(
+            "input.invalid",
+            path="what",
+            fault=Phrase("publish or withdraw", "应为 publish 或 withdraw"),
+        )
     return call.node.templates.set_published(
         _ref(call), published=what == "publish", actor=call.asker.actor.name, base=_base(call)
     )

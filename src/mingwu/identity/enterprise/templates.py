@@ -32,6 +32,7 @@ from mingwu.identity.enterprise.model import (
 from mingwu.identity.enterprise.templaterules import completed
 from mingwu.identity.enterprise.uniques import follow
 from mingwu.identity.enterprise.validation import Checker
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
 from mingwu.kernel.names import fold
 from mingwu.kernel.plant import Kind
@@ -147,9 +148,9 @@ class Templates:
             used = used.where(schema.identifier.c.template == template.number).limit(1)
             fault = ""
             if connection.execute(used).first() is not None:
-                fault = "identifiers are registered with it"
+                fault = Phrase("identifiers are registered with it", "已有标识按其注册")
             elif template.state not in _DELETABLE and not even_published:
-                fault = "it is published"
+                fault = Phrase("it is published", "已发布")
             if fault:
                 raise Conflict("enterprise.template-in-use", template=template.label, fault=fault)
             number = template.number

@@ -27,7 +27,9 @@ from mingwu.identity.enterprise.door import (
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.model import ItemResult, Template
 from mingwu.identity.enterprise.service import EnterpriseNode
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, MingwuError
+from mingwu.kernel.shapes import told
 from mingwu.trust.accounts import Accounts
 from mingwu.trust.roles import Permission
 
@@ -57,7 +59,9 @@ class Visit:
         """The parameter ``name``; InvalidInput without it."""
         found = self.query("name")
         if not found:
-            raise InvalidInput("input.invalid", path="name", fault="it is missing")
+            raise InvalidInput(
+                "input.invalid", path="name", fault=Phrase("it is missing", "未给出")
+            )
         return found
 
     @property
@@ -76,7 +80,7 @@ class Visit:
         try:
             return msgspec.convert(params, cls, strict=False)
         except msgspec.ValidationError as error:
-            raise InvalidInput("input.invalid", path="query", fault=str(error)) from error
+            raise InvalidInput("input.invalid", path="query", fault=told(error)) from error
 
 
 Work = Callable[[Visit], object]
@@ -130,7 +134,7 @@ def _endpoint(route: OwnRoute, services: EnterpriseServices) -> Any:
         except MingwuError as error:
             return Response(_encode(error.as_dict(lang)), error.status, media_type=_JSON)
         except ValueError as error:  # an unknown word where a list of words is meant
-            fault = InvalidInput("input.invalid", path="query", fault=str(error))
+            fault = InvalidInput("input.invalid", path="query", fault=told(error))
             return Response(_encode(fault.as_dict(lang)), fault.status, media_type=_JSON)
         if isinstance(result, Response):
             return result

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mingwu.identity.marking.outlines import Outline, inverted, outlines, svg_path
 from mingwu.identity.marking.symbols import Symbol
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 
 _INK = "#101417"
@@ -77,7 +78,7 @@ def _check_inverse(symbol: Symbol) -> None:
             "marking.unsuitable",
             text=symbol.text[:60],
             symbol=str(symbol.symbology),
-            fault="readers do not read inverse bars",
+            fault=Phrase("readers do not read inverse bars", "条码阅读器无法识读反色条码"),
         )
 
 

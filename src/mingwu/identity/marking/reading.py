@@ -22,6 +22,7 @@ from mingwu.identity.marking import errors as _texts  # noqa: F401 - registers t
 from mingwu.identity.marking.contents import name_in_url
 from mingwu.identity.marking.filling import is_simulated
 from mingwu.identity.records import RecordStore
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.gs1.elements import parse, written
 
@@ -106,7 +107,11 @@ def _grey(image: Image.Image) -> Image.Image:
 
 def _unreadable(error: BaseException) -> InvalidInput:
     # Pillow's words for unknown data name an object in memory
-    fault = "no known format" if "cannot identify" in str(error) else str(error)[:100]
+    fault = (
+        Phrase("no known format", "格式未知")
+        if "cannot identify" in str(error)
+        else str(error)[:100]
+    )
     return InvalidInput("marking.image-unreadable", fault=fault)
 
 

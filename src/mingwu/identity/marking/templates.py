@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from mingwu.identity.marking.contents import Content
 from mingwu.identity.marking.symbols import Symbology
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.settings import Settings
 
@@ -151,9 +152,15 @@ def check(template: LabelTemplate) -> None:
     down = template.top_mm + template.rows * (template.height_mm + template.gap_y_mm)
     inner = min(template.width_mm, template.height_mm) - 2 * template.padding_mm
     faults = (
-        (across - template.gap_x_mm > template.page_width_mm + SLACK_MM, "wider than its sheet"),
-        (down - template.gap_y_mm > template.page_height_mm + SLACK_MM, "taller than its sheet"),
-        (inner < template.symbol_mm - SLACK_MM, "no room for the symbol"),
+        (
+            across - template.gap_x_mm > template.page_width_mm + SLACK_MM,
+            Phrase("wider than its sheet", "超出纸张宽度"),
+        ),
+        (
+            down - template.gap_y_mm > template.page_height_mm + SLACK_MM,
+            Phrase("taller than its sheet", "超出纸张高度"),
+        ),
+        (inner < template.symbol_mm - SLACK_MM, Phrase("no room for the symbol", "放不下码图")),
     )
     for wrong, fault in faults:
         if wrong:
@@ -161,7 +168,7 @@ def check(template: LabelTemplate) -> None:
     for line in template.lines:
         for word in _WORD.findall(line.text):
             if not PLACEHOLDER.fullmatch(word):
-                raise _fault(template, f"placeholder {{{word}}}")
+                raise _fault(template, Phrase(f"placeholder {{{word}}}", f"占位符 {{{word}}} 未知"))
 
 
 def _fault(template: LabelTemplate, fault: str) -> InvalidInput:

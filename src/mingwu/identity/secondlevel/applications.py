@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from mingwu.identity.secondlevel import outbox, prefixes, schema
 from mingwu.identity.secondlevel.model import (
+    WORDS,
     Application,
     ApplicationForm,
     Kind,
@@ -27,6 +28,7 @@ from mingwu.identity.secondlevel.prefixes import Prefixes
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.tenants import DEFAULT_GROUP, check_prefix_quota
 from mingwu.identity.secondlevel.uscc import is_citizen_number, is_uscc
+from mingwu.kernel.catalogue import Phrase, zh_of
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
 from mingwu.store.engine import lock, reading, writing
@@ -45,29 +47,43 @@ _VERBS = {Kind.APPLY: "create", Kind.CHANGE: "update", Kind.EXIT: "delete"}
 _OPEN = (State.SUBMITTED.value, State.RETURNED.value)
 
 
+def _fault(field: str, en: str, zh: str) -> Reason:
+    return Reason(field, Phrase(en, zh))
+
+
 def form_faults(form: ApplicationForm) -> list[Reason]:
     """What is wrong with a form by itself, field by field."""
     faults = []
     if not is_uscc(form.organisation.uscc):
-        faults.append(Reason("organisation.uscc", "18 characters with a right check digit"))
+        faults.append(
+            _fault(
+                "organisation.uscc",
+                "18 characters with a right check digit",
+                "应为 18 位且校验码正确",
+            )
+        )
     if not form.organisation.name.strip():
-        faults.append(Reason("organisation.name", "missing"))
+        faults.append(_fault("organisation.name", "missing", "未填写"))
     if not form.legal_person.name.strip():
-        faults.append(Reason("legal_person.name", "missing"))
+        faults.append(_fault("legal_person.name", "missing", "未填写"))
     if form.legal_person.number and not is_citizen_number(form.legal_person.number):
-        faults.append(Reason("legal_person.number", "the check digit is wrong"))
+        faults.append(_fault("legal_person.number", "the check digit is wrong", "校验码错误"))
     if not form.contact.name.strip():
-        faults.append(Reason("contact.name", "missing"))
+        faults.append(_fault("contact.name", "missing", "未填写"))
     if not _PHONE.fullmatch(form.contact.phone):
-        faults.append(Reason("contact.phone", "not a phone number"))
+        faults.append(_fault("contact.phone", "not a phone number", "不是电话号码"))
     if form.contact.email and not _MAIL.fullmatch(form.contact.email):
-        faults.append(Reason("contact.email", "not an e-mail address"))
+        faults.append(_fault("contact.email", "not an e-mail address", "不是电子邮件地址"))
     if form.mode == Mode.OWN and form.kind != Kind.EXIT:
         faults += _site_faults(form)
     if form.passes_on and form.kind != Kind.CHANGE:
-        faults.append(Reason("holder", "only a change takes a prefix over"))
+        faults.append(
+            _fault("holder", "only a change takes a prefix over", "仅变更申请可接收他人前缀")
+        )
     elif form.passes_on and not _SHA256.fullmatch(form.consent_sha256):
-        faults.append(Reason("consent_sha256", "the holder's consent is missing"))
+        faults.append(
+            _fault("consent_sha256", "the holder's consent is missing", "缺少原持有企业的同意文件")
+        )
     return faults
 
 
@@ -88,12 +104,18 @@ def _registration(form: ApplicationForm) -> dict[str, object]:
 
 def _site_faults(form: ApplicationForm) -> list[Reason]:
     if form.site is None or not (form.site.host or form.site.service):
-        return [Reason("site", "an own node needs an address or a service record")]
+        return [
+            _fault(
+                "site",
+                "an own node needs an address or a service record",
+                "企业节点须给出地址或服务记录",
+            )
+        ]
     if form.site.host:
         try:
             ipaddress.ip_address(form.site.host)
         except ValueError:
-            return [Reason("site.host", "not an IP address")]
+            return [_fault("site.host", "not an IP address", "不是 IP 地址")]
     return []
 
 
@@ -116,7 +138,10 @@ class Applications:
         """
         faults = form_faults(form)
         if faults:
-            told = "; ".join(f"{one.field}: {one.text}" for one in faults)
+            told = Phrase.joined(
+                Phrase(f"{one.field}: {one.text}", f"{one.field}：{zh_of(one.text)}")
+                for one in faults
+            )
             raise InvalidInput("secondlevel.application-bad", faults=told)
         self._check_prefix(form.prefix)
         with writing(self._engine) as connection:
@@ -176,7 +201,7 @@ class Applications:
             raise InvalidInput("secondlevel.reason-missing")
         to = State.REJECTED if final else State.RETURNED
         with writing(self._engine) as connection:
-            self._expect(connection, id_, State.SUBMITTED, to.value)
+            self._expect(connection, id_, State.SUBMITTED, "reject" if final else "return")
             told = msgspec.json.encode(reasons).decode()
             self._decide(connection, id_, reviewer, to, told)
             self._note(connection, id_, reviewer, to, "; ".join(r.text for r in reasons))
@@ -206,7 +231,7 @@ class Applications:
         node = self._settings.prefix
         number = prefix.removeprefix(node + ".")
         if number == prefix or not (number.isascii() and number.isdigit()) or len(number) > 12:  # noqa: PLR2004
-            fault = f"it is {node}. and up to 12 digits"
+            fault = Phrase(f"it is {node}. and up to 12 digits", f"应为 {node}. 加至多 12 位数字")
             raise InvalidInput("secondlevel.prefix-bad", prefix=prefix, fault=fault, node=node)
 
     def _check_free(self, connection: Connection, form: ApplicationForm, id_: str) -> None:
@@ -259,7 +284,8 @@ class Applications:
     ) -> Row[tuple[object, ...]]:
         row = self._row(connection, id_)
         if row.state != state.value:
-            raise Conflict("secondlevel.application-state", id=id_, state=row.state, action=action)
+            told = {"state": WORDS[row.state], "action": WORDS.get(action, action)}
+            raise Conflict("secondlevel.application-state", id=id_, **told)
         return row
 
     def _row(self, connection: Connection, id_: str) -> Row[tuple[object, ...]]:

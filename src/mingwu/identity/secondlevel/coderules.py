@@ -9,6 +9,8 @@ operator may pass others.
 import re
 from dataclasses import dataclass
 
+from mingwu.kernel.catalogue import Phrase
+
 
 @dataclass(frozen=True, slots=True)
 class CodeRule:
@@ -24,7 +26,7 @@ class CodeRule:
         """What is wrong with ``suffix``, empty when nothing is."""
         if re.fullmatch(self.pattern, suffix):
             return ""
-        return f"{self.en} / {self.zh} ({self.example})"
+        return Phrase(f"{self.en} ({self.example})", f"{self.zh}（{self.example}）")
 
 
 GENERAL = CodeRule(

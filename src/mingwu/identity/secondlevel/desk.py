@@ -33,6 +33,7 @@ from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.synctables import TABLES, Period
 from mingwu.identity.secondlevel.tenants import Tenants
 from mingwu.identity.secondlevel.usagecounts import UsageCounts
+from mingwu.kernel.catalogue import Phrase, zh_of
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import InvalidInput
 from mingwu.store.engine import reading
@@ -189,7 +190,8 @@ class Desk:
             if not given:
                 return Check(name, ABSENT)
             fault = faults.get(field, "")
-            return Check(name, FAILED if fault else PASSED, {"fault": fault} if fault else {})
+            told = {"fault": str(fault), "fault_zh": zh_of(fault)} if fault else {}
+            return Check(name, FAILED if fault else PASSED, told)
 
         with reading(self._engine) as connection:
             found = [
@@ -241,7 +243,11 @@ class Desk:
         whose node is ``down``. Raises InvalidInput for an unknown ``sort``.
         """
         if sort and sort not in SORTS:
-            raise InvalidInput("input.invalid", path="sort", fault=f"one of {', '.join(SORTS)}")
+            raise InvalidInput(
+                "input.invalid",
+                path="sort",
+                fault=Phrase(f"one of {', '.join(SORTS)}", f"应为下列之一：{', '.join(SORTS)}"),
+            )
         use = self._use()
         rows = self._enterprise_rows(use)
         figures = _figures(rows)

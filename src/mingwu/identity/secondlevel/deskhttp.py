@@ -17,6 +17,7 @@ from mingwu.identity.secondlevel.http import ROOT, Journal, account, json_reply,
 from mingwu.identity.secondlevel.model import State
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.kernel.errors import InvalidInput
+from mingwu.kernel.shapes import told
 from mingwu.trust.roles import Permission
 
 BASE = ROOT + "/desk"
@@ -39,7 +40,7 @@ class DeskHandlers:
         try:
             state = State(asked) if asked else None
         except ValueError as error:
-            raise InvalidInput("input.invalid", path="state", fault=str(error)) from error
+            raise InvalidInput("input.invalid", path="state", fault=told(error)) from error
         found = await asyncio.to_thread(
             self._node.desk.applications, state=state, q=_text(request, "q"), **_page(request)
         )

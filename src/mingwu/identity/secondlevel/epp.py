@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET  # noqa: S405 - documents with a DTD are
 
 import msgspec
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 
 NAMES: Mapping[str, str] = {
@@ -81,20 +82,29 @@ def tag(name: str, space: str = "epp") -> str:
 def parse(document: bytes) -> ET.Element:
     """The root element; raises InvalidInput ``secondlevel.xml-bad``, also for any DTD."""
     if len(document) > MOST_BYTES:
-        raise InvalidInput("secondlevel.xml-bad", fault=f"{len(document)} bytes")
+        raise InvalidInput(
+            "secondlevel.xml-bad", fault=Phrase(f"{len(document)} bytes", f"{len(document)} 字节")
+        )
     try:
         # a tag soup in another encoding could hide a DTD from a search in bytes
         text = document.decode()
     except UnicodeDecodeError as error:
-        raise InvalidInput("secondlevel.xml-bad", fault="not UTF-8") from error
+        raise InvalidInput(
+            "secondlevel.xml-bad", fault=Phrase("not UTF-8", "不是 UTF-8")
+        ) from error
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise InvalidInput("secondlevel.xml-bad", fault="a DTD is not allowed")
+        raise InvalidInput(
+            "secondlevel.xml-bad", fault=Phrase("a DTD is not allowed", "不允许 DTD")
+        )
     try:
         root = ET.fromstring(document)  # noqa: S314 - no DTD, at most 1 MiB
     except (ET.ParseError, ValueError, LookupError) as error:
         raise InvalidInput("secondlevel.xml-bad", fault=str(error)) from error
     if root.tag != tag("epp"):
-        raise InvalidInput("secondlevel.xml-bad", fault=f"root element {root.tag[:80]}")
+        raise InvalidInput(
+            "secondlevel.xml-bad",
+            fault=Phrase(f"root element {root.tag[:80]}", f"根元素为 {root.tag[:80]}"),
+        )
     return root
 
 
@@ -176,10 +186,13 @@ def read_command(document: bytes) -> Command:
     beside = {tag("clTRID"), tag("extension")}
     verbs = [one for one in outer if one.tag not in beside] if outer is not None else []
     if outer is None or len(verbs) != 1:
-        raise InvalidInput("secondlevel.xml-bad", fault="not one command")
+        raise InvalidInput("secondlevel.xml-bad", fault=Phrase("not one command", "不是一条命令"))
     verb = verbs[0].tag.rpartition("}")[2]
     if verb not in VERBS or verbs[0].tag != tag(verb):
-        raise InvalidInput("secondlevel.xml-bad", fault=f"unknown command {verb[:40]}")
+        raise InvalidInput(
+            "secondlevel.xml-bad",
+            fault=Phrase(f"unknown command {verb[:40]}", f"未知命令 {verb[:40]}"),
+        )
     command = Command(
         verb=verb, id=outer.findtext(tag("clTRID")) or "", op=verbs[0].get("op", ""),
         message=verbs[0].get("msgID", ""),
@@ -190,7 +203,9 @@ def read_command(document: bytes) -> Command:
         return command
     inner = verbs[0].find(tag(verb, "object"))
     if inner is None:
-        raise InvalidInput("secondlevel.xml-bad", fault="no object of this profile")
+        raise InvalidInput(
+            "secondlevel.xml-bad", fault=Phrase("no object of this profile", "不是本规范的对象")
+        )
     prefixes = read_prefixes(inner)
     if verb == "check":
         return msgspec.structs.replace(command, prefixes=prefixes)

@@ -28,6 +28,7 @@ from mingwu.identity.secondlevel.epp import (
     write_command,
 )
 from mingwu.identity.secondlevel.eppreply import Response, read_greeting, read_response
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import ConfigError, InvalidInput, PeerError, Unavailable
 
 HEAD_BYTES = 4
@@ -66,9 +67,20 @@ class EppAddress:
         except ValueError as error:
             raise _invalid("upstream_epp", str(error)) from error
         if parts.scheme not in {"http", "https"} or not host:
-            raise _invalid("upstream_epp", "host:port, or a URL with http or https")
+            raise _invalid(
+                "upstream_epp",
+                Phrase(
+                    "host:port, or a URL with http or https", "应为 主机:端口，或 http、https 网址"
+                ),
+            )
         if parts.scheme == "http" and not _is_loopback(host):
-            raise _invalid("upstream_epp", "plain http is for loopback only; use https")
+            raise _invalid(
+                "upstream_epp",
+                Phrase(
+                    "plain http is for loopback only; use https",
+                    "http 只可用于本机回环，请使用 https",
+                ),
+            )
 
 
 def _is_loopback(host: str) -> bool:
@@ -91,7 +103,9 @@ def frame_size(head: bytes) -> int:
     """Bytes that follow a frame's head; raises InvalidInput for an impossible length."""
     (size,) = _LENGTH.unpack(head)
     if not HEAD_BYTES < size <= MOST_BYTES:
-        raise InvalidInput("secondlevel.xml-bad", fault=f"frame of {size} bytes")
+        raise InvalidInput(
+            "secondlevel.xml-bad", fault=Phrase(f"frame of {size} bytes", f"帧长 {size} 字节")
+        )
     return int(size) - HEAD_BYTES
 
 
@@ -230,7 +244,9 @@ class EppClient:
         reply = read_response(await line.exchange(write_command(login)))
         if reply.code != Result.OK:
             detail = f"{reply.code} {reply.text}"
-            raise PeerError("secondlevel.upstream-refused", what="login", detail=detail)
+            raise PeerError(
+                "secondlevel.upstream-refused", what=Phrase("login", "登录"), detail=detail
+            )
         self._is_in = True
 
     async def log_out(self) -> None:

@@ -19,6 +19,7 @@ from mingwu.identity.secondlevel.epp import (
     tag,
     written,
 )
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 
 # RFC 5730 section 2.4: how the server treats data; required in a greeting
@@ -108,12 +109,15 @@ def read_greeting(document: bytes) -> tuple[str, str]:
     """(server, nonce) of a greeting; raises InvalidInput ``secondlevel.xml-bad``."""
     inner = parse(document).find(tag("greeting"))
     if inner is None:
-        raise InvalidInput("secondlevel.xml-bad", fault="no greeting")
+        raise InvalidInput("secondlevel.xml-bad", fault=Phrase("no greeting", "不是 greeting"))
     head = NAMES["challenge"]
     texts = [one.text or "" for one in inner.iter(tag("extURI"))]
     nonces = [text.removeprefix(head) for text in texts if text.startswith(head)]
     if len(nonces) != 1 or not nonces[0]:
-        raise InvalidInput("secondlevel.xml-bad", fault="no challenge in the greeting")
+        raise InvalidInput(
+            "secondlevel.xml-bad",
+            fault=Phrase("no challenge in the greeting", "greeting 中没有挑战值"),
+        )
     return inner.findtext(tag("svID")) or "", nonces[0]
 
 
@@ -154,7 +158,7 @@ def read_response(document: bytes) -> Response:
     result = outer.find(tag("result")) if outer is not None else None
     code = result.get("code", "") if result is not None else ""
     if outer is None or result is None or not (code.isascii() and code.isdigit()):
-        raise InvalidInput("secondlevel.xml-bad", fault="not a response")
+        raise InvalidInput("secondlevel.xml-bad", fault=Phrase("not a response", "不是应答"))
     inner = outer.find(f"{tag('resData')}/{tag('infData', 'object')}")
     prefixes = read_prefixes(inner) if inner is not None else ()
     checked = outer.iterfind(
@@ -176,7 +180,10 @@ def _read_queue(queue: ET.Element | None) -> Waiting | None:
         return None
     count = queue.get("count", "")
     if not (count.isascii() and count.isdigit()):
-        raise InvalidInput("secondlevel.xml-bad", fault="the message queue has no count")
+        raise InvalidInput(
+            "secondlevel.xml-bad",
+            fault=Phrase("the message queue has no count", "消息队列没有计数"),
+        )
     return Waiting(
         count=int(count), id=queue.get("id", ""), at=queue.findtext(tag("qDate")) or "",
         text=queue.findtext(tag("msg")) or "",

@@ -28,6 +28,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from mingwu.identity.secondlevel import outbox, schema
 from mingwu.identity.secondlevel.model import beijing_day, iso
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import InvalidInput
 from mingwu.store.engine import reading, writing
@@ -202,13 +203,13 @@ def read_manifest(directory: Path, id_: str, signer: bytes) -> Manifest:
         body = (directory / f"{id_}.json").read_bytes()
         signature = (directory / f"{id_}.sig").read_bytes()
     except OSError as error:
-        raise _bad(f"missing file: {error}") from error
+        raise _bad(Phrase(f"missing file: {error}", f"缺少文件：{error}")) from error
     if not sm2.verify(signer, body, signature):
-        raise _bad("the signature of the manifest is wrong")
+        raise _bad(Phrase("the signature of the manifest is wrong", "清单签名错误"))
     try:
         return msgspec.json.decode(body, type=Manifest)
     except msgspec.DecodeError as error:
-        raise _bad(f"manifest: {error}") from error
+        raise _bad(Phrase(f"manifest: {error}", f"清单：{error}")) from error
 
 
 def read_objects(directory: Path, manifest: Manifest, scalar: bytes) -> Iterator[EscrowObject]:
@@ -220,7 +221,9 @@ def read_objects(directory: Path, manifest: Manifest, scalar: bytes) -> Iterator
     try:
         key = sm2.decrypt(scalar, bytes.fromhex(manifest.key))
     except ValueError as error:
-        raise _bad(f"cannot open the envelope: {error}") from error
+        raise _bad(
+            Phrase(f"cannot open the envelope: {error}", f"无法打开数字信封：{error}")
+        ) from error
     yield from _read_zip(_open_sealed(directory, manifest, key))
 
 
@@ -326,20 +329,20 @@ def _open_sealed(directory: Path, manifest: Manifest, key: bytes) -> IO[bytes]:
     try:
         for piece in manifest.pieces:
             if Path(piece.name).name != piece.name:
-                raise _bad("a piece lies outside the deposit")  # noqa: TRY301
+                raise _bad(Phrase("a piece lies outside the deposit", "分片不在托管目录内"))  # noqa: TRY301
             digest = _sm3()
             with (directory / piece.name).open("rb") as file:
                 while chunk := file.read(_CHUNK):
                     digest.update(chunk)
                     plain.write(decryptor.update(chunk))
             if digest.finalize().hex() != piece.sm3:
-                raise _bad(f"piece {piece.name} was changed")  # noqa: TRY301
+                raise _bad(Phrase(f"piece {piece.name} was changed", f"分片 {piece.name} 被改动"))  # noqa: TRY301
         plain.write(decryptor.finalize())
     except (OSError, InvalidTag, InvalidInput) as error:
         plain.close()
         if isinstance(error, InvalidInput):
             raise
-        raise _bad(f"cannot decrypt: {error!r}") from error
+        raise _bad(Phrase(f"cannot decrypt: {error!r}", f"无法解密：{error!r}")) from error
     plain.seek(0)
     return plain
 
@@ -347,7 +350,7 @@ def _open_sealed(directory: Path, manifest: Manifest, key: bytes) -> IO[bytes]:
 def _read_zip(packed: IO[bytes]) -> Iterator[EscrowObject]:
     with packed, zipfile.ZipFile(packed) as archive:
         if archive.getinfo("deposit.xml").file_size > _MOST_XML_BYTES:
-            raise _bad("the document is too large")
+            raise _bad(Phrase("the document is too large", "文档过大"))
         _refuse_dtd(archive)
         with archive.open("deposit.xml") as file:
             for _, element in ET.iterparse(file):  # noqa: S314 - signed, and without DTD
@@ -364,7 +367,7 @@ def _read_zip(packed: IO[bytes]) -> Iterator[EscrowObject]:
 def _refuse_dtd(archive: zipfile.ZipFile) -> None:
     with archive.open("deposit.xml") as file:
         if b"<!" in file.read(4096):
-            raise _bad("a DTD is not allowed")
+            raise _bad(Phrase("a DTD is not allowed", "不允许 DTD"))
 
 
 def _write_whole(path: Path, data: bytes) -> None:

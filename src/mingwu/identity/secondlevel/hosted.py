@@ -35,6 +35,7 @@ from mingwu.identity.secondlevel.coderules import RULES, CodeRule, rule_for
 from mingwu.identity.secondlevel.model import HostedItem, ItemOutcome, Mode
 from mingwu.identity.secondlevel.prefixes import ACTIVE, served
 from mingwu.identity.secondlevel.tenants import require, room
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import InvalidInput, MingwuError, NotFound
 from mingwu.kernel.names import fold, parse
@@ -127,7 +128,10 @@ class Hosted:
 
     def _store(self, prefix: str, items: Sequence[HostedItem], how: int) -> list[ItemOutcome]:
         if len(items) > MOST_ITEMS:
-            fault = f"{len(items)} items, at most {MOST_ITEMS}"
+            fault = Phrase(
+                f"{len(items)} items, at most {MOST_ITEMS}",
+                f"{len(items)} 项，最多 {MOST_ITEMS} 项",
+            )
             raise InvalidInput("input.invalid", path="$", fault=fault)
         now = self._clock.time_ns() // 1_000_000
         with writing(self._engine) as connection:
@@ -335,11 +339,13 @@ def _judge(
         return ItemOutcome(item.name, int(Rc.INVALID_HANDLE), error.code, error.params)
     fault = ""
     if name.prefix != prefix:
-        fault = f"it is not under {prefix}"
+        fault = Phrase(f"it is not under {prefix}", f"不在前缀 {prefix} 之下")
     elif twice:
-        fault = "it stands twice in this call"
+        fault = Phrase("it stands twice in this call", "在本次调用中重复")
     elif reserved := next(filter(_is_reserved, item.values), ""):
-        fault = f"the type {reserved[:40]} is the platform's own"
+        fault = Phrase(
+            f"the type {reserved[:40]} is the platform's own", f"类型 {reserved[:40]} 为平台保留"
+        )
     elif how == ADDED:
         fault = rule.fault(name.suffix)
     if fault:

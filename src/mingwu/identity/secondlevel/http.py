@@ -27,7 +27,9 @@ from mingwu.identity.secondlevel.model import (
 from mingwu.identity.secondlevel.monitoring import REGISTER
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.synctables import TABLES
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotAuthenticated
+from mingwu.kernel.shapes import told
 from mingwu.trust.roles import Permission, Role, require
 from mingwu.wire.handle.codes import Rc
 
@@ -79,18 +81,20 @@ async def _body(request: Request, kind: type[T]) -> T:
     async for chunk in request.stream():
         data += chunk
         if len(data) > _BODY_BYTES:
-            raise InvalidInput("input.invalid", path="$", fault="body too large")
+            raise InvalidInput(
+                "input.invalid", path="$", fault=Phrase("body too large", "请求体过大")
+            )
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.DecodeError as error:
-        raise InvalidInput("input.invalid", path="$", fault=str(error)) from error
+        raise InvalidInput("input.invalid", path="$", fault=told(error)) from error
 
 
 def number(request: Request, name: str, default: int, most: int) -> int:
     """A whole number of the query, at most ``most``; raises InvalidInput."""
     text = request.query_params.get(name, str(default))
     if not (text.isascii() and text.isdigit()):
-        raise InvalidInput("input.invalid", path=name, fault="not a number")
+        raise InvalidInput("input.invalid", path=name, fault=Phrase("not a number", "不是数字"))
     return min(int(text), most)
 
 
@@ -139,7 +143,7 @@ class Handlers:
         try:
             state = State(asked) if asked else None
         except ValueError as error:
-            raise InvalidInput("input.invalid", path="state", fault=str(error)) from error
+            raise InvalidInput("input.invalid", path="state", fault=told(error)) from error
         rows, total = await asyncio.to_thread(
             self.node.applications.queue, state=state,
             offset=number(request, "offset", 0, 2**31),
@@ -165,7 +169,11 @@ class Handlers:
             await self._note(request, who, "prefix-accept", id_, prefix=given.prefix)
             return json_reply(given)
         if decision.action not in {"return", "reject"}:
-            raise InvalidInput("input.invalid", path="$.action", fault="accept, return or reject")
+            raise InvalidInput(
+                "input.invalid",
+                path="$.action",
+                fault=Phrase("accept, return or reject", "应为 accept、return 或 reject"),
+            )
         final = decision.action == "reject"
         sent = await asyncio.to_thread(queue.send_back, id_, who, decision.reasons, final=final)
         await self._note(
@@ -257,7 +265,7 @@ class Handlers:
         try:
             made = await asyncio.to_thread(self.node.report, month)
         except ValueError as error:
-            raise InvalidInput("input.invalid", path="month", fault=str(error)) from error
+            raise InvalidInput("input.invalid", path="month", fault=told(error)) from error
         if request.query_params.get("form") == "html":
             page = report.printable(made, language(request))
             return HTMLResponse(page, headers=_PRINT_HEADERS)

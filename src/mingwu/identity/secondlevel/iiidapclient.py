@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 
 from mingwu.identity.secondlevel.iiidapnames import NAMES
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import (
     InvalidInput,
     MingwuError,
@@ -139,7 +140,9 @@ async def fetch(url: str, *, token: str = "", lang: str = "", timeout_s: float =
     does not answer, PeerError when it answers something else.
     """
     if urlsplit(url).scheme not in {"http", "https"}:
-        raise InvalidInput("input.invalid", path=url[:200], fault="http or https")
+        raise InvalidInput(
+            "input.invalid", path=url[:200], fault=Phrase("http or https", "应为 http 或 https")
+        )
     headers = {"Accept": f"{NAMES['media']}, application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
@@ -165,7 +168,9 @@ async def _whole(reply: aiohttp.ClientResponse, url: str) -> bytes:
     async for chunk in reply.content.iter_chunked(1 << 16):
         body += chunk
         if len(body) > MOST_BYTES:
-            raise PeerError("secondlevel.service-silent", url=url, detail="too much")
+            raise PeerError(
+                "secondlevel.service-silent", url=url, detail=Phrase("too much", "应答过大")
+            )
     return body
 
 

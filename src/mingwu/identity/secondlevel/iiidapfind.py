@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Engine, Row, Select, and_, exists, func, o
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.iiidapnames import FIELDS, NAMES
 from mingwu.identity.secondlevel.prefixes import ACTIVE, served
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, MingwuError
 from mingwu.kernel.names import MAX_CHARS, fold
 from mingwu.store.engine import reading
@@ -100,15 +101,23 @@ def read_search(kind: str, params: Mapping[str, Sequence[str]]) -> Search:
     table = KINDS[kind]
     fields = [name for name in FIELDS[kind] if name in params]
     if len(fields) != 1:
-        fault = f"one of {', '.join(FIELDS[kind])} is needed"
+        fault = Phrase(
+            f"one of {', '.join(FIELDS[kind])} is needed",
+            f"须给出下列之一：{', '.join(FIELDS[kind])}",
+        )
         raise InvalidInput("input.invalid", path="query", fault=fault)
     sort, _, direction = _one(params, "sort", next(iter(table.sorts))).partition(":")
     if sort not in table.sorts or direction not in {"", "a", "d"}:
-        fault = f"one of {', '.join(table.sorts)}, with :a or :d"
+        fault = Phrase(
+            f"one of {', '.join(table.sorts)}, with :a or :d",
+            f"应为下列之一：{', '.join(table.sorts)}，可加 :a 或 :d",
+        )
         raise InvalidInput("input.invalid", path="sort", fault=fault)
     count = _one(params, "count", "false")
     if count not in {"true", "false"}:
-        raise InvalidInput("input.invalid", path="count", fault="true or false")
+        raise InvalidInput(
+            "input.invalid", path="count", fault=Phrase("true or false", "应为 true 或 false")
+        )
     cursor = _one(params, "cursor", "")
     return Search(
         kind=kind, field=fields[0], pattern=_pattern(_one(params, fields[0], "")), sort=sort,
@@ -120,13 +129,16 @@ def read_search(kind: str, params: Mapping[str, Sequence[str]]) -> Search:
 def _one(params: Mapping[str, Sequence[str]], name: str, default: str) -> str:
     found = params.get(name, [default])
     if len(found) != 1:
-        raise InvalidInput("input.invalid", path=name, fault="it stands twice")
+        raise InvalidInput("input.invalid", path=name, fault=Phrase("it stands twice", "重复给出"))
     return found[0]
 
 
 def _pattern(text: str) -> str:
     if not text or len(text) > MAX_CHARS + 1 or controls(text):
-        fault = f"1 to {MAX_CHARS} characters, no control characters"
+        fault = Phrase(
+            f"1 to {MAX_CHARS} characters, no control characters",
+            f"应为 1 至 {MAX_CHARS} 个字符，不含控制字符",
+        )
         raise InvalidInput("input.invalid", path="pattern", fault=fault)
     if "*" in text[:-1]:
         raise Unprocessable("secondlevel.pattern-bad", pattern=text)
@@ -139,7 +151,9 @@ def controls(text: str) -> bool:
 
 
 def _read_cursor(text: str, sort: _Sort) -> tuple[str | int, str]:
-    bad = InvalidInput("input.invalid", path="cursor", fault="not one of this search")
+    bad = InvalidInput(
+        "input.invalid", path="cursor", fault=Phrase("not one of this search", "不是本次查询的游标")
+    )
     if len(text) > _MOST_CURSOR:
         raise bad
     try:

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from mingwu.kernel.catalogue import render
+from mingwu.kernel.catalogue import Phrase, render
 
 BEIJING = timezone(timedelta(hours=8))
 Text = Annotated[str, Meta(max_length=255)]
@@ -43,6 +43,23 @@ class State(StrEnum):
     RETURNED = "returned"
     ACCEPTED = "accepted"
     REJECTED = "rejected"
+
+
+WORDS = {
+    "submitted": Phrase("submitted", "待审核"),
+    "returned": Phrase("returned", "已退回"),
+    "accepted": Phrase("accepted", "已通过"),
+    "rejected": Phrase("rejected", "已驳回"),
+    "submit": Phrase("submit", "提交"),
+    "accept": Phrase("accept", "通过"),
+    "return": Phrase("return", "退回"),
+    "reject": Phrase("reject", "驳回"),
+    "register": Phrase("register", "注册标识"),
+    "query": Phrase("query", "查询"),
+    "query-all": Phrase("query-all", "查询全部前缀"),
+    "be used": Phrase("be used", "使用"),
+}
+"""States, decisions and permissions as sentences name them."""
 
 
 class Mode(StrEnum):

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from mingwu.identity.secondlevel import schema
-from mingwu.identity.secondlevel.model import ApplicationForm, Quota, Tenant
+from mingwu.identity.secondlevel.model import WORDS, ApplicationForm, Quota, Tenant
 from mingwu.identity.secondlevel.outbox import stamp
 from mingwu.identity.secondlevel.prefixes import ACTIVE, held, served
 from mingwu.kernel.clock import Clock
@@ -74,7 +74,7 @@ class Tenants:
         """Put a tenant into a permission group; NotFound for a group that does not exist."""
         with reading(self._engine) as connection:
             if not connection.execute(select(_G.c.name).where(_G.c.name == group)).first():
-                raise NotFound("secondlevel.not-granted", group=group, permission="be used")
+                raise NotFound("secondlevel.not-granted", group=group, permission=WORDS["be used"])
         self._change(uscc, group_name=group)
         return self.get(uscc)
 
@@ -131,7 +131,8 @@ def require(connection: Connection, uscc: str, permission: str) -> None:
     row = connection.execute(query).first()
     if row is None or permission not in row.permissions.split():
         group = row.name if row else "—"
-        raise Denied("secondlevel.not-granted", group=group, permission=permission)
+        told = WORDS.get(permission, permission)
+        raise Denied("secondlevel.not-granted", group=group, permission=told)
 
 
 def _tenant(row: Row[tuple[object, ...]]) -> Tenant:

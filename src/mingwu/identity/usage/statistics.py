@@ -41,6 +41,7 @@ from mingwu.identity.usage.segment import (
     read_segment,
 )
 from mingwu.identity.usage.settings import UsageSettings
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.names import fold
 from mingwu.trust import secrets
@@ -147,7 +148,11 @@ class UsageStatistics:
         """Figures of the days ``first`` to ``last`` (2026-11-23); raises InvalidInput."""
         start_s, end_s = self._day_start(first), self._day_start(last) + _DAY_S
         if end_s <= start_s:
-            raise InvalidInput("input.invalid", path="$.last", fault="lies before the first day")
+            raise InvalidInput(
+                "input.invalid",
+                path="$.last",
+                fault=Phrase("lies before the first day", "早于起始日"),
+            )
         found = self.report(start_s, end_s).days
         return tuple(day for day in found if first <= day.day <= last)
 
@@ -324,7 +329,10 @@ class UsageStatistics:
         try:
             start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
         except ValueError as error:
-            fault = f"“{day[:20]}” is not a day like 2026-11-23"
+            fault = Phrase(
+                f"“{day[:20]}” is not a day like 2026-11-23",
+                f"“{day[:20]}”不是形如 2026-11-23 的日期",
+            )
             raise InvalidInput("input.invalid", path="$.day", fault=fault) from error
         return start.timestamp() - self.day_offset_s
 
