@@ -8,7 +8,13 @@ islands only ask.
 AREAS = ("names", "nodes", "register")
 
 # (address, key of the title, module of ``static/``)
-PAGES = (("/names", "nav.registrations", "names"),)
+PAGES = (
+    ("/names", "nav.registrations", "names"),
+    ("/names/filing", "nav.filing", "filing"),
+)
 
 # Entries of the side menu: (address, key of the words, icon).
-MENU = (("/names", "nav.registrations", "register"),)
+MENU = (
+    ("/names", "nav.registrations", "register"),
+    ("/names/filing", "nav.filing", "filing"),
+)

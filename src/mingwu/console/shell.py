@@ -36,7 +36,7 @@ _MENU = (
     ("nav.nodes", nodepages.MENU),
 )
 
-_SHEETS = ("mingwu.css", "names.css", "nodes.css", "scan.css")
+_SHEETS = ("mingwu.css", "names.css", "desk.css", "nodes.css", "scan.css")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ from mingwu.identity.enterprise.door import EnterpriseServices
 from mingwu.identity.enterprise.http import routes as enterprise_routes
 from mingwu.identity.enterprise.importdesk import ImportDesk
 from mingwu.identity.enterprise.importhttp import routes as import_routes
-from mingwu.identity.enterprise.model import Actor, Registration, TemplateRef
+from mingwu.identity.enterprise.lifecycle import Action
+from mingwu.identity.enterprise.model import Actor, Move, Registration, TemplateRef
 from mingwu.identity.enterprise.seed import seed_s1, version_of
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings
@@ -48,7 +49,7 @@ from mingwu.wire.handle.values import HandleValue, Reference
 PREFIX, BORROWER, FAR = "88.888.101", "88.888.202", "88.999.9"
 MOULD, TAMPERED = f"{PREFIX}/MLD.M0187", f"{PREFIX}/DEV.AGV.06"
 EVIL = '<img src=x onerror="document.title=1"><script>document.title=1</script>'
-PARTS, DRAFTED, GONE, MARKED = 130, 7, 3, 5
+PARTS, DRAFTED, GONE, MARKED, AGAIN, RETURNED = 130, 7, 3, 5, 21, 22
 _DAY_MS = 86_400_000
 _DAYS = 11
 
@@ -140,6 +141,10 @@ class NamePlane:
         for values in ({"place": "临海/借出", "mass_kg": "820"}, {"inspector": "李四（模拟）"}):
             mould = Registration(name=MOULD, template=ref, values=values)
             do.change([mould], actor=admin, merge=True, note="lent (simulated)")
+        do.file([part_name(AGAIN)], actor=admin, note="R-2025-7（模拟）")
+        do.change([part(AGAIN, mass_kg="3.4")], actor=admin, note="重新称重（模拟）")
+        back = Move(name=part_name(RETURNED))
+        node.filing.decide(Action.RETURN, [back], actor=admin, note="质检员未填写（模拟）")
         return node
 
     def _links(self) -> None:

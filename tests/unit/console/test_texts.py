@@ -24,7 +24,7 @@ FAMILIES = ("state.", "run.", "dev.", "reason.", "kind.", "level.", "rel.", "par
             "keyplace.", "carrierform.", "orderstate.", "blocked.", "severity.",
             "proofcheck.", "proofverdict.", "tone.",
             "life.", "value.", "right.", "trust.", "chain.", "edge.", "nodefound.", "act.",
-            "signature.", "name.none.")  # fmt: skip
+            "signature.", "name.none.", "queue.")  # fmt: skip
 
 
 def test_both_languages_use_the_same_placeholders() -> None:

@@ -2,10 +2,11 @@
 
 import { button, h, t } from "mingwu-console/dom.js";
 import { confirmed, field, input } from "mingwu-console/dialog.js";
+import { decide } from "mingwu-console/filingdecide.js";
 import { api, Problem } from "mingwu-console/net.js";
 import { valueForm } from "mingwu-console/valueform.js";
 
-const SYMBOLS = { change: "setup", register: "good", file: "filing", deregister: "stopped" };
+const SYMBOLS = { change: "setup", register: "good", file: "filing", return: "left", deregister: "stopped" };
 
 /** One call for one name; a refusal of the name becomes a Problem with its item. */
 export async function callFor(what, body) {
@@ -19,7 +20,7 @@ export async function callFor(what, body) {
 
 /** Buttons for what this person may do; `done(words)` after each. */
 export function actionBar(detail, done) {
-  const acts = { change: changing, register: submitting, file: filing, deregister: removing };
+  const acts = { change: changing, register: submitting, file: filing, return: returning, deregister: removing };
   return h("div.mw-row", { role: "group", "aria-label": t("act.title") }, detail.actions.filter((name) => acts[name]).map((name) => {
     const isAgain = name === "register" && detail.state === "deregistered";
     const act = async () => {
@@ -59,6 +60,10 @@ async function filing(detail) {
   const receipt = field(t("filing.receipt"), input("", { required: true, maxlength: 200 }), t("filing.receipt.hint"));
   const done = await confirmed(t("act.file.title", { name: detail.name }), receipt, t("act.file.do"), () => callFor("file", { names: [detail.name], note: receipt.control.value.trim() }));
   return done && t("act.file.done");
+}
+
+async function returning(detail) {
+  return decide("return", { items: [{ name: detail.name, version: detail.version }], total: 1 });
 }
 
 async function removing(detail) {
