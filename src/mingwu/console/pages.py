@@ -40,7 +40,13 @@ class Pages:
         self._page("/tags", "tags.title", _island("tags"), simulated=True)
         self._page("/gateways", "gateways.title", _island("gateways"), simulated=True)
         self._page("/history", "history.title", _island("history"), simulated=True)
-        self._page("/resolve", "resolve.title", _island("resolve"), simulated=True)
+        self._page(
+            "/resolve",
+            "resolve.title",
+            _island("resolve"),
+            simulated=True,
+            areas=("names", "nodes"),
+        )
         self._page("/scan", "scan.title", _island("scan"), simulated=True)
         for path, title, module in nodepages.PAGES:
             self._page(path, title, _island(module), simulated=True, areas=("nodes",))

@@ -14,21 +14,28 @@ from pathlib import Path
 from starlette.routing import Route
 
 from mingwu.identity.aliases.book import AliasBook
+from mingwu.identity.aliases.http import routes as alias_routes
 from mingwu.identity.carriers.agent import CarrierAgent
 from mingwu.identity.carriers.http import routes as carrier_routes
 from mingwu.identity.carriers.platform import CarrierPlatform
 from mingwu.identity.carriers.registrar import RecordRegistrar
 from mingwu.identity.carriers.settings import CarrierSettings
 from mingwu.identity.carriers.setup import prepare
+from mingwu.identity.enterprise.door import EnterpriseServices
+from mingwu.identity.enterprise.http import routes as enterprise_routes
+from mingwu.identity.enterprise.service import EnterpriseNode
+from mingwu.identity.enterprise.settings import EnterpriseSettings
 from mingwu.identity.records import RecordStore
+from mingwu.identity.resolver import Resolver
 from mingwu.identity.secondlevel import deskhttp, outbox
 from mingwu.identity.secondlevel.http import routes as secondlevel_routes
 from mingwu.identity.secondlevel.model import Mode, SiteForm
 from mingwu.identity.secondlevel.prefixes import site_at
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
-from mingwu.identity.server.process import ResolverServer
+from mingwu.identity.server.process import ResolverServer, site_of
 from mingwu.identity.settings import ResolverSettings
+from mingwu.identity.trusted.http import routes as trust_routes
 from mingwu.identity.usage.http import routes as usage_routes
 from mingwu.identity.usage.log import UsageLog
 from mingwu.identity.usage.settings import OwnerSettings, UsageSettings
@@ -120,6 +127,19 @@ class Plane:
         node = await self._second_level(records, resolver)
         node.desk.use_source = LogUse(usage, counts, keep_s=0)
         await self._platform(records)
+        settings = ResolverSettings(prefixes=(NODE, CARRIERS))
+        self.resolver = Resolver(records, site_of(settings, resolver.port, resolver.http_port))
+        enterprise = EnterpriseNode.open(
+            EnterpriseSettings(
+                store=StoreSettings(url=sqlite_url(folder / "enterprise.sqlite"), durable=False),
+            ),
+            records,
+        )  # fmt: skip
+        stack.callback(enterprise.close)
+        services = EnterpriseServices(node=enterprise, journal=self._journal)
+        self.routes += [
+            *alias_routes(records), *enterprise_routes(services), *trust_routes(records, ()),
+        ]  # fmt: skip
 
     # -- usage ----------------------------------------------------------------------------------
     def _past(self, settings: UsageSettings) -> None:
@@ -217,7 +237,7 @@ class Plane:
                 store=StoreSettings(url=sqlite_url(folder / "carriers.sqlite"), durable=False),
             ),
             RecordRegistrar(records), key=own.key, certificate=own.certificate,
-            anchors=own.anchors,
+            anchors=own.anchors, table=records.carriers(),
         )  # fmt: skip
         stack.callback(platform.close)
         factory = Factory(own.authority, "memory", CARRIERS, int(time.time()))

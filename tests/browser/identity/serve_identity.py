@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "story" / "api"))
 from fakeplant import make_fake_services
 from identityplane import Plane
 
+from mingwu.api.engines import LocalResolve
 from mingwu.console.serve import run_console
 from mingwu.console.settings import ConsoleSettings
 
@@ -31,7 +32,9 @@ async def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         plane = Plane(folder, stack, services.journal.append)
         await plane.open()
-        served = replace(services, guarded=tuple(plane.routes))
+        served = replace(
+            services, guarded=tuple(plane.routes), resolve=LocalResolve(plane.resolver)
+        )
         living = asyncio.create_task(plane.live())
         await run_console(settings, served, stop, ready=lambda port: print(port, flush=True))
         living.cancel()

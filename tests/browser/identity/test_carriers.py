@@ -87,6 +87,55 @@ def test_evidence_of_fence_copy_and_replay_is_verified(inside: Page) -> None:
         assert download.value.suggested_filename.startswith(serial)
 
 
+def live(page: Page) -> Locator:
+    return page.locator("section[data-part=live]")
+
+
+def test_its_name_shows_what_it_measured_and_proves_it(inside: Page) -> None:
+    name = "88.888.102/MLD.M0013"
+    for address in (f"/names/{name}", f"/resolve?name={name}"):
+        inside.goto(address)
+        expect(live(inside).locator(".mw-trust")).to_have_attribute("data-trusted", "true")
+        shots = live(inside).locator("[data-reading=shots]")
+        expect(shots.locator("b")).to_have_text(re.compile(r"^\d{2},\d{3}$"))
+        expect(shots.locator(".mw-st")).to_have_attribute("data-s", "good")
+        expect(shots.locator("small").last).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
+        heat = live(inside).locator("[data-reading=cavity_temperature] b")
+        expect(heat).to_have_text(re.compile(r"\d°C$"))
+        expect(live(inside)).to_contain_text(re.compile(r"Signed report \d"))
+        live(inside).get_by_role("button", name="Verify the evidence").click()
+        proof = live(inside).locator(".mw-proof")
+        expect(proof).to_have_attribute("data-verdict", "carrier")
+        expect(proof).to_contain_text("report #")
+        with inside.expect_download() as download:
+            live(inside).get_by_role("link", name="Evidence").click()
+        assert download.value.suggested_filename.startswith("MWC-000013-")
+    expect(live(inside).locator("header")).to_contain_text("Simulated")
+
+
+def test_a_suspended_one_loses_its_readings_on_the_open_page(
+    inside: Page, console: str, session: str
+) -> None:
+    serial, name = "MWC-000012", "88.888.102/MLD.M0012"
+    headers = {"Authorization": f"Bearer {session}"}
+    address = f"{console}/api/identity/carriers/{serial}/commands"
+
+    def command(action: str) -> None:
+        httpx.post(address, json={"action": action}, headers=headers).raise_for_status()
+
+    inside.goto(f"/names/{name}")
+    expect(live(inside).locator("[data-reading=shots]")).to_be_visible()
+    command("suspend")
+    expect(live(inside).locator(".mw-trust")).to_have_attribute("data-trusted", "false")
+    expect(live(inside).locator(".mw-trust")).to_contain_text(f"Carrier {serial} is suspended")
+    expect(live(inside).locator("[data-reading]")).to_have_count(0)
+    expect(live(inside).get_by_role("button", name="Verify the evidence")).to_be_hidden()
+    expect(inside.locator("tr", has_text="MW.CARRIER.SERIAL")).to_contain_text(serial)
+    command("resume")
+    expect(live(inside).locator("[data-reading=shots]")).to_be_visible()
+    expect(live(inside).locator(".mw-trust")).to_have_attribute("data-trusted", "true")
+
+
 def test_attacks_are_found_among_the_rest(inside: Page) -> None:
     inside.goto(PAGE)
     panel = inside.locator(".mw-map-row .mw-panel", has_text="Events")

@@ -1,15 +1,15 @@
 // One carrier: whether it is believed now, its facts, its orders, its events with signed evidence.
 
-import { button, fill, h, has, icon, lang, problem, role, simBadge, state, t, toast } from "mingwu-console/dom.js";
+import { button, fill, h, has, icon, lang, role, simBadge, state, t, toast } from "mingwu-console/dom.js";
 import { confirmed, field, input } from "mingwu-console/dialog.js";
 import { ago } from "mingwu-console/figures.js";
 import { count, moment, plain } from "mingwu-console/format.js";
 import { api } from "mingwu-console/net.js";
+import { verify } from "mingwu-console/proof.js";
 
 const BASE = "/identity/carriers";
 const SEVERITY = { attack: "bad", warning: "uncertain", info: "good" };
 const ORDER = { waiting: "connecting", sent: "connecting", applied: "good", rejected: "bad", replaced: "absent" };
-const PROOF = { carrier: "good", stranger: "uncertain", broken: "bad" };
 const may = ["engineer", "admin"].includes(role);
 const shown = (value) => (typeof value === "number" ? plain(value, Number.isInteger(value) ? 0 : Math.abs(value) < 1 ? 3 : 2) : value);
 
@@ -122,20 +122,7 @@ export function eventList(events, { onserial }) {
     return h("li", { dataset: { severity: one.severity, code: one.code } }, state(SEVERITY[one.severity], t("severity." + one.severity)),
       h("div.mw-event-words", null, h("span", null, one.text), h("small", null, moment(one.last_ms), one.times > 1 ? ` · × ${count(one.times)}` : "", one.address ? ` · ${one.address}` : "",
         onserial ? [" · ", h("button.mw-inline", { type: "button", onclick: () => onserial(one.serial) }, one.serial)] : null),
-      one.evidence ? h("div.mw-row", { style: "gap:4px" }, button(t("proof.verify"), (event) => verify(one.number, slot, event.currentTarget), "mw-btn-small mw-btn-bare", "shield"),
+      one.evidence ? h("div.mw-row", { style: "gap:4px" }, button(t("proof.verify"), (event) => verify(`proofs/${one.number}`, slot, event.currentTarget), "mw-btn-small mw-btn-bare", "shield"),
         h("a.mw-btn.mw-btn-small.mw-btn-bare", { href: `/api${BASE}/events/${one.number}/evidence`, download: `${one.serial}-${one.number}.json` }, icon("download"), t("proof.download"))) : null, slot));
   }));
-}
-
-async function verify(number, slot, control) {
-  control.disabled = true;
-  try {
-    const found = await api(`${BASE}/desk/proofs/${number}?lang=${lang}`);
-    fill(slot, h("div.mw-proof", { dataset: { verdict: found.verdict } }, state(PROOF[found.verdict], t("proofverdict." + found.verdict)),
-      h("ul", null, Object.entries(found.checks).map(([name, good]) => h("li", { dataset: { check: name, s: String(good) } }, icon(good ? "good" : "bad", good ? t("yes") : t("no")), t("proofcheck." + name)))),
-      found.key_id ? h("small.mw-mono", null, `${found.kind}${found.counter ? " #" + found.counter : ""} · ${found.key_id.slice(0, 16)}… · SHA-256 ${found.digest.slice(0, 16)}…`) : null));
-  } catch (error) {
-    fill(slot, problem(error));
-  }
-  control.disabled = false;
 }

@@ -8,8 +8,8 @@ import { trustBox, valueTable } from "mingwu-console/namevalues.js";
 import { versions } from "mingwu-console/nameversions.js";
 import { whoAsked } from "mingwu-console/nameusage.js";
 import { moment } from "mingwu-console/format.js";
+import { liveBox } from "mingwu-console/livebox.js";
 import { api } from "mingwu-console/net.js";
-import { liveBox, liveValue } from "mingwu-console/resolve.js";
 
 const AGAIN_MS = 2000;
 const STATES = { draft: "setup", registered: "good", filed: "good", changed: "connecting", returned: "uncertain", deregistered: "stopped" };
@@ -54,8 +54,7 @@ export async function mount(root, { name }) {
 
   function draw(found) {
     const { asked, record, detail, trust, graph } = found;
-    const lives = (record?.values ?? []).map(liveValue).filter(Boolean);
-    const live = lives.length ? liveBox(lives, new Map(found.tags.map((tag) => [tag.name, tag]))) : null;
+    const live = liveBox(asked, record?.values ?? [], found.tags);
     const isHandle = isName(found);
     const usage = h("div");
     fill(root, head(found, () => load()), h("div.mw-thing.mw-name", null,
@@ -65,7 +64,7 @@ export async function mount(root, { name }) {
     if (!live) return;
     timer = setInterval(async () => {
       const again = await maybe(answered(asked));
-      if (again?.values) live.set(again.values.map(liveValue).filter(Boolean));
+      if (again?.values) live.set(again.values);
     }, AGAIN_MS);
   }
 }

@@ -1,7 +1,8 @@
 // Resolution: type a name, see its record and its live values.
 
-import { copyButton, empty, fill, h, icon, nameHref, named, problem, setState, simBadge, skeleton, state, t, thingHref } from "mingwu-console/dom.js";
-import { age, clock, plain, shown } from "mingwu-console/format.js";
+import { copyButton, empty, fill, h, icon, nameHref, problem, skeleton, t, thingHref } from "mingwu-console/dom.js";
+import { age, plain } from "mingwu-console/format.js";
+import { liveBox } from "mingwu-console/livebox.js";
 import { api, Problem } from "mingwu-console/net.js";
 
 const AGAIN_MS = 2000;
@@ -42,12 +43,12 @@ export async function mount(root, { query }) {
       return;
     }
     const took = performance.now() - began;
-    const known = await api("/things/" + name.split("/").map(encodeURIComponent).join("/")).catch(() => null);
-    const lives = record.values.map(liveValue).filter(Boolean);
-    const tags = new Map((known?.tags ?? []).map((tag) => [tag.name, tag]));
-    const live = lives.length ? liveBox(lives, tags) : null;
+    const things = await api("/things?limit=20&q=" + encodeURIComponent(name)).catch(() => null);
+    const thing = things?.things?.find((one) => one.id.toUpperCase() === name.toUpperCase()); // asked first, so that nothing is asked for in vain
+    const known = thing ? await api("/things/" + thing.id.split("/").map(encodeURIComponent).join("/")).catch(() => null) : null;
+    const live = liveBox(name, record.values, known?.tags ?? []);
     fill(out, live?.element, recordBox(record, took, known?.thing), command(record.handle));
-    if (live) timer = setInterval(async () => live.set((await ask(name)).values.map(liveValue).filter(Boolean)), AGAIN_MS);
+    if (live) timer = setInterval(async () => live.set((await ask(name)).values), AGAIN_MS);
   }
 
   async function ask(name) {
@@ -57,43 +58,6 @@ export async function mount(root, { query }) {
     if (record.responseCode) throw new Problem(`responseCode ${record.responseCode}`, record.message ?? "", response.status, "handle");
     throw new Problem(record.message ?? `HTTP ${response.status}`, record.next ?? "", response.status, record.code);
   }
-}
-
-/** The live value a record's entry holds, or null. */
-export function liveValue(entry) {
-  if (!entry.type.startsWith("MW.LIVE")) return null;
-  const data = typeof entry.data.value === "string" ? parse(entry.data.value) : entry.data.value;
-  return data && "value" in data ? { ...data, name: data.tag ?? entry.type.split("/").at(-1) } : null;
-}
-
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-export function liveBox(lives, tags) {
-  const box = h("div.mw-lives");
-  const badge = lives.some((one) => one.simulated) ? simBadge() : null;
-  const cells = new Map();
-  const set = (rows) => rows.forEach((one) => {
-    if (!cells.has(one.name)) {
-      const cell = { b: h("b"), when: h("small.mw-faint"), mark: state("never") };
-      box.append(h("div.mw-live", null, h("span.mw-dim", null, tags.has(one.name) ? named(tags.get(one.name)) || one.name : one.name), cell.b, h("div.mw-row", null, cell.mark, cell.when)));
-      cells.set(one.name, cell);
-    }
-    const cell = cells.get(one.name);
-    const tag = tags.get(one.name) ?? { type: Number.isInteger(one.value) ? "int" : "float", low: null, high: null, unit_shown: one.unit === "1" ? "" : one.unit };
-    fill(cell.b, shown(tag, one.value), h("small", null, tag.unit_shown));
-    const quality = String(one.quality ?? "").split(/[ ,(:]/)[0];
-    setState(cell.mark, ["good", "uncertain", "bad"].includes(quality) ? quality : "never");
-    cell.when.textContent = one.time ? clock(new Date(one.time).getTime()) : "";
-  });
-  set(lives);
-  const head = h("header", null, h("h2", null, t("resolve.live")), badge);
-  return { element: h("section.mw-panel", null, head, box), set };
 }
 
 function recordBox(record, took, thing) {
