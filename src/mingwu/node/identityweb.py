@@ -182,7 +182,7 @@ def _enterprise(
 def _secondlevel(
     web: IdentityWeb, config: Config, role: Role, store: RecordStore, journal: Journal
 ) -> "SecondLevel":
-    from mingwu.identity.secondlevel import deskhttp, iiidaphttp
+    from mingwu.identity.secondlevel import deskhttp, iiidaphttp, queryhttp
     from mingwu.identity.secondlevel.http import routes
     from mingwu.identity.secondlevel.service import SecondLevel, run_duties
     from mingwu.identity.server.process import site_of
@@ -195,7 +195,7 @@ def _secondlevel(
         node.desk.use_source = use = LogUse(config.usage, NameCounts(store))
         node.day_source = use.of_day
     web.guarded += [*deskhttp.routes(node, journal), *routes(node, journal)]
-    web.guarded += iiidaphttp.routes(node)
+    web.guarded += [*iiidaphttp.routes(node), *queryhttp.routes(node, journal)]
     if is_leading(config, role):
         if Role.LAB in config.node.roles and config.lab.world is LabWorld.TOPNODE:
             from mingwu.node.enterpriseseed import fill_and_serve

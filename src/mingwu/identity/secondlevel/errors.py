@@ -136,6 +136,26 @@ add(
     zh=("{url}：{detail}", "请用 mingwu iiidap help 查看服务提供的查询。"),
 )
 add(
+    "secondlevel.link-unknown",
+    en=("How the node of {prefix} is asked was not known", "See the list of links."),
+    zh=("没有前缀 {prefix} 的节点接入配置", "请查看接入列表。"),
+)
+add(
+    "secondlevel.node-refused",
+    en=("The node of {prefix} refused: {detail}", "Ask the enterprise for access and grants."),
+    zh=("前缀 {prefix} 的企业节点拒绝：{detail}", "请向该企业申请应用身份和授权。"),
+)
+add(
+    "secondlevel.node-silent",
+    en=("The node of {prefix} does not answer: {detail}", "Ask again later; see its state."),
+    zh=("前缀 {prefix} 的企业节点没有应答：{detail}", "请稍后重试，并查看节点状态。"),
+)
+add(
+    "secondlevel.node-bad",
+    en=("The node of {prefix} answered wrongly: {detail}", "Tell the enterprise; see its version."),
+    zh=("前缀 {prefix} 的企业节点应答有误：{detail}", "请联系该企业检查节点。"),
+)
+add(
     "secondlevel.xml-bad",
     en=("The XML document cannot be read: {fault}", "Send a well-formed document without DTD."),
     zh=("XML 文档无法读取：{fault}", "请发送格式正确且不含 DTD 的文档。"),

@@ -34,10 +34,10 @@ from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.coderules import RULES, CodeRule, rule_for
 from mingwu.identity.secondlevel.model import HostedItem, ItemOutcome, Mode
 from mingwu.identity.secondlevel.prefixes import ACTIVE, served
-from mingwu.identity.secondlevel.tenants import require, room
+from mingwu.identity.secondlevel.tenants import may, require, room
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock
-from mingwu.kernel.errors import InvalidInput, MingwuError, NotFound
+from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.names import fold, parse
 from mingwu.store.engine import lock, reading, writing
 from mingwu.wire.handle.codes import Rc
@@ -270,7 +270,7 @@ class Hosted:
         with reading(self._engine) as connection:
             if asker:
                 require(connection, asker, "query")
-                if not _may(connection, asker, "query-all"):
+                if not may(connection, asker, "query-all"):
                     mine = asker
             query = query.where(_I.c.prefix.in_(served(mine)))
             rows = connection.execute(query.order_by(_I.c.key).limit(min(limit, MOST_ITEMS))).all()
@@ -298,14 +298,6 @@ def _shown(row: Row[tuple[object, ...]]) -> dict[str, Any]:
         "values": msgspec.json.decode(row.content),
         "at_ms": row.at_ms,
     }
-
-
-def _may(connection: Connection, uscc: str, permission: str) -> bool:
-    try:
-        require(connection, uscc, permission)
-    except MingwuError:
-        return False
-    return True
 
 
 def _having(template: str, item: str, wanted: str) -> ColumnElement[object]:

@@ -7,7 +7,7 @@ at least the one declared here. Faults are raised as MingwuError for the API to 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -47,16 +47,6 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     action: str
     reasons: tuple[Reason, ...] = ()
-
-
-class DataQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Query over a template; ``asker`` is a tenant's credit code, empty for the operator."""
-
-    template: str
-    conditions: Mapping[str, str] = {}
-    asker: str = ""
-    after: str = ""
-    limit: int = 100
 
 
 class TenantChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -229,17 +219,6 @@ class Handlers:
         return json_reply([{"name": one.name, "code": one.code, "error": one.error,
                        "message": one.text(lang)} for one in outcomes])  # fmt: skip
 
-    async def query(self, request: Request) -> Response:
-        # accounts are not bound to tenants: who names the asker speaks for the node's operator
-        account(request, Permission.SYSTEM)
-        asked = await _body(request, DataQuery)
-        return json_reply(
-            await asyncio.to_thread(
-                self.node.hosted.query, asked.asker, asked.template, asked.conditions,
-                after=asked.after, limit=max(1, asked.limit),
-            )
-        )  # fmt: skip
-
     async def statistics(self, request: Request) -> Response:
         account(request, Permission.READ)
         return json_reply(await asyncio.to_thread(self.node.desk.tenant_use))
@@ -286,7 +265,6 @@ def routes(node: SecondLevel, journal: Journal | None = None) -> list[Route]:
         ("POST", "/prefixes/{prefix}/identifiers", do.register),
         ("GET", "/tenants", do.tenants),
         ("PATCH", "/tenants/{uscc}", do.change_tenant),
-        ("POST", "/query", do.query),
         ("GET", "/statistics", do.statistics),
         ("GET", "/nodes", do.nodes),
         ("GET", "/duties", do.duties),

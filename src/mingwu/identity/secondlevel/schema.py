@@ -76,6 +76,7 @@ outbox = _table(
     attempts=Integer,
 )
 mark = _table("mark", "name", "value")
+link = _table("link", "prefix", "uscc url application templates changed_by", "changed_at_ms")
 deposit = _table(
     "deposit",
     "id",

@@ -26,13 +26,16 @@ from mingwu.identity.secondlevel.duties import MONITOR, SYNC, Duties
 from mingwu.identity.secondlevel.escrow import CHANNEL as ESCROW
 from mingwu.identity.secondlevel.escrow import Escrow
 from mingwu.identity.secondlevel.hosted import Hosted
+from mingwu.identity.secondlevel.links import Links
 from mingwu.identity.secondlevel.model import beijing_day
 from mingwu.identity.secondlevel.monitoring import Monitoring, probe
+from mingwu.identity.secondlevel.nodequery import NodeClient
 from mingwu.identity.secondlevel.notices import take_notice
 from mingwu.identity.secondlevel.outbox import Entry, Outbox, stamp
 from mingwu.identity.secondlevel.prefixes import Prefixes
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.tenants import Tenants
+from mingwu.identity.secondlevel.unified import UnifiedQueries
 from mingwu.identity.secondlevel.upstream import Notice, Upstream
 from mingwu.identity.secondlevel.usagecounts import AskedOf, UsageCounts
 from mingwu.kernel.clock import Clock, SystemClock
@@ -40,11 +43,13 @@ from mingwu.kernel.errors import PeerError, Unavailable
 from mingwu.store.engine import open_engine, writing
 from mingwu.store.migrate import migrate
 from mingwu.trust import secrets, sm2
+from mingwu.trust.keys import Algorithm, PrivateKey, generate, load_private
 from mingwu.wire.handle.site import Site
 
 log = logging.getLogger(__name__)
 COMPONENT = "identity.secondlevel"
 _KEY_FILE = "secondlevel-sm2.key"
+_QUERY_KEY_FILE = "secondlevel-query-rsa.pem"
 _MOST_APPLICATIONS = 100_000
 _DAYS_BACK = 3
 _DAY_MS = 86_400_000
@@ -88,12 +93,27 @@ class SecondLevel:
         self.outbox = Outbox(engine, clock, settings.retry_s)
         self.escrow = Escrow(engine, settings, clock, scalar)
         self.upstream = Upstream(settings, scalar)
+        self.links = Links(engine, clock)
+        self.unified = UnifiedQueries(
+            settings, hosted=self.hosted, links=self.links, tenants=self.tenants,
+            client=NodeClient(self.query_key, settings.query_ca),
+        )  # fmt: skip
         self.desk = Desk(
             engine, settings, clock, tenants=self.tenants, prefixes=self.prefixes,
             usage=self.usage, monitoring=self.monitoring,
         )  # fmt: skip
 
         self.day_source: DaySource | None = None
+
+    def query_key(self) -> PrivateKey:
+        """The RSA key that this node proves itself with at enterprises' nodes; made when first
+        asked for. Blocks.
+        """
+        directory = Path(self.settings.secrets_directory)
+        pem = secrets.load_or_make(
+            directory, _QUERY_KEY_FILE, lambda: generate(Algorithm.RSA).pem()
+        )
+        return load_private(pem)
 
     @property
     def engine(self) -> Engine:

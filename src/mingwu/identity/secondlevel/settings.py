@@ -65,6 +65,10 @@ class SecondLevelSettings(Settings, frozen=True, kw_only=True):
     upstream_public_key: str = ""
     # Seconds a request upstream may take.
     upstream_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
+    # Seconds an enterprise's own node may take to answer a unified query.
+    query_timeout_s: Annotated[float, Meta(gt=0)] = 3.0
+    # PEM file with the certificate authority of enterprises' nodes; empty trusts the system's.
+    query_ca: str = ""
     # Public address of the data access service, ending in /iiidap, told in links and in the
     # bootstrap file; empty tells the address that was asked.
     iiidap_url: str = ""

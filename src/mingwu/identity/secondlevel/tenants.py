@@ -83,6 +83,11 @@ class Tenants:
         with reading(self._engine) as connection:
             require(connection, uscc, permission)
 
+    def may(self, uscc: str, permission: str) -> bool:
+        """Whether the tenant's group has the permission."""
+        with reading(self._engine) as connection:
+            return may(connection, uscc, permission)
+
     def over_quota(self, day: str) -> frozenset[str]:
         """Prefixes of tenants whose requests of a Beijing day have reached their limit (603)."""
         daily = schema.daily
@@ -133,6 +138,15 @@ def require(connection: Connection, uscc: str, permission: str) -> None:
         group = row.name if row else "—"
         told = WORDS.get(permission, permission)
         raise Denied("secondlevel.not-granted", group=group, permission=told)
+
+
+def may(connection: Connection, uscc: str, permission: str) -> bool:
+    """Whether the tenant's group has the permission."""
+    try:
+        require(connection, uscc, permission)
+    except Denied:
+        return False
+    return True
 
 
 def _tenant(row: Row[tuple[object, ...]]) -> Tenant:

@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 
-from mingwu.identity.secondlevel import report
+from mingwu.identity.secondlevel import queryhttp, report
 from mingwu.identity.secondlevel.http import routes
 from mingwu.identity.secondlevel.monitoring import NETWORK, Probe
 from mingwu.kernel.errors import MingwuError
@@ -51,7 +51,8 @@ def faulted(request, error):
 
 @pytest.fixture
 def client(node):
-    app = Starlette(routes=routes(node), exception_handlers={MingwuError: faulted})
+    mounted = [*routes(node), *queryhttp.routes(node)]
+    app = Starlette(routes=mounted, exception_handlers={MingwuError: faulted})
 
     async def door(scope, receive, send):
         role = dict(scope["headers"]).get(b"x-role", b"").decode()
@@ -97,7 +98,7 @@ async def test_the_queue_over_http(client, make_form):
         denied = await client.post(root + "/query", json=asked, headers=engineer)
         assert denied.status_code == 403
         found = await client.post(root + "/query", json=asked, headers=admin)
-        assert found.json()[0]["name"] == "88.101.1/PRT.0001"
+        assert found.json()["rows"][0]["name"] == "88.101.1/PRT.0001"
         for path in ("prefixes", "tenants", "statistics", "nodes", "duties", "report"):
             reply = await client.get(f"{root}/{path}", headers=engineer)
             assert reply.status_code == 200, path
