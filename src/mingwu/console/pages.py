@@ -17,7 +17,7 @@ from starlette.responses import Response
 from mingwu.api.door import language_of
 from mingwu.api.ports import Principal
 from mingwu.api.services import Services
-from mingwu.console import namepages, nodepages
+from mingwu.console import namepages, nodepages, templatepages
 from mingwu.console.islands import Island
 from mingwu.console.qr import qr_svg
 from mingwu.console.shell import Frame, brand, head, shell
@@ -52,6 +52,8 @@ class Pages:
             self._page(path, title, _island(module), simulated=True, areas=("nodes",))
         for path, title, module in namepages.PAGES:
             self._page(path, title, _island(module), simulated=True, areas=namepages.AREAS)
+        for path, title, module in templatepages.PAGES:
+            self._page(path, title, _island(module), simulated=True, areas=templatepages.AREAS)
         ui.page("/names/{identifier:path}")(self._name)
         ui.page("/login")(self._login)
         ui.page("/things/{identifier:path}")(self._thing)
@@ -102,8 +104,9 @@ class Pages:
             principal = await self._who(request)
             if principal is None:
                 return self._to_login(request)
+            menu = path.partition("/{")[0]
             frame = await self._frame(
-                request, principal, path, title, simulated=simulated, areas=areas
+                request, principal, menu, title, simulated=simulated, areas=areas
             )
             with shell(frame):
                 build(frame, request)
@@ -168,6 +171,6 @@ class Pages:
 
 def _island(module: str) -> Build:
     def build(_: Frame, request: Request) -> None:
-        Island(module, query=dict(request.query_params))
+        Island(module, query=dict(request.query_params), **request.path_params)
 
     return build

@@ -14,7 +14,7 @@ from nicegui import ui
 from nicegui.context import context
 
 from mingwu.api.ports import Principal
-from mingwu.console import namepages, nodepages
+from mingwu.console import namepages, nodepages, templatepages
 from mingwu.console.islands import Island, static_url
 from mingwu.console.texts import tables as texts
 
@@ -31,12 +31,17 @@ _MENU = (
     ("nav.access", (("/gateways", "nav.gateways", "gateway"),)),
     (
         "nav.names",
-        (*namepages.MENU, ("/resolve", "nav.resolve", "resolve"), ("/scan", "nav.scan", "scan")),
+        (
+            *namepages.MENU,
+            *templatepages.MENU,
+            ("/resolve", "nav.resolve", "resolve"),
+            ("/scan", "nav.scan", "scan"),
+        ),
     ),
     ("nav.nodes", nodepages.MENU),
 )
 
-_SHEETS = ("mingwu.css", "names.css", "desk.css", "nodes.css", "scan.css")
+_SHEETS = ("mingwu.css", "names.css", "desk.css", "nodes.css", "scan.css", "templates.css")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,9 @@ FAMILIES = ("state.", "run.", "dev.", "reason.", "kind.", "level.", "rel.", "par
             "keyplace.", "carrierform.", "orderstate.", "blocked.", "severity.",
             "proofcheck.", "proofverdict.", "tone.",
             "life.", "value.", "right.", "trust.", "chain.", "edge.", "nodefound.", "act.",
-            "signature.", "name.none.", "queue.")  # fmt: skip
+            "signature.", "name.none.", "queue.",
+            "tplstate.", "tplmove.", "tplaction.", "tplwhat.", "tplfield.", "tplhint.", "datatype.",
+            "industry.level.")  # fmt: skip
 
 
 def test_both_languages_use_the_same_placeholders() -> None:

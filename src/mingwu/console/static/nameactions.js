@@ -8,13 +8,13 @@ import { valueForm } from "mingwu-console/valueform.js";
 
 const SYMBOLS = { change: "setup", register: "good", file: "filing", return: "left", deregister: "stopped" };
 
-/** One call for one name; a refusal of the name becomes a Problem with its item. */
+/** One call for one name; a refusal of the name becomes a Problem with all its `faults`. */
 export async function callFor(what, body) {
   const reply = await api("/identity/names/" + what, { method: "POST", body });
   const refused = reply.results.find((one) => !one.ok);
   if (!refused) return reply.results[0];
   const fault = new Problem(refused.message, refused.next, 200, refused.code);
-  fault.item = refused.item;
+  fault.faults = refused.faults;
   throw fault;
 }
 
@@ -34,7 +34,7 @@ export function actionBar(detail, done) {
 async function changing(detail) {
   const template = await api("/identity/templates/" + detail.template.number);
   const hidden = new Set(detail.values.filter((value) => value.value === null).map((value) => value.type));
-  const form = valueForm(template, Object.fromEntries(detail.values.map((value) => [value.type, value.value ?? ""])), hidden);
+  const form = valueForm(template, Object.fromEntries(detail.values.map((value) => [value.type, value.value ?? ""])), { hidden });
   const note = field(t("act.note"), input("", { maxlength: 200 }), t("act.note.hint"), true);
   const before = form.values(true);
   const done = await confirmed(t("act.change.title", { name: detail.name }), [form.element, hidden.size ? h("p.mw-hint", null, t("act.change.hidden", { n: hidden.size })) : null, note], t("act.change.do"), async () => {
@@ -44,7 +44,7 @@ async function changing(detail) {
       // only what changed goes, on the version that was read: others' changes are not overwritten
       return await callFor("change", { items: [{ name: detail.name, values, version: detail.version }], merge: true, note: note.control.value.trim() });
     } catch (fault) {
-      form.wrong(fault.item, fault.message);
+      form.wrong(fault.faults ?? []);
       throw fault;
     }
   });

@@ -26,7 +26,7 @@ export async function mount(root, { query }) {
   const list = table(query, templates);
   fill(root, head(mayRegister ? button(t("names.new"), () => register(published), "mw-btn-main", "plus") : null), list.element);
   await list.reload();
-  if (query.new && mayRegister) register(published, query.new);
+  if (query.new && mayRegister) register(published, query.new, query.with);
   return { destroy: () => document.querySelector("dialog.mw-drawer")?.close() };
 }
 
@@ -71,7 +71,7 @@ function asked(want) {
 }
 
 /** A drawer with a form made from the chosen template. */
-function register(published, wanted = "") {
+function register(published, wanted = "", number = "") {
   if (!published.length) {
     drawer(t("names.new"), empty("register", t("names.notemplate"), t("names.notemplate.why")));
     return;
@@ -79,7 +79,7 @@ function register(published, wanted = "") {
   let form;
   const slot = h("div");
   const said = h("div", { "aria-live": "polite" });
-  const fit = published.find((one) => wanted.startsWith(one.definition.prefix + "/")) ?? published[0];
+  const fit = published.find((one) => String(one.number) === number) ?? published.find((one) => wanted.startsWith(one.definition.prefix + "/")) ?? published[0];
   const template = field(t("name.template"), select(published.map((one) => [String(one.number), `${named(one.definition)} · ${one.definition.version}`]), String(fit.number), { onchange: () => draw() }));
   const name = field(t("names.identifier"), input(wanted, { required: true, maxlength: 255, autocapitalize: "none" }), t("names.name.hint"));
   const go = h("button.mw-btn.mw-btn-main", { type: "submit" }, t("names.register"));
@@ -89,14 +89,14 @@ function register(published, wanted = "") {
   element.noValidate = true; // faults are said at their fields, in the page's language
   const box = drawer(t("names.new"), element);
   draw();
-  (wanted ? form.element.querySelector("input") : name.control).focus();
+  (wanted && !wanted.endsWith("/") ? form.element.querySelector("input") : name.control).focus();
 
   function chosen() {
     return published.find((one) => String(one.number) === template.control.value);
   }
 
   function draw() {
-    form = valueForm(chosen(), form?.values() ?? {});
+    form = valueForm(chosen(), form?.values() ?? {}, { isNew: true });
     if (!name.control.value || /^[\d.]+\/$/.test(name.control.value)) name.control.value = chosen().definition.prefix + "/";
     fill(slot, form.element);
   }
@@ -104,32 +104,41 @@ function register(published, wanted = "") {
   async function submit(event) {
     event.preventDefault();
     fill(said);
-    if (!isWhole()) return;
-    go.disabled = true;
-    const text = name.control.value.trim();
+    const lacking = lacks();
     const isDraft = draft.checked;
+    const text = name.control.value.trim();
+    const items = [{ name: text, template: { handle: chosen().definition.handle }, values: form.values() }];
+    go.disabled = true;
     try {
-      await callFor("register", { items: [{ name: text, template: { handle: chosen().definition.handle }, values: form.values() }], draft: isDraft });
+      // what lacks is known here; the rest is asked for even then, so that everything is said at once
+      await callFor("register", { items, draft: isDraft, dry: lacking.length > 0 });
+      if (lacking.length) return show(lacking);
       box.close();
       toast(t(isDraft ? "names.drafted" : "act.register.done"));
       location.assign(nameHref(text));
     } catch (fault) {
-      if (!form.wrong(fault.item, fault.message)) name.wrong(fault.message);
-      fill(said, h("p.mw-said", { role: "alert" }, state("bad", fault.message), h("small", null, fault.next ?? "")));
-      go.disabled = false;
+      const known = new Set(lacking.map((one) => one.item));
+      show([...lacking, ...(fault.faults ?? [fault]).filter((one) => !known.has(one.item || ""))]);
     }
   }
 
-  /** Say at every field what it lacks; a draft may lack what is required. */
-  function isWhole() {
-    const wrong = [...element.querySelectorAll(".mw-field")].filter((one) => {
+  /** Say every fault at its field; those without one stand at the name and below. */
+  function show(faults) {
+    const loose = form.wrong(faults);
+    name.wrong(loose.length ? loose[0].message : "");
+    fill(said, h("div.mw-said", { role: "alert" }, faults.length > 1 ? h("b", null, t("names.faults", { n: faults.length })) : null,
+      loose.map((one) => h("p", null, state("bad", one.message), h("small", null, one.next ?? "")))));
+    if (loose.length) name.control.focus();
+    go.disabled = false;
+  }
+
+  /** What the browser finds wrong; a draft may lack what is required. The name has the item "". */
+  function lacks() {
+    return [...element.querySelectorAll(".mw-field")].map((one) => {
       const { validity } = one.control;
       const isLacking = validity.valueMissing && (one === name || !draft.checked);
-      const fault = isLacking ? t("names.missing") : validity.typeMismatch || validity.badInput ? t("names.wrongform") : "";
-      one.wrong(fault);
-      return fault;
-    });
-    wrong[0]?.control.focus();
-    return !wrong.length;
+      const message = isLacking ? t("names.missing") : validity.typeMismatch || validity.badInput ? t("names.wrongform") : "";
+      return { item: one.dataset.item ?? "", message };
+    }).filter((one) => one.message);
   }
 }

@@ -7,13 +7,13 @@ import { count } from "mingwu-console/format.js";
 /**
  * `at`: address of the page · `query`: its options · `load(want)`: gives {rows, total, …} ·
  * `columns`: [{label, cell(row), sort, cls}] · `choices`: [{key, label, options(reply)}] segments ·
- * `selects`: [{key, label, options}] lists to choose from ·
+ * `selects`: [{key, label, options}] lists to choose from · `extras`: [{key, element}] filters of one's own, which call `change` ·
  * `search`: words of the search field, or nothing · `key(row)`: what marks the open row ·
  * `sorted`: [column, order] unless another is asked for · `none`: [icon, title, why] of an empty table ·
  * `part`: the part of the node behind it.
  */
-export function paged({ at, query = {}, load, columns, choices = [], selects = [], search, key, sorted = [], none, part, size = 50, onload }) {
-  const initial = { sort: sorted[0] ?? "", order: sorted[1] ?? "", ...Object.fromEntries([...choices, ...selects].map((one) => [one.key, one.initial ?? ""])) };
+export function paged({ at, query = {}, load, columns, choices = [], selects = [], extras = [], search, key, sorted = [], none, part, size = 50, onload }) {
+  const initial = { sort: sorted[0] ?? "", order: sorted[1] ?? "", ...Object.fromEntries([...choices, ...selects, ...extras].map((one) => [one.key, one.initial ?? ""])) };
   const names = ["q", ...Object.keys(initial)];
   const want = { offset: Number(query.offset) || 0, limit: size };
   for (const name of names) want[name] = query[name] ?? initial[name] ?? "";
@@ -27,7 +27,7 @@ export function paged({ at, query = {}, load, columns, choices = [], selects = [
   const body = h("div");
   const foot = h("div.mw-foot");
   const element = h("section.mw-panel", null,
-    text || bars.length || lists.length ? h("div.mw-filter.mw-filter-bars", null, text, lists, bars) : null, body, foot);
+    text || bars.length || lists.length ? h("div.mw-filter.mw-filter-bars", null, text, lists, extras.map((one) => one.element), bars) : null, body, foot);
   fill(body, skeleton(8));
 
   return { element, want, change, reload, mark };

@@ -6,21 +6,24 @@ import { api } from "mingwu-console/net.js";
 
 const LONG_TEXT = 300;
 
-/** Fields for the enabled items of `template`; `values` by item type. `hidden`: types this person may not see. */
-export function valueForm(template, values = {}, hidden = new Set()) {
+/**
+ * Fields for the enabled items of `template`; `values` by item type. `hidden`: types this person may not see.
+ * `isNew`: what has no value begins with the default of its item.
+ */
+export function valueForm(template, values = {}, { hidden = new Set(), isNew = false } = {}) {
   const items = template.definition.items.filter((item) => item.enabled && !hidden.has(item.type));
-  const fields = new Map(items.map((item) => [item.type, fieldOf(item, values[item.type] ?? "")]));
+  const fields = new Map(items.map((item) => [item.type, fieldOf(item, values[item.type] ?? (isNew ? item.default : ""))]));
   return {
     element: h("div.mw-fields", null, [...fields.values()]),
     /** What stands in the fields; empty ones are left out unless `all`. */
     values: (all = false) => Object.fromEntries([...fields].map(([type, one]) => [type, one.control.value.trim()]).filter(([, text]) => all || text)),
-    /** Show a fault at its field; false when no field has it. */
-    wrong(type, text) {
+    /** Show faults ({item, message}) at their fields; gives those that have no field here. */
+    wrong(faults) {
       for (const one of fields.values()) one.wrong("");
-      const one = fields.get(type);
-      one?.wrong(text);
-      one?.control.focus();
-      return Boolean(one);
+      const placed = faults.filter((fault) => fields.has(fault.item));
+      for (const fault of placed) fields.get(fault.item).wrong(fault.message);
+      fields.get(placed[0]?.item)?.control.focus();
+      return faults.filter((fault) => !fields.has(fault.item));
     },
   };
 }
@@ -45,14 +48,15 @@ function controlOf(item, value) {
   return item.max_length > LONG_TEXT ? h("textarea.mw-input", { ...more, rows: 3 }, value) : input(value, more);
 }
 
-/** What a value must be, in words. */
-function hintOf(item) {
+/** What a value must be, in words; `isBare`: the limits only. */
+export function hintOf(item, { isBare = false } = {}) {
   const range = item.low !== null && item.high !== null ? `${item.low} – ${item.high}` : item.low !== null ? `≥ ${item.low}` : item.high !== null ? `≤ ${item.high}` : "";
   const kind = {
     number: [t("form.number"), range, item.decimals !== null ? t("form.decimals", { n: item.decimals }) : ""].filter(Boolean).join(" "),
     date: item.date_format, identifier: t("form.identifier"), url: "",
     string: item.choices.length ? "" : item.min_length > 0 ? t("form.length", { low: item.min_length, high: item.max_length }) : item.max_length < 255 ? t("form.most", { n: item.max_length }) : "",
   }[item.data_type];
+  if (isBare) return item.data_type === "number" ? [range, item.decimals !== null ? t("form.decimals", { n: item.decimals }) : ""].filter(Boolean).join(" · ") : item.data_type === "identifier" ? "" : kind;
   return [kind, item.unique ? t("form.unique") : "", item.restricted ? t("value.restricted") : "", item.comment].filter(Boolean).join(" · ");
 }
 

@@ -27,6 +27,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "names.name.hint": ("PREFIX/SUFFIX, at most 255 characters.", "前缀/后缀，最长 255 个字符。"),
     "names.missing": ("This must be filled in.", "此项必填。"),
     "names.wrongform": ("This does not have the right form.", "格式不正确。"),
+    "names.faults": ("{n} things to correct", "有 {n} 处需要改正"),
     "names.draft": ("Only write it down", "仅存为草稿"),
     "names.draft.why": (
         "A draft does not resolve and may lack required items.",

@@ -7,13 +7,23 @@ per area holds the words; each key has its English and its Chinese words, in thi
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from mingwu.console.texts import carriers, filing, namepages, names, nodes, plant, registering
+from mingwu.console.texts import (
+    carriers,
+    filing,
+    namepages,
+    names,
+    nodes,
+    plant,
+    registering,
+    templates,
+)
 
 _AREAS = {
     "plant": plant.TEXTS,
     "names": names.TEXTS,
     "nodes": nodes.TEXTS | carriers.TEXTS,
     "register": namepages.TEXTS | registering.TEXTS | filing.TEXTS,
+    "templates": templates.TEXTS,
 }
 _TEXTS: dict[str, tuple[str, str]] = {
     key: pair for area in _AREAS.values() for key, pair in area.items()
