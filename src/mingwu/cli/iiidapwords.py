@@ -1,13 +1,10 @@
-"""How ``mingwu iiidap`` shows answers to people: records, tables, notices, next steps.
-
-What came from the service is shown as text: control characters become spaces, so that no answer
-moves the cursor of a terminal.
-"""
+"""How ``mingwu iiidap`` shows answers to people: records, tables, notices, next steps."""
 
 import argparse
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from mingwu.cli.tables import padded, plain, table, width
 
 Answer = Mapping[str, Any]
 
@@ -144,12 +141,7 @@ def _table(answers: Sequence[Answer], lang: str) -> Iterator[str]:
     for row in rows:
         facts = _facts(row, lang)
         cells.append([facts.get(column, "") for column in columns])
-    widths = [max(_width(line[at]) for line in cells) for at in range(len(columns))]
-    for line in cells:
-        padded = (
-            cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)
-        )
-        yield "  ".join(padded).rstrip()
+    yield from table(cells)
     total = answers[0].get("paging_metadata", {}).get("totalCount")
     key = "count" if total is None else "total"
     yield word(key, lang, shown=len(rows), total=total)
@@ -158,42 +150,42 @@ def _table(answers: Sequence[Answer], lang: str) -> Iterator[str]:
 def _record(answer: Answer, lang: str) -> Iterator[str]:
     facts = _facts(answer, lang)
     for entry in answer.get("redacted", []):
-        why = _plain(entry.get("reason", {}).get("description", ""))
+        why = plain(entry.get("reason", {}).get("description", ""))
         facts["contact"] = word("left-out", lang, why=why)
     labels = [
         (word(key, lang), facts[key])
         for key in _RECORDS.get(str(answer.get("objectClassName")), tuple(facts))
         if facts.get(key)
     ]
-    widest = max((_width(label) for label, _ in labels), default=0)
+    widest = max((width(label) for label, _ in labels), default=0)
     for label, text in labels:
-        yield f"{label}{' ' * (widest - _width(label))}  {text}"
+        yield f"{padded(label, widest)}  {text}"
 
 
 def _facts(row: Answer, lang: str) -> dict[str, str]:
     """What is shown of an object, by the keys of the texts; ``key`` is how it is asked for."""
-    kind, handle = str(row.get("objectClassName", "")), _plain(row.get("handle", ""))
+    kind, handle = str(row.get("objectClassName", "")), plain(row.get("handle", ""))
     holder = row if kind == "entity" else _first(row.get("entities"))
     contact = _first(holder.get("entities"))
-    events = {one.get("eventAction"): _plain(one.get("eventDate")) for one in row.get("events", [])}
+    events = {one.get("eventAction"): plain(one.get("eventDate")) for one in row.get("events", [])}
     card = _card(holder)
     reached = [_card(contact).get(name, "") for name in ("fn", "tel", "email")]
     mode = str(row.get("mode", ""))
     return {
         "key": handle,
         "identifier": handle,
-        "prefix": handle if kind == "prefix" else _plain(row.get("prefix", "")),
+        "prefix": handle if kind == "prefix" else plain(row.get("prefix", "")),
         "code": handle,
         "name": card.get("fn", ""),
-        "template": _plain(row.get("template", "")),
-        "mode": word(mode, lang) if mode in {"hosted", "own"} else _plain(mode),
-        "status": ", ".join(map(_plain, row.get("status", []))),
+        "template": plain(row.get("template", "")),
+        "mode": word(mode, lang) if mode in {"hosted", "own"} else plain(mode),
+        "status": ", ".join(map(plain, row.get("status", []))),
         "holder": card.get("fn", ""),
         "contact": " ".join(text for text in reached if text),
-        "prefixes": ", ".join(map(_plain, row.get("iiidap_prefixes", []))),
+        "prefixes": ", ".join(map(plain, row.get("iiidap_prefixes", []))),
         "registration": events.get("registration", ""),
         "last changed": events.get("last changed", ""),
-        "node": next((_plain(one.get("href")) for one in row.get("links", [])
+        "node": next((plain(one.get("href")) for one in row.get("links", [])
                       if one.get("rel") == "related"), ""),
     }  # fmt: skip
 
@@ -204,27 +196,18 @@ def _first(entities: object) -> Answer:
 
 def _card(entity: Answer) -> dict[str, str]:
     card = entity.get("vcardArray", ["vcard", []])
-    return {str(field[0]): _plain(field[3]) for field in card[1] if len(field) >= _CARD_PARTS}
+    return {str(field[0]): plain(field[3]) for field in card[1] if len(field) >= _CARD_PARTS}
 
 
 def _notices(answer: Answer, *, everything: bool) -> Iterator[str]:
     for one in answer.get("notices", []):
-        title = _plain(one.get("title", ""))
+        title = plain(one.get("title", ""))
         if title in _HIDDEN_TITLES and not everything:
             continue
-        lines = [_plain(line) for line in one.get("description", [])]
+        lines = [plain(line) for line in one.get("description", [])]
         if everything:
             yield f"{title}:"
             yield from (f"  {line}" for line in lines)
-            yield from (f"  {_plain(link.get('href'))}" for link in one.get("links", []))
+            yield from (f"  {plain(link.get('href'))}" for link in one.get("links", []))
         else:
             yield f"# {title}: {' '.join(lines)}"
-
-
-def _plain(value: object) -> str:
-    text = "" if value is None else str(value)
-    return "".join(" " if unicodedata.category(char) in {"Cc", "Cf"} else char for char in text)
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

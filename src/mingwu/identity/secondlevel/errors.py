@@ -132,8 +132,8 @@ add(
 )
 add(
     "secondlevel.service-said",
-    en=("{url}: {detail}", "See what the service offers: mingwu iiidap help."),
-    zh=("{url}：{detail}", "请用 mingwu iiidap help 查看服务提供的查询。"),
+    en=("{url}: {detail}", "Correct the question; `help` shows what is offered."),
+    zh=("{url}：{detail}", "请改正查询；可用 help 查看服务提供的查询。"),
 )
 add(
     "secondlevel.link-unknown",

@@ -6,6 +6,8 @@ one that answers nonsense; one that gave no access. The second-level node is ask
 """
 
 import asyncio
+import os
+import sys
 from contextlib import AsyncExitStack
 
 import httpx
@@ -266,6 +268,47 @@ async def test_grants_pages_and_tokens_that_end(world):
     assert shut["counts"] == {"answered": 1, "refused": 1, "unreachable": 0, "unlinked": 0}
     assert len(shut["rows"]) == 5
     assert (await world.query(asker=uscc(1)))["counts"]["refused"] == 0, "own prefixes only"
+
+
+async def test_the_command(world):
+    _, handle, url, template, _ = await world.enterprise(2, world.node.query_key())
+    world.accept(3, Mode.OWN)
+    file = world.tmp / "token"
+    file.write_text(world.token)
+    at = ("--api", world.base, "--token-file", str(file))
+
+    async def mingwu(*arguments, lang="en_GB.UTF-8"):
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mingwu", "secondlevel", *arguments, *at,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "LC_ALL": lang},
+        )  # fmt: skip
+        out, err = await child.communicate()
+        return child.returncode, out.decode(), err.decode()
+
+    code, out, err = await mingwu(
+        "link", "88.101.2", url, handle, "--template", f"{TEMPLATE}={template}"
+    )
+    assert (code, "answered" in out) == (0, True), err
+    code, out, _ = await mingwu("link", "88.101.3", "http://127.0.0.1:9", handle)
+    assert (code, "unreachable" in out) == (1, True)
+    code, out, _ = await mingwu("links")
+    assert url in out
+    assert "BEGIN PUBLIC KEY" in out
+    code, out, _ = await mingwu("query", TEMPLATE, "LOT=L*", "--limit", "4", lang="zh_CN.UTF-8")
+    assert code == 0
+    assert "88.101.1/PRT.0003" in out
+    assert "3 个节点中 2 个已应答" in out
+    assert "--pages 2" in out
+    code, out, _ = await mingwu("query", TEMPLATE, "--limit", "4", "--pages", "9", "--json")
+    assert sum(out.count(f'"name": "88.101.{n}/PRT') for n in (1, 2)) == 10
+    code, out, _ = await mingwu("unlink", "88.101.3")
+    code, out, _ = await mingwu("query", "88.101/META_NONE")
+    assert "Nothing was found." in out
+    assert "no such template" in out
+    assert "mingwu secondlevel link 88.101.3" in out
+    code, _, err = await mingwu("query", TEMPLATE, "--asker", "9" * 18)
+    assert (code, "may not query" in err) == (1, True)
 
 
 async def test_the_door_of_links_and_queries(world):
