@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--identifiers", type=int, default=0,
-        help="how many the second-level node of s3 holds when it is first written (6000)",
+        help="how many the second-level node of s3 holds when it is first written (5000)",
     )  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="forget an earlier demonstration")
 

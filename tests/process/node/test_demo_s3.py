@@ -16,13 +16,16 @@ import pytest
 from mingwu.cli.main import main
 from mingwu.identity.client.handleclient import resolve
 from mingwu.identity.client.root import resolve_from, root_at
+from mingwu.identity.trusted.client import verify_resolution
 from mingwu.identity.usage.causes import Cause
 from mingwu.kernel.errors import MingwuError
 from mingwu.lab.control import Request, forward
+from mingwu.lab.enterprises.filling import note_file
 from mingwu.lab.enterprises.load import CLIENTS, is_ours
 from mingwu.lab.enterprises.trade import E_DRIVE, enterprises, registers_much
 from mingwu.node.config import load
 from mingwu.node.demo import s3
+from mingwu.node.signing import anchors
 from mingwu.trust.roles import Role
 from mingwu.trust.service import Trust
 from mingwu.wire.handle.codes import Op, Rc
@@ -130,7 +133,15 @@ async def until(condition, what: str, deadline_s: float = 40) -> None:
 @pytest.fixture(scope="module")
 async def demo(tmp_path_factory):
     running = Demo(tmp_path_factory.mktemp("s3"))
+    done = note_file(running.config.lab_enterprises)
     try:
+
+        async def is_filling() -> bool:
+            return (await running.get("/secondlevel/desk/applications?state=accepted"))["total"] > 9
+
+        await until(is_filling, "the first applications", 100)
+        running.kill("console")
+        assert not done.exists()  # it was filling, and goes on at the next start
 
         async def is_told_upstream() -> bool:
             told = await running.status()
@@ -148,12 +159,16 @@ def ports(found) -> list[int]:
 
 async def test_the_whole_path_resolves_from_the_root(demo):
     lab, resolver = demo.config.lab_topnode, demo.config.resolver.port
-    motor = demo.enterprises[4]
-    found = await demo.from_root(motor.identifier(3))
-    assert found.ok
-    assert ports(found) == [
-        lab.root_port, lab.top_port, resolver, demo.config.lab_enterprises.own_first_port + 4,
-    ]  # fmt: skip
+    motor, own_first = demo.enterprises[4], demo.config.lab_enterprises.own_first_port
+    path = [lab.root_port, lab.top_port, resolver, own_first + 4]
+
+    async def comes_along() -> bool:
+        found = await demo.from_root(motor.identifier(3))
+        return found.ok and ports(found) == path
+
+    await until(
+        comes_along, "the whole path"
+    )  # a resolver killed before was taken over for a while
     found = await demo.from_root(demo.drive.identifier(0))
     assert ports(found)[-1] == resolver
     values = {value.type: value.text() for value in found.values if value.index >= 500}
@@ -168,6 +183,18 @@ async def test_the_whole_path_resolves_from_the_root(demo):
     assert demo.drive.name in [value.text() for value in home.values if value.type == "OWNER"]
     chain = await demo.get(f"/identity/chain/{demo.drive.identifier(0)}")
     assert chain["crosses"]
+
+
+async def test_answers_are_trusted_from_the_root_down(demo):
+    root, name = demo.config.resolver.root, demo.drive.identifier(0)
+    server = demo.config.lab_enterprises.resolver
+
+    async def is_trusted() -> bool:
+        found = await demo.from_root(name)
+        report = await verify_resolution(found, server, anchors(demo.config), root=root_at(root))
+        return report.is_trusted
+
+    await until(is_trusted, "signatures of all names")
 
 
 async def test_the_queue_holds_what_is_to_be_decided(demo):
@@ -263,7 +290,7 @@ async def test_the_top_level_node_takes_over_and_hands_back(demo):
     async def delegation() -> str:
         return (await demo.get("/secondlevel/desk/delegation"))["state"]
 
-    assert await answered_by(resolver)
+    await until(lambda: answered_by(resolver), "the node's own answer")
     await asyncio.to_thread(demo.fault, "start", "cut-link", s3.PREFIX)
     await until(lambda: answered_by(lab.emergency_port), "the takeover")
     assert (await demo.from_root(name)).ok

@@ -73,7 +73,7 @@ export function dayBars({ rows, keys, show = count, label, height = 180 }) {
     const inner = height - bottom - 8;
     const total = (row) => keys.reduce((sum, one) => sum + (row[one.key] ?? 0), 0);
     const top = nice(Math.max(1, ...rows.map(total)));
-    const step = (width - left - 14) / rows.length;
+    const step = Math.max(1, (width - left - 14) / rows.length); // while the page is still laid out
     const y = (value) => 8 + inner * (1 - value / top);
     const marks = (show(top / 2) === show(top) ? [0, top] : [0, top / 2, top]).map((value) => [
       svg("line", { class: "grid", x1: left, x2: width - 4, y1: y(value), y2: y(value) }),

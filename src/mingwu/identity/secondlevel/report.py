@@ -2,7 +2,9 @@
 
 Made from the monitoring rows and events of a Beijing month. A figure without data behind it is
 ``null`` and printed as such, never as a good value. The SLA share is counted from probes of the
-whole month so far; operating time is the month (so far) less the time of open outages of a node.
+whole month so far; operating time is the month (so far) less the time of open outages of a node. It
+begins with the day a node was first probed and not before its prefix was given: nothing is known of
+the time before.
 """
 
 import html
@@ -28,10 +30,12 @@ def month_span(month: str, now_ms: int) -> tuple[int, int]:
         if first.month == _DECEMBER
         else date(first.year, first.month + 1, 1)
     )
-    start, end = (
-        (day - date(1970, 1, 1)).days * 24 * _HOUR_MS - _BEIJING_MS for day in (first, following)
-    )
+    start, end = _midnight(first), _midnight(following)
     return start, max(start, min(end, now_ms))
+
+
+def _midnight(day: date) -> int:
+    return (day - date(1970, 1, 1)).days * 24 * _HOUR_MS - _BEIJING_MS
 
 
 def due_day(month: str) -> str:
@@ -64,11 +68,26 @@ def monthly(
         "node": node,
         "made_at": iso(now_ms),
         "due": due_day(month),
-        "operating_time": [_operating(one, events, start, end) for one in nodes],
+        "operating_time": [
+            _operating(one, events, _known_since(one, mine, applications, start), end)
+            for one in nodes
+        ],
         "sla": _sla(mine, applications, (start, end), sla_percent),
         "maintenance": [_event(row) for row in events if row["kind"] == "maintenance"],
         "emergencies": [_event(row) for row in events if row["kind"] != "maintenance"],
     }
+
+
+def _known_since(node: str, rows: Rows, applications: Sequence[Application], start: int) -> int:
+    days = [row["day"] for row in rows if row["node"] == node]
+    given = [
+        one.changed_at_ms
+        for one in applications
+        if one.form.prefix == node and (one.form.kind, one.state) == (Kind.APPLY, State.ACCEPTED)
+    ]
+    return max(
+        start, _midnight(date.fromisoformat(min(days))) if days else 0, min(given, default=0)
+    )
 
 
 def _operating(node: str, events: Rows, start: int, end: int) -> dict[str, Any]:

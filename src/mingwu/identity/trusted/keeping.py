@@ -12,11 +12,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from mingwu.identity.records import RecordStore
+from mingwu.identity.trusted.derived import signer_under
 from mingwu.identity.trusted.signing import RecordSigner, sign_due
 
 log = logging.getLogger(__name__)
 
 _DAY_S = 86_400.0
+
+
+def _sign(store: RecordStore, signer: RecordSigner, prefix: str) -> int:
+    return sign_due(store, signer_under(store, signer, prefix), prefix)
 
 
 async def keep_signed(
@@ -34,7 +39,7 @@ async def keep_signed(
         if generation != seen or time.monotonic() - walked_at > _DAY_S:
             signed = 0
             for prefix in prefixes():
-                signed += await asyncio.to_thread(sign_due, store, signer, prefix)
+                signed += await asyncio.to_thread(_sign, store, signer, prefix)
             # What we signed changed the store too; only changes by others call for a new round.
             seen, walked_at = generation + signed, time.monotonic()
             if signed:

@@ -18,7 +18,7 @@ class EnterpriseLabSettings(Settings, frozen=True, kw_only=True):
     # Prefix of the second-level node.
     prefix: str = "88.101"
     # Identifiers of all hosted enterprises together; one of them registers a sixth.
-    identifiers: Annotated[int, Meta(ge=100, le=10_000_000)] = 6_000
+    identifiers: Annotated[int, Meta(ge=100, le=10_000_000)] = 5_000
     # Enterprises that run nodes of their own.
     own_nodes: Annotated[int, Meta(ge=1, le=40)] = 12
     # First Handle port of those nodes, one each; 0 lets the system choose.

@@ -18,6 +18,7 @@ import msgspec
 from aiohttp import web
 
 from mingwu.identity.cards import prefix_admin
+from mingwu.identity.client.handleclient import resolve
 from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.secondlevel.iiidapclient import bootstrap_document
@@ -27,7 +28,7 @@ from mingwu.identity.secondlevel.notices import HANDBACK, TAKEOVER
 from mingwu.identity.secondlevel.prefixes import referral_value, site_at
 from mingwu.identity.server.process import ResolverServer
 from mingwu.identity.settings import ResolverSettings
-from mingwu.kernel.errors import MingwuError
+from mingwu.kernel.errors import MingwuError, Unavailable
 from mingwu.lab.topnode.emergency import forget, restore
 from mingwu.lab.topnode.eppserver import EppServer
 from mingwu.lab.topnode.receiver import Receiver
@@ -35,7 +36,9 @@ from mingwu.lab.topnode.recursive import RecursiveNode
 from mingwu.lab.topnode.registry import Registry
 from mingwu.lab.topnode.settings import KnownNode, TopNodeSettings
 from mingwu.trust import secrets, sm2
+from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.site import Site
+from mingwu.wire.handle.values import HandleValue
 
 log = logging.getLogger(__name__)
 _SIMULATED = "simulated"
@@ -64,6 +67,7 @@ class TopNode:
         self._since = iso(time.time_ns() // 1_000_000)
         self.taken_over: set[str] = set()
         self.cut: set[str] = set()
+        self._certificates: dict[str, tuple[HandleValue, ...]] = {}
         self.probes = {n.prefix: deque[bool](maxlen=settings.probe_window) for n in settings.nodes}
         self._stack = AsyncExitStack()
 
@@ -126,7 +130,8 @@ class TopNode:
 
     def _delegate(self, prefix: str, site: Site) -> None:
         value = referral_value(site, derived=True)
-        self._top.put(Record(f"{PREFIX_HOME}/{prefix}", (value, prefix_admin(prefix))))
+        more = self._certificates.get(prefix, ())
+        self._top.put(Record(f"{PREFIX_HOME}/{prefix}", (value, prefix_admin(prefix), *more)))
 
     async def _bootstrap(self, request: web.Request) -> web.Response:
         """Which data access service answers for which prefix (RFC 9224 as a model)."""
@@ -143,8 +148,21 @@ class TopNode:
         found = await asyncio.gather(*(self._probe(node) for node in self.settings.nodes))
         for node, one in zip(self.settings.nodes, found, strict=True):
             self.probes[node.prefix].append(one.ok)
+            if one.ok and not self._certificates.get(node.prefix):
+                await self._take_certificate(node)
             await self._judge(node)
         return list(found)
+
+    async def _take_certificate(self, node: KnownNode) -> None:
+        """Keep the certificates of a node's key with its delegation, where verifiers look first."""
+        name = f"{PREFIX_HOME}/{node.prefix}"
+        try:
+            found = await resolve(name, f"{node.host}:{node.port}", types=("HS_CERT",))
+        except (Unavailable, ProtocolError):
+            return  # the next probe comes soon
+        if found.values and node.prefix not in self.taken_over:
+            self._certificates[node.prefix] = found.values
+            self._delegate(node.prefix, site_at(node.host, node.port))
 
     async def is_everybody_up(self) -> bool:
         """Whether all nodes answer now; a look that no window counts."""

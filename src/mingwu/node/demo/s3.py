@@ -145,6 +145,9 @@ def hints(config: Config, zh: bool) -> tuple[str, ...]:  # noqa: FBT001 — the 
     lines += [
         f"    ./dev run resolve {one.identifier(0)} --root {root}" for one in (all_[0], drive)
     ]
+    lines.append(
+        f"    ./dev run resolve {drive.identifier(0)} --root {root} --trust --config {file}"
+    )
     pages = "/secondlevel/applications /secondlevel/enterprises /secondlevel/duties /usage"
     lines.append(f"  页面 {pages}" if zh else f"  See {pages}")
     lines.append(f"  跨主体的链：/names/{drive.identifier(0)}" if zh else

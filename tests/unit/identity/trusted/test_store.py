@@ -10,14 +10,16 @@ from starlette.applications import Starlette
 from mingwu.identity.live import LiveSource
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.trusted.anchors import StoreVerifier, read_anchors
+from mingwu.identity.trusted.derived import signer_under
 from mingwu.identity.trusted.http import routes
 from mingwu.identity.trusted.keeping import keep_signed
 from mingwu.identity.trusted.settings import TrustedSettings
 from mingwu.identity.trusted.setup import found, signer_of
 from mingwu.identity.trusted.signing import sign_due
+from mingwu.identity.trusted.verdict import Verdict
 from mingwu.trust import keys
 from mingwu.trust.keys import Algorithm
-from mingwu.wire.handle.values import HandleValue
+from mingwu.wire.handle.values import HandleValue, Reference
 
 PREFIX = "88.888.101"
 NAME = f"{PREFIX}/DEV.1"
@@ -120,3 +122,34 @@ async def test_what_is_written_later_gets_signed(store, signer, anchors):
     finally:
         stop.set()
         await keeping
+
+
+@pytest.mark.anyio
+async def test_names_of_a_hosted_prefix_are_signed_as_that_prefix(store, signer, anchors):
+    derived = f"{PREFIX}.1016"
+    name, home = f"{derived}/EDU.1", f"0.NA/{derived}"
+    store.put(Record(home, (HandleValue(5, "OWNER", b"somebody"),)))
+    store.put(Record(name, (HandleValue(1, "URL", b"https://example.org/1"),)))
+    verifier = StoreVerifier(store, anchors)
+    directly = signer.presign(store.get(name))
+    assert verifier.report(directly).verdict is Verdict.WRONG_PERMISSION
+    stop = asyncio.Event()
+    keeping = asyncio.create_task(
+        keep_signed(store, signer, lambda: (derived,), stop, period_s=0.01)
+    )
+    try:
+        async with asyncio.timeout(30):
+            while not verifier.report(store.get(name)).is_trusted:
+                await asyncio.sleep(0.01)
+    finally:
+        stop.set()
+        await keeping
+    before = store.get(home)
+    assert signer_under(store, signer, derived).issuer == Reference(home, 301)
+    assert store.get(home) == before  # a certificate that is good stays
+    store.change(home, lambda record: replace(record, values=record.values[-1:]))
+    other = replace(signer, key=keys.generate(signer.key.algorithm))
+    signer_under(store, other, derived)
+    assert store.get(home) != before
+    assert signer_under(store, signer, f"{PREFIX}7") is signer  # no prefix of ours
+    assert signer_under(store, signer, f"{PREFIX}.2") is signer  # not given to anybody
