@@ -10,11 +10,13 @@ AREAS = ("names", "nodes", "register")
 # (address, key of the title, module of ``static/``)
 PAGES = (
     ("/names", "nav.registrations", "names"),
+    ("/names/import", "import.title", "import"),
     ("/names/filing", "nav.filing", "filing"),
 )
 
 # Entries of the side menu: (address, key of the words, icon).
 MENU = (
     ("/names", "nav.registrations", "register"),
+    ("/names/import", "nav.import", "import"),
     ("/names/filing", "nav.filing", "filing"),
 )

@@ -41,7 +41,15 @@ _MENU = (
     ("nav.nodes", nodepages.MENU),
 )
 
-_SHEETS = ("mingwu.css", "names.css", "desk.css", "nodes.css", "scan.css", "templates.css")
+_SHEETS = (
+    "mingwu.css",
+    "names.css",
+    "desk.css",
+    "imports.css",
+    "nodes.css",
+    "scan.css",
+    "templates.css",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ was tampered with after signing, three names run in a circle, and a second node 
 """
 
 import random
+import sqlite3
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -25,7 +26,7 @@ from mingwu.identity.enterprise.lifecycle import Action
 from mingwu.identity.enterprise.model import Actor, Move, Registration, TemplateRef
 from mingwu.identity.enterprise.seed import seed_s1, version_of
 from mingwu.identity.enterprise.service import EnterpriseNode
-from mingwu.identity.enterprise.settings import EnterpriseSettings
+from mingwu.identity.enterprise.settings import EnterpriseSettings, ImportSource
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.resolver import Resolver
 from mingwu.identity.server.process import ResolverServer, site_of
@@ -120,9 +121,23 @@ class NamePlane:
         return await self._stack.enter_async_context(ResolverServer(settings, store))
 
     # -- enterprise -----------------------------------------------------------------------------
+    def _erp(self) -> ImportSource:
+        """A database of another system with a few parts."""
+        file = self._folder / "erp.sqlite"
+        with sqlite3.connect(file) as database:
+            database.execute("CREATE TABLE part (序列号 TEXT, 名称 TEXT, 型号 TEXT, 质量 REAL)")
+            rows = [(f"ERP-{n}", f"支架 {n}（模拟）", "ZJ8", n / 4) for n in range(1, 41)]
+            database.executemany("INSERT INTO part VALUES (?, ?, ?, ?)", rows)
+        database.close()
+        return ImportSource(name="erp", url=sqlite_url(file), query="SELECT * FROM part")
+
     def _enterprise(self, cards: list[ThingCard]) -> EnterpriseNode:
         url = sqlite_url(self._folder / "enterprise.sqlite")
-        settings = EnterpriseSettings(store=StoreSettings(url=url, durable=False))
+        settings = EnterpriseSettings(
+            store=StoreSettings(url=url, durable=False),
+            sources=(self._erp(),),
+            batch_items=500,
+        )
         node = EnterpriseNode.open(settings, self.store)
         self._stack.callback(node.close)
         seed_s1(node, cards, filed_share=0.5)

@@ -26,7 +26,9 @@ FAMILIES = ("state.", "run.", "dev.", "reason.", "kind.", "level.", "rel.", "par
             "life.", "value.", "right.", "trust.", "chain.", "edge.", "nodefound.", "act.",
             "signature.", "name.none.", "queue.",
             "tplstate.", "tplmove.", "tplaction.", "tplwhat.", "tplfield.", "tplhint.", "datatype.",
-            "industry.level.")  # fmt: skip
+            "industry.level.",
+            "importstep.", "importstate.", "importnote.", "import.sep.", "outcome.",
+            "outcomewould.", "existing.")  # fmt: skip
 
 
 def test_both_languages_use_the_same_placeholders() -> None:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from mingwu.console.texts import (
     carriers,
     filing,
+    importing,
     namepages,
     names,
     nodes,
@@ -22,7 +23,7 @@ _AREAS = {
     "plant": plant.TEXTS,
     "names": names.TEXTS,
     "nodes": nodes.TEXTS | carriers.TEXTS,
-    "register": namepages.TEXTS | registering.TEXTS | filing.TEXTS,
+    "register": namepages.TEXTS | registering.TEXTS | filing.TEXTS | importing.TEXTS,
     "templates": templates.TEXTS,
 }
 _TEXTS: dict[str, tuple[str, str]] = {

@@ -7,6 +7,7 @@ else from one that tells the first rows apart. A proposal is a beginning, never 
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
@@ -24,6 +25,7 @@ from mingwu.identity.enterprise.uploads import Upload, spooled, upload_of
 
 SHOWN_ROWS = 10
 _SAMPLE = 200
+_LATEST = 50
 _LEAST_CONTAINED = 2
 _BRACKETS = re.compile(r"[(（\[【].*?[)）\]】]")
 _NAMES = frozenset({"标识", "标识编码", "标识码", "标识符", "identifier", "handle"})
@@ -182,13 +184,12 @@ def _is_name(column: str) -> bool:
 
 
 def _beginning(node: EnterpriseNode, template: Template) -> str:
-    """What names of this template begin with, as the latest of them tells."""
-    rows, _ = node.register.search(Search(template=template.number, limit=1))
-    prefix = template.definition.prefix
-    if not rows:
-        return f"{prefix}/"
-    first, dot, _ = rows[0].name.partition("/")[2].partition(".")
-    return f"{prefix}/{first}." if dot else f"{prefix}/"
+    """What most of the latest names of this template begin with."""
+    rows, _ = node.register.search(Search(template=template.number, limit=_LATEST))
+    parts = [row.name.partition("/")[2].partition(".") for row in rows]
+    begins = Counter(first + dot if dot else "" for first, dot, _ in parts)
+    usual = begins.most_common(1)[0][0] if begins else ""
+    return f"{template.definition.prefix}/{usual}"
 
 
 def _word(text: str) -> str:
