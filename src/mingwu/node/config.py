@@ -136,6 +136,12 @@ def _prefixes(tables: Mapping[str, Any]) -> list[str]:
     return [str(prefix) for prefix in given] if isinstance(given, list | tuple) else []
 
 
+def _runs_lab(tables: Mapping[str, Any]) -> bool:
+    """Whether this node runs simulated plants or enterprises."""
+    roles = tables.get("node", {}).get("roles", ())
+    return isinstance(roles, list) and Role.LAB in roles
+
+
 @dataclass(frozen=True)
 class Section:
     """One table of the file: its declaration and what is filled in (shown to nobody as a key)."""
@@ -213,7 +219,8 @@ SECTIONS: dict[str, Section] = {
     "marking": Section(MarkingSettings),
     "secondlevel": Section(
         SecondLevelSettings,
-        lambda _t, filling: {
+        lambda tables, filling: {
+            "simulated": _runs_lab(tables),
             "store": {"url": f"sqlite:///{filling.folder('secondlevel.db')}", "durable": True},
             "escrow_directory": filling.folder("escrow"),
             "secrets_directory": filling.folder("secrets"),

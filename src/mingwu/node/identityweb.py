@@ -191,6 +191,7 @@ def _secondlevel(
     site = site_of(config.resolver, config.resolver.port, config.resolver.http_port)
     node = SecondLevel.open(config.secondlevel, store, site)
     web.stack.callback(node.close)
+    node.journal = journal
     if config.runs(IdentityPart.USAGE):
         node.desk.use_source = use = LogUse(config.usage, NameCounts(store))
         node.day_source = use.of_day

@@ -182,6 +182,7 @@ class Plane:
                                     map_bytes=2**26, **ports))
         )  # fmt: skip
         settings = SecondLevelSettings(
+            simulated=True,
             store=StoreSettings(url=sqlite_url(folder / "node.sqlite"), durable=False),
             escrow_directory=str(folder / "escrow"), secrets_directory=str(folder / "secrets"),
             upstream_url=f"http://127.0.0.1:{top.receiver.port}",

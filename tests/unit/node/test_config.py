@@ -31,6 +31,22 @@ def test_empty_file_is_a_whole_laptop(tmp_path: Path):
     assert config.bus.password == config.bus_server.password
 
 
+@pytest.mark.parametrize(
+    ("text", "simulated"),
+    [
+        ("", False),
+        ('[node]\nroles = ["api"]', False),
+        ('[node]\nroles = ["api", "lab"]', True),
+        ('[node]\nroles = ["api", "lab"]\n[secondlevel]\nsimulated = false', False),
+        ("[secondlevel]\nsimulated = true", True),
+    ],
+)
+def test_a_second_level_node_beside_the_lab_is_simulated(
+    tmp_path: Path, text: str, *, simulated: bool
+):
+    assert configuration.load(written(tmp_path, text)).secondlevel.simulated is simulated
+
+
 def test_secrets_are_made_once_and_private(tmp_path: Path):
     file = written(tmp_path, "")
     first = configuration.load(file)

@@ -42,7 +42,7 @@ export async function mount(root, { query }) {
   if (node?.simulated) fill(badge, pageBadge());
   const reply = await list.reload();
   if (!reply) return {};
-  api("/secondlevel/nodes").then(drawEvents, () => {});
+  api("/secondlevel/nodes?limit=12").then(drawEvents, () => {});
   const asked = query.id && (await api(`${DESK}/enterprises?q=${encodeURIComponent(query.id)}`)).rows[0];
   if (asked) show(asked);
   return { destroy: () => document.querySelector("dialog.mw-drawer")?.close() };
@@ -144,7 +144,7 @@ export async function mount(root, { query }) {
   }
 
   function drawEvents(reply) {
-    const latest = reply.events.slice(-12).reverse();
+    const latest = reply.events;
     fill(events, panel(t("enterprises.events"), latest.length ? h("div.mw-pad", null, eventLines(latest)) : h("p.mw-dim.mw-pad", null, t("enterprises.events.none"))));
   }
 }

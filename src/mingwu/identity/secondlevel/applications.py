@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
-from mingwu.identity.secondlevel import outbox, prefixes, schema
+from mingwu.identity.secondlevel import handover, outbox, prefixes, schema
 from mingwu.identity.secondlevel.model import (
     WORDS,
     Application,
@@ -134,7 +134,8 @@ class Applications:
         """Put a form into the queue, or again when ``id_`` names a returned application.
 
         Raises InvalidInput ``secondlevel.application-bad`` or ``…prefix-bad``, Conflict
-        ``…prefix-taken`` or ``…application-state``, Overloaded ``…prefix-limit`` (code 605).
+        ``…prefix-taken``, ``…handover-open`` or ``…application-state``, Overloaded
+        ``…prefix-limit`` (code 605).
         """
         faults = form_faults(form)
         if faults:
@@ -220,12 +221,42 @@ class Applications:
                 given = prefixes.leave(connection, form.prefix, now)
             else:
                 self._keep_tenant(connection, form, now)
+                if form.passes_on and self._settings.upstream_epp:
+                    handover.keep(connection, id_, prefixes.find(connection, form.prefix))
                 given = prefixes.give(connection, form.prefix, uscc, form.mode, form.site, now)
             self._decide(connection, id_, reviewer, State.ACCEPTED, "[]")
             outbox.put(connection, EPP, form.prefix, _registration(form), now)
             self._note(connection, id_, reviewer, State.ACCEPTED, "")
-        self._given.project([given])
+        self._given.change([given])
         return given
+
+    def passed_on(self, prefix: str) -> None:
+        """The top node agreed to a transfer: there is nothing to go back to any more."""
+        with writing(self._engine) as connection:
+            handover.take(connection, prefix)
+
+    def hand_back(self, prefix: str, reason: str) -> Application | None:
+        """The top node refused a transfer: its prefix goes back, its application is rejected.
+
+        None when no transfer of the prefix waits; then nothing changes.
+        """
+        with writing(self._engine) as connection:
+            lock(connection, "secondlevel.application")
+            before = handover.take(connection, prefix)
+            if before is None:
+                return None
+            now = outbox.stamp(connection, self._clock)
+            row = prefixes.give(
+                connection, prefix, before.uscc, before.mode, before.site, now,
+                upstream="registered",
+            )  # fmt: skip
+            id_ = before.application
+            told = msgspec.json.encode([Reason("holder", str(reason)[:1000])]).decode()
+            self._decide(connection, id_, handover.TOP_NODE, State.REJECTED, told)
+            self._note(connection, id_, handover.TOP_NODE, State.REJECTED, str(reason)[:1000])
+            rejected = _application(self._row(connection, id_))
+        self._given.change([row])
+        return rejected
 
     def _check_prefix(self, prefix: str) -> None:
         node = self._settings.prefix
@@ -241,6 +272,8 @@ class Applications:
         )
         if connection.execute(query).first():
             raise taken
+        if handover.is_open(connection, form.prefix):
+            raise Conflict("secondlevel.handover-open", prefix=form.prefix)
         row = connection.execute(select(_P).where(_P.c.prefix == form.prefix)).first()
         is_held = row is not None and row.state == prefixes.ACTIVE
         holder = row.uscc if row is not None else ""

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mingwu.identity.routing import Journal
 from mingwu.identity.secondlevel import delegation
-from mingwu.identity.secondlevel.http import ROOT, Journal, account, json_reply, number
+from mingwu.identity.secondlevel.http import ROOT, account, json_reply, number
 from mingwu.identity.secondlevel.model import State
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.kernel.errors import InvalidInput

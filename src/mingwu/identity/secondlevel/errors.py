@@ -38,6 +38,14 @@ add(
     zh=("前缀 {prefix} 已被分配或正在申请", "请选择其他编号。"),
 )
 add(
+    "secondlevel.handover-open",
+    en=(
+        "{prefix} is being passed on: the top-level node has not decided yet",
+        "Wait for its decision; it shows in the application.",
+    ),
+    zh=("前缀 {prefix} 正在转让，国家顶级节点尚未决定", "请等待其决定，结果见申请记录。"),
+)
+add(
     "secondlevel.prefix-unknown",
     en=("{prefix} is not a prefix of this node", "See the list of prefixes."),
     zh=("前缀 {prefix} 不属于本节点", "请查看前缀列表。"),

@@ -27,6 +27,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from mingwu.identity.secondlevel import outbox, schema
 from mingwu.identity.secondlevel.model import beijing_day, iso
+from mingwu.identity.secondlevel.prefixes import served
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock
@@ -238,7 +239,7 @@ def _objects(
         gone = row.state != "active"
         yield _line("prefix", row.prefix, row.prefix, {} if gone else content, deleted=gone)
     if kind == FULL:
-        query = select(_I).where(~_I.c.deleted).order_by(_I.c.key)
+        query = select(_I).where(~_I.c.deleted, _I.c.prefix.in_(served())).order_by(_I.c.key)
         for row in connection.execution_options(yield_per=5000).execute(query):
             content = {"template": row.template, "values": row.content}
             yield _line("identifier", row.name, row.prefix, content)

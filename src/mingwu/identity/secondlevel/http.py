@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from mingwu.identity.routing import Journal
 from mingwu.identity.secondlevel import report
 from mingwu.identity.secondlevel.desk import masked_application, masked_tenant
 from mingwu.identity.secondlevel.model import (
@@ -95,10 +96,6 @@ def account(request: Request, permission: Permission) -> str:
         raise NotAuthenticated("trust.no-session")
     require(Role(principal.role), permission)
     return str(principal.account)
-
-
-Journal = Callable[[str, str, str, dict[str, Any], str], None]
-"""Writes (actor, action, object, detail, address) into the journal; may block."""
 
 
 class Handlers:
@@ -226,8 +223,11 @@ class Handlers:
     async def nodes(self, request: Request) -> Response:
         account(request, Permission.READ)
         states = await asyncio.to_thread(self.node.monitoring.states)
-        return json_reply({"nodes": states, "events": await asyncio.to_thread(
-            self.node.monitoring.events)})  # fmt: skip
+        events, total = await asyncio.to_thread(
+            self.node.monitoring.latest, offset=number(request, "offset", 0, 2**31),
+            limit=number(request, "limit", 100, _MOST),
+        )  # fmt: skip
+        return json_reply({"nodes": states, "events": events, "total": total})
 
     async def duties(self, request: Request) -> Response:
         account(request, Permission.READ)

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Engine, Row, delete, insert, select
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.model import Mode
 from mingwu.identity.secondlevel.prefixes import ACTIVE
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.names import parse
@@ -117,7 +118,8 @@ def node_url(text: str) -> str:
     if not host or parts.username is not None or parts.query or parts.fragment or port == 0:
         raise InvalidInput("input.invalid", path="$.url", fault="https://HOST[:PORT][/PATH]")
     if parts.scheme != "https" and not (parts.scheme == "http" and _here(host)):
-        raise InvalidInput("input.invalid", path="$.url", fault="https, or http on loopback")
+        fault = Phrase("https, or http on loopback", "应为 https；http 只可用于本机回环")
+        raise InvalidInput("input.invalid", path="$.url", fault=fault)
     return text.rstrip("/")
 
 

@@ -162,6 +162,14 @@ class Monitoring:
             rows = connection.execute(query.order_by(_V.c.number)).all()
         return [dict(row._mapping) for row in rows]  # noqa: SLF001
 
+    def latest(self, *, offset: int = 0, limit: int = 100) -> tuple[list[dict[str, object]], int]:
+        """A page of the events, newest first, and how many there are."""
+        query = select(_V).order_by(_V.c.number.desc()).offset(offset).limit(limit)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+            total = connection.execute(select(func.count()).select_from(_V)).scalar_one()
+        return [dict(row._mapping) for row in rows], total  # noqa: SLF001
+
     def latencies(self, first_day: str, last_day: str) -> list[dict[str, int | str]]:
         """Latency rows of a span of days (inclusive)."""
         query = select(_L).where(_L.c.day >= first_day, _L.c.day <= last_day)

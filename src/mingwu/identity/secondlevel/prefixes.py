@@ -7,7 +7,7 @@ the enterprise's own node gets a record ``0.NA/<prefix>`` with HS_SITE (or HS_SE
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -71,14 +71,13 @@ class Prefixes:
         self._engine = engine
         self._records = records
         self._site = site
+        self.follow: Callable[[PrefixRow], object] = lambda _row: None
+        """Told of each prefix that changes, before it does: names go with their prefix."""
 
     def get(self, prefix: str) -> PrefixRow:
         """One prefix; raises NotFound ``secondlevel.prefix-unknown``."""
         with reading(self._engine) as connection:
-            row = connection.execute(select(_T).where(_T.c.prefix == prefix)).first()
-        if row is None:
-            raise NotFound("secondlevel.prefix-unknown", prefix=prefix)
-        return prefix_row(row)
+            return find(connection, prefix)
 
     def all(self, *, uscc: str = "", active: bool = True) -> list[PrefixRow]:
         """Prefixes in their order, of one tenant if given; with ``active`` only those in use."""
@@ -114,12 +113,18 @@ class Prefixes:
         """Bring the record store up to date with the rows; returns how many were behind."""
         with reading(self._engine) as connection:
             rows = connection.execute(select(_T).where(~_T.c.projected)).all()
-        self.project([prefix_row(row) for row in rows])
+        self.change([prefix_row(row) for row in rows])
         return len(rows)
 
     def rehome(self) -> None:
         """Write every active prefix again: after this node's address changed."""
         self.project(self.all())
+
+    def change(self, rows: Sequence[PrefixRow]) -> None:
+        """Write prefixes that are served otherwise now, and what follows them."""
+        for row in rows:
+            self.follow(row)
+        self.project(rows)
 
     def project(self, rows: Sequence[PrefixRow]) -> None:
         """Write prefixes to the record store and mark them done."""
@@ -164,8 +169,23 @@ class Prefixes:
             self._records.put(Record(name, (*stamped, prefix_admin(row.prefix))))
 
 
+def find(connection: Connection, prefix: str) -> PrefixRow:
+    """One prefix; raises NotFound ``secondlevel.prefix-unknown``."""
+    row = connection.execute(select(_T).where(_T.c.prefix == prefix)).first()
+    if row is None:
+        raise NotFound("secondlevel.prefix-unknown", prefix=prefix)
+    return prefix_row(row)
+
+
 def give(
-    connection: Connection, prefix: str, uscc: str, mode: Mode, site: SiteForm | None, now_ms: int
+    connection: Connection,
+    prefix: str,
+    uscc: str,
+    mode: Mode,
+    site: SiteForm | None,
+    now_ms: int,
+    *,
+    upstream: str = "pending",
 ) -> PrefixRow:
     """Insert or change the row of a prefix (inside the caller's transaction)."""
     values = {
@@ -175,7 +195,7 @@ def give(
         "state": ACTIVE,
         "changed_at_ms": now_ms,
         "projected": False,
-        "upstream": "pending",
+        "upstream": upstream,
     }
     found = connection.execute(select(_T).where(_T.c.prefix == prefix)).first()
     if found is None:

@@ -18,14 +18,17 @@ from sqlalchemy import Engine, delete, insert, select
 from mingwu.identity.client.handleclient import site_address
 from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import RecordStore
+from mingwu.identity.routing import Journal
 from mingwu.identity.secondlevel import errors as _texts  # noqa: F401 - registers the texts
-from mingwu.identity.secondlevel import migrations, report, schema
+from mingwu.identity.secondlevel import migrations, outbox, report, schema
 from mingwu.identity.secondlevel.applications import EPP, Applications
 from mingwu.identity.secondlevel.desk import Desk
 from mingwu.identity.secondlevel.duties import MONITOR, SYNC, Duties
 from mingwu.identity.secondlevel.escrow import CHANNEL as ESCROW
 from mingwu.identity.secondlevel.escrow import Escrow
+from mingwu.identity.secondlevel.handover import TOP_NODE
 from mingwu.identity.secondlevel.hosted import Hosted
+from mingwu.identity.secondlevel.hostednames import HostedNames
 from mingwu.identity.secondlevel.links import Links
 from mingwu.identity.secondlevel.model import beijing_day
 from mingwu.identity.secondlevel.monitoring import Monitoring, probe
@@ -36,11 +39,11 @@ from mingwu.identity.secondlevel.prefixes import Prefixes
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.tenants import Tenants
 from mingwu.identity.secondlevel.unified import UnifiedQueries
-from mingwu.identity.secondlevel.upstream import Notice, Upstream
+from mingwu.identity.secondlevel.upstream import CommandRefused, Notice, Upstream
 from mingwu.identity.secondlevel.usagecounts import AskedOf, UsageCounts
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import PeerError, Unavailable
-from mingwu.store.engine import open_engine, writing
+from mingwu.store.engine import open_engine, reading, writing
 from mingwu.store.migrate import migrate
 from mingwu.trust import secrets, sm2
 from mingwu.trust.keys import Algorithm, PrivateKey, generate, load_private
@@ -48,6 +51,7 @@ from mingwu.wire.handle.site import Site
 
 log = logging.getLogger(__name__)
 COMPONENT = "identity.secondlevel"
+_NOTICE = "notice"
 _KEY_FILE = "secondlevel-sm2.key"
 _QUERY_KEY_FILE = "secondlevel-query-rsa.pem"
 _MOST_APPLICATIONS = 100_000
@@ -87,6 +91,7 @@ class SecondLevel:
         self.tenants = Tenants(engine, clock)
         self.applications = Applications(engine, settings, clock, self.prefixes)
         self.hosted = Hosted(engine, records, clock)
+        self.prefixes.follow = HostedNames(engine, records).follow
         self.usage = UsageCounts(engine, clock)
         self.monitoring = Monitoring(engine, settings, clock)
         self.duties = Duties(engine, settings, clock, site)
@@ -104,6 +109,7 @@ class SecondLevel:
         )  # fmt: skip
 
         self.day_source: DaySource | None = None
+        self.journal: Journal | None = None
 
     def query_key(self) -> PrivateKey:
         """The RSA key that this node proves itself with at enterprises' nodes; made when first
@@ -197,18 +203,42 @@ class SecondLevel:
             return [dict(row) for row in rows.mappings()]
 
     async def _send_prefix(self, entry: Entry) -> None:
+        is_transfer = entry.body["verb"] == "transfer"
         try:
             state = await self.upstream.send_prefix(entry)
-        except PeerError:
+        except PeerError as error:
+            final = is_transfer and isinstance(error, CommandRefused)
+            if final and await asyncio.to_thread(self.hand_back, entry.subject, str(error)):
+                return  # answered and acted upon; sending it again would do what was undone here
             await asyncio.to_thread(self.prefixes.set_upstream, entry.subject, "refused")
             raise
+        if is_transfer and state == "registered":
+            await asyncio.to_thread(self.applications.passed_on, entry.subject)
         await asyncio.to_thread(self.prefixes.set_upstream, entry.subject, state)
 
+    def hand_back(self, prefix: str, reason: str) -> bool:
+        """Undo a transfer that the top node refused; whether there was one."""
+        rejected = self.applications.hand_back(prefix, reason)
+        if rejected is None:
+            return False
+        log.warning("transfer refused prefix=%s reason=%s", prefix, reason)
+        if self.journal is not None:
+            detail = {"prefix": prefix, "reason": reason[:200]}
+            self.journal(TOP_NODE, "identity.prefix-hand-back", rejected.id, detail, "")
+        return True
+
     async def _take_notice(self, notice: Notice) -> None:
-        """Act on a message of the top node; taking one twice changes nothing more."""
+        await asyncio.to_thread(self.take_notice, notice)
+
+    def take_notice(self, notice: Notice) -> None:
+        """Act on a message of the top node, once: it comes again when its receipt was lost."""
+        with reading(self._engine) as connection:
+            if outbox.marked(connection, _NOTICE) == notice.id:
+                return
         log.info("notice id=%s prefix=%s text=%s", notice.id, notice.prefix, notice.text)
-        own = self.settings.prefix
-        await asyncio.to_thread(take_notice, self.prefixes, self.monitoring, own, notice)
+        take_notice(self, self.settings.prefix, notice)
+        with writing(self._engine) as connection:
+            outbox.set_mark(connection, _NOTICE, notice.id)
 
     async def ask_registrar(self) -> None:
         """Deliver what is owed by EPP and, now and then, fetch what was decided."""

@@ -19,8 +19,9 @@ class SecondLevelSettings(Settings, frozen=True, kw_only=True):
     operator_en: str = "Demonstration second-level node (simulated)"
     # Unified social credit code of the operator.
     operator_uscc: str = "91330000MA2ABCDE51"
-    # Whether node and enterprises are made up; pages mark it so. A real operator says false.
-    simulated: bool = True
+    # Whether node and enterprises are made up; pages and answers mark it so. A node that runs the
+    # role `lab` is, unless its file says otherwise.
+    simulated: bool = False
     store: StoreSettings = StoreSettings()
     # Most prefixes a tenant gets unless another number is set for it.
     tenant_prefixes: Annotated[int, Meta(ge=1)] = 3

@@ -30,6 +30,13 @@ _MOST_NOTICES = 200
 _DONE = {int(Result.OK): "registered", int(Result.PENDING): "pending"}
 
 
+# Answers about the command's object: they stay the same when it is sent again.
+_FINAL = frozenset(
+    {Result.PARAMETER, Result.AUTHORIZATION, Result.TRANSFER_PENDING, Result.TRANSFER_NONE,
+     Result.EXISTS, Result.MISSING, Result.PROHIBITED}
+)  # fmt: skip
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """A message from the top node's queue."""
 
@@ -37,6 +44,10 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     prefix: str
     fields: dict[str, str]
+
+
+class CommandRefused(PeerError):
+    """The top node refused what a command asks for (not the login, not the session)."""
 
 
 class Upstream:
@@ -105,6 +116,8 @@ class Upstream:
     async def send_prefix(self, entry: Entry) -> str:
         """Register, change, pass on or remove a prefix by EPP; returns what it is now upstream.
 
+        Raises CommandRefused when the top node will not do it.
+
         Repeating a done command is no fault: the server knows the transaction, and a create that
         finds its prefix becomes an update.
         """
@@ -121,7 +134,10 @@ class Upstream:
         if verb == "delete" and response.code == Result.MISSING:
             return "registered"
         if response.code not in _DONE:
-            raise _refused(f"{verb} {entry.subject}", response)
+            refusal = _refused(f"{verb} {entry.subject}", response)
+            if response.code in _FINAL:
+                raise CommandRefused(refusal.code, **refusal.params)
+            raise refusal
         return _DONE[response.code]
 
     async def look(self, prefix: str) -> dict[str, str] | None:

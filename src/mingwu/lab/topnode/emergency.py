@@ -72,9 +72,13 @@ def forget(records: RecordStore, node: str) -> None:
     for prefix in [*records.prefixes(), *(name.partition("/")[2] for name in _referrals(records))]:
         if prefix == node or prefix.startswith(below):
             records.unhome(prefix)
-            while names := records.names(prefix, limit=_BATCH):
-                records.delete_many(names)
+            _forget_names(records, prefix)
             records.delete_many([f"{PREFIX_HOME}/{prefix}"])
+
+
+def _forget_names(records: RecordStore, prefix: str) -> None:
+    while names := records.names(prefix, limit=_BATCH):
+        records.delete_many(names)
 
 
 def _referrals(records: RecordStore) -> list[str]:
@@ -104,6 +108,8 @@ def _apply(records: RecordStore, objects: Iterator[EscrowObject], site: Site) ->
 
 def _apply_prefix(records: RecordStore, one: EscrowObject, site: Site) -> None:
     name = f"{PREFIX_HOME}/{one.name}"
+    if one.deleted or one.content["mode"] != Mode.HOSTED.value:
+        _forget_names(records, one.name)  # an earlier deposit had it hosted
     if one.deleted:
         records.unhome(one.name)
         records.delete_many([name])

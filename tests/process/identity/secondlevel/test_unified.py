@@ -83,6 +83,7 @@ class World:
             escrow_directory=str(self.tmp / "escrow"),
             secrets_directory=str(self.tmp / "secrets"),
             query_timeout_s=2.0,
+            simulated=True,
         )
         self.node = SecondLevel.open(settings, self.store("second"), site_at("127.0.0.1", 2641))
         self.stack.callback(self.node.close)

@@ -28,6 +28,7 @@ from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.uscc import check_digit
 from mingwu.identity.server.process import ResolverServer
 from mingwu.identity.settings import ResolverSettings
+from mingwu.kernel.errors import Conflict
 from mingwu.lab.topnode.run import TopNode, run_topnode, topnode_key
 from mingwu.lab.topnode.settings import KnownNode, TopNodeSettings
 from mingwu.store.engine import sqlite_url
@@ -201,15 +202,59 @@ async def test_takeover_at_51_percent_and_hand_back(country):
         await again.close()
 
 
-async def test_a_prefix_passes_to_another_enterprise(country):
-    await country.node.round()
-    taking = form(HOSTED, Mode.HOSTED)
+def taking_over():
+    """Another enterprise takes over the hosted prefix, with a node of its own."""
+    taking = form(HOSTED, Mode.OWN, SiteForm(host="127.0.0.1", port=9))
     first = "91330000MA0000077"
     buyer = msgspec.structs.replace(taking.organisation, uscc=first + check_digit(first))
-    change = msgspec.structs.replace(
+    return msgspec.structs.replace(
         taking, kind=Kind.CHANGE, organisation=buyer, holder=taking.organisation.uscc,
         consent_sha256="ab" * 32,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("when", ["at once", "later"])
+async def test_a_prefix_comes_back_when_the_top_node_refuses_to_pass_it_on(country, when):
+    node, queue, journal = country.node, country.node.applications, []
+    node.journal = lambda *line: journal.append(line)
+    await node.round()
+    before = node.prefixes.get(HOSTED)
+    if when == "later":
+        country.top.registry._review_s = 3600
+    else:  # the top node knows another holder
+        country.top.registry.registered[HOSTED]["uscc"] = "somebody else"
+    passing = queue.submit(taking_over(), "t").id
+    queue.accept(passing, "clerk")
+    assert (await country.ask(f"{HOSTED}/P7")).rc == Rc.ERROR  # the new holder's node is silent
+    if when == "later":
+        with pytest.raises(Conflict, match="being passed on"):
+            queue.submit(form(HOSTED, Mode.HOSTED), "t")
+        await node.round()
+        assert node.prefixes.get(HOSTED).upstream == "pending"
+        country.top.registry.decide(HOSTED, approve=False)
+    await node.round()
+    row = node.prefixes.get(HOSTED)
+    assert (row.uscc, row.mode, row.site, row.upstream) == (
+        before.uscc, before.mode, before.site, "registered",
+    )  # fmt: skip
+    country.top.recursive.forget()
+    assert value(await country.ask(f"{HOSTED}/P7")) == "part 7"
+    rejected = queue.get(passing)
+    assert rejected.state == "rejected"
+    assert ("serverCancelled" if when == "later" else "2201") in rejected.reasons[0].text
+    assert [step["state"] for step in queue.steps(passing)][-2:] == ["accepted", "rejected"]
+    assert [line[:3] for line in journal] == [
+        ("top-level-node", "identity.prefix-hand-back", passing)
+    ]
+    assert all(row["waiting"] == row["refused"] == 0 for row in node.outbox.lag())
+    change = msgspec.structs.replace(form(HOSTED, Mode.HOSTED), kind=Kind.CHANGE)
+    assert queue.submit(change, "t").state == "submitted", "the prefix can be changed again"
+
+
+async def test_a_prefix_passes_to_another_enterprise(country):
+    await country.node.round()
+    change = msgspec.structs.replace(taking_over(), mode=Mode.HOSTED, site=None)
+    buyer = change.organisation
     country.top.registry._review_s = 3600
     queue = country.node.applications
     queue.accept(queue.submit(change, "t").id, "clerk")

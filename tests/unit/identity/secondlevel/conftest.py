@@ -70,6 +70,7 @@ def settings(tmp_path):
         escrow_directory=str(tmp_path / "escrow"),
         secrets_directory=str(tmp_path / "secrets"),
         retry_s=1.0,
+        simulated=True,
     )
 
 

@@ -180,3 +180,37 @@ def test_a_crash_between_row_and_record_is_repaired(node, records, accepted):
         connection.exec_driver_sql("UPDATE secondlevel_prefix SET projected = 0")
     assert node.prefixes.replay() == 1
     assert records.is_homed("88.101.1")
+
+
+def names_here(records):
+    return set(records.names("88.101.1", limit=100))
+
+
+def test_names_follow_where_their_prefix_is_served(node, records, make_form, accepted):
+    accepted(1)
+    names = {f"88.101.1/PRT.{n:04d}" for n in range(30)}
+    node.hosted.register("88.101.1", [HostedItem(name=name) for name in sorted(names)])
+    site = SiteForm(host="127.0.0.1", port=9)
+    accepted(1, kind=Kind.CHANGE, mode=Mode.OWN, site=site)
+    assert names_here(records) == set(), "nobody gets a stale answer from here"
+    accepted(1, kind=Kind.CHANGE)
+    assert names_here(records) == names
+    accepted(1, kind=Kind.EXIT)
+    assert names_here(records) == set()
+    accepted(1)
+    assert names_here(records) == names
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_names_half_moved_by_a_crash_are_moved_at_the_next_start(node, records, accepted, mode):
+    accepted(1)
+    names = [f"88.101.1/PRT.{n:04d}" for n in range(30)]
+    node.hosted.register("88.101.1", [HostedItem(name=name) for name in names])
+    node.hosted.close()
+    records.delete_many(names[10:])
+    with node._engine.begin() as connection:
+        site = '{"host": "127.0.0.1", "port": 9}'
+        moved = f"UPDATE secondlevel_prefix SET projected = 0, mode = '{mode.value}', site = '"
+        connection.exec_driver_sql(moved + site + "'")
+    assert node.prefixes.replay() == 1
+    assert names_here(records) == (set(names) if mode is Mode.HOSTED else set())
