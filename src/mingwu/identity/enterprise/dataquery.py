@@ -6,7 +6,7 @@ value is. One question looks at no more than :data:`LOOKED_AT` names and says be
 one begins. Values are compared as text; ``text*`` matches beginnings.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -24,12 +24,14 @@ from mingwu.store.engine import reading
 
 LOOKED_AT = 20_000
 _CHUNK = 1000
+_ANY_PREFIX = "*/"
 _RESOLVABLE = frozenset(state.value for state in RESOLVABLE)
 Text = Annotated[str, Meta(max_length=255)]
 
 
 class DataQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A question. ``template`` is a handle; ``prefix`` holds those below it too.
+    """A question. ``template`` is a handle, or ``*/NAME`` for any prefix's of that name;
+    ``prefix`` holds those below it too.
 
     ``asker`` is for whom the node above asks, for the journal; it gives no rights.
     """
@@ -64,18 +66,18 @@ class DataPage(msgspec.Struct, frozen=True, kw_only=True):
 
 def query(node: EnterpriseNode, asked: DataQuery, actor: Actor) -> DataPage:
     """One page of the answer. Blocks."""
-    try:
-        template = node.templates.get(TemplateRef(handle=asked.template))
-    except NotFound:
+    templates = {one.number: one for one in _templates(node, asked.template)}
+    if not templates:
         return DataPage(known=False)
     rows: list[DataRow] = []
     looked_at, last = 0, ""
-    for row, content in _rows(node, asked, template):
+    for row, content in _rows(node, asked, list(templates)):
         if len(rows) == asked.limit or looked_at == LOOKED_AT:
             return DataPage(rows=rows, after=last)
         looked_at, last = looked_at + 1, row.name
         values = read_content(content)
         if row.state.value in _RESOLVABLE and _meets(values, asked.conditions):
+            template = templates[row.template]
             hidden = node.hidden(row, template, actor)
             open_ = {one.type: one.value for one in values if one.index not in hidden}
             if open_.keys() >= asked.conditions.keys():
@@ -84,6 +86,16 @@ def query(node: EnterpriseNode, asked: DataQuery, actor: Actor) -> DataPage:
                     DataRow(name=row.name, template=handle, at_ms=row.changed_at_ms, values=open_)
                 )
     return DataPage(rows=rows)
+
+
+def _templates(node: EnterpriseNode, asked: str) -> Sequence[Template]:
+    if asked.startswith(_ANY_PREFIX):
+        end = fold(asked[1:])
+        return [one for one in node.templates.list() if fold(one.definition.handle).endswith(end)]
+    try:
+        return [node.templates.get(TemplateRef(handle=asked))]
+    except NotFound:
+        return []
 
 
 def _meets(values: tuple[Value, ...], conditions: Mapping[str, str]) -> bool:
@@ -96,13 +108,13 @@ def _like(value: str, wanted: str) -> bool:
 
 
 def _rows(
-    node: EnterpriseNode, asked: DataQuery, template: Template
+    node: EnterpriseNode, asked: DataQuery, templates: Sequence[int]
 ) -> Iterator[tuple[IdentifierRow, str]]:
-    """Names of the template behind ``after``, in the order of keys, a chunk at a time."""
+    """Names of the templates behind ``after``, in the order of keys, a chunk at a time."""
     table, history = schema.identifier, schema.history
     joined = table.join(history, history.c.sequence == table.c.sequence)
     # "+ 0" keeps to the primary index, whose order is the one that is asked for
-    of_template = table.c.template + 0 == template.number
+    of_template = (table.c.template + 0).in_(templates)
     base = select(table, history.c.content).select_from(joined).where(of_template)
     if asked.prefix:
         # "." and "/" come right before "0": the prefix and all below it

@@ -54,6 +54,8 @@ MOST_ITEMS = 2000
 ADDED, DELETED, MODIFIED = 1, 2, 3
 _TEMPLATE_INDEX = 1001
 _FIRST_INDEX = 2000
+_ANY_PREFIX = "*/"
+_MOST_TEMPLATES = 1000
 _CHUNK = 500
 # Values of such types hand out rights, sign, or are made by the platform; aliases go through the
 # book of aliases, which keeps a code to one name.
@@ -260,21 +262,34 @@ class Hosted:
     ) -> list[dict[str, Any]]:
         """Identifiers of a template whose items have these values ("text*" matches beginnings).
 
+        ``*/T.1`` asks over the templates T.1 of all prefixes.
         ``asker`` is a tenant's credit code and sees its own prefixes, or all of them when its
         group may ``query-all``; empty means the node's operator. In key order, behind ``after``.
         """
-        query = select(_I).where(_I.c.template == template, ~_I.c.deleted, _I.c.key > fold(after))
+        query = select(_I).where(~_I.c.deleted, _I.c.key > fold(after))
         mine = ""
-        for item, wanted in conditions.items():
-            query = query.where(_I.c.key.in_(_having(template, item, wanted)))
         with reading(self._engine) as connection:
+            over = [template]
+            of: ColumnElement[str] = _I.c.template
+            if template.startswith(_ANY_PREFIX):
+                over = _templates(connection, template[1:])
+                of = of.concat("")
+            query = query.where(of.in_(over))
+            for item, wanted in conditions.items():
+                query = query.where(_I.c.key.in_(_having(over, item, wanted)))
             if asker:
                 require(connection, asker, "query")
                 if not may(connection, asker, "query-all"):
                     mine = asker
-            query = query.where(_I.c.prefix.in_(served(mine)))
+            # an expression, here and above: the index whose order is asked for shall be walked
+            query = query.where(_I.c.prefix.concat("").in_(served(mine)))
             rows = connection.execute(query.order_by(_I.c.key).limit(min(limit, MOST_ITEMS))).all()
         return [_shown(row) for row in rows]
+
+    def templates(self) -> list[str]:
+        """Templates that names were registered with, in their order."""
+        with reading(self._engine) as connection:
+            return _templates(connection)
 
     def get(self, name: str) -> dict[str, Any] | None:
         """One hosted identifier as in :meth:`query`, or None."""
@@ -300,8 +315,23 @@ def _shown(row: Row[tuple[object, ...]]) -> dict[str, Any]:
     }
 
 
-def _having(template: str, item: str, wanted: str) -> ColumnElement[object]:
-    query = select(_V.c.key).where(_V.c.template == template, _V.c.item == item)
+def _templates(connection: Connection, end: str = "") -> list[str]:
+    """Templates in use that end so; each step jumps to the next in the index."""
+    found: list[str] = []
+    last = ""
+    while len(found) < _MOST_TEMPLATES:
+        following = select(func.min(_I.c.template)).where(_I.c.template > last)
+        step = connection.execute(following).scalar()
+        if step is None:
+            break
+        last = step
+        if last.endswith(end):
+            found.append(last)
+    return found
+
+
+def _having(over: Sequence[str], item: str, wanted: str) -> ColumnElement[object]:
+    query = select(_V.c.key).where(_V.c.template.in_(over), _V.c.item == item)
     if wanted.endswith("*"):
         start = wanted[:-1]
         return query.where(_V.c.value >= start, _V.c.value < start + "\U0010ffff")  # type: ignore[return-value]

@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Engine, Row, Select, and_, exists, func, o
 
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.iiidapnames import FIELDS, NAMES
-from mingwu.identity.secondlevel.prefixes import ACTIVE, served
+from mingwu.identity.secondlevel.model import Mode
+from mingwu.identity.secondlevel.prefixes import ACTIVE
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, MingwuError
 from mingwu.kernel.names import MAX_CHARS, fold
@@ -186,9 +187,11 @@ class Page(NamedTuple):
 
 def _base(kind: str) -> Select[Any]:
     if kind == NAMES["identifiers"]:
-        joined = _I.join(_P, _P.c.prefix == _I.c.prefix)
+        # an expression, so that keys are walked in their order, not the index of prefixes
+        joined = _I.join(_P, _P.c.prefix == _I.c.prefix.concat(""))
         query = select(_I.c.key, _I.c.name, _I.c.template, _I.c.at_ms, _P.c.prefix, _P.c.uscc)
-        return query.select_from(joined).where(~_I.c.deleted, _P.c.prefix.in_(served()))
+        hosted = _P.c.mode == Mode.HOSTED.value
+        return query.select_from(joined).where(~_I.c.deleted, _P.c.state == ACTIVE, hosted)
     if kind == NAMES["prefixes"]:
         return select(_P).where(_P.c.state == ACTIVE)
     held = exists().where(_P.c.uscc == _E.c.uscc, _P.c.state == ACTIVE)

@@ -3,6 +3,7 @@
 =============================================  =====  ============================================
 ``POST /api/secondlevel/query``                admin  rows of hosted names and own nodes, and what
                                                       became of asking each node
+``GET /api/secondlevel/templates``             read   templates to ask over
 ``GET /api/secondlevel/links``                 admin  own nodes, how each is asked; this node's
                                                       public key for their application identity
 ``PUT /api/secondlevel/links/{prefix}``        admin  how a node is asked; tried at once
@@ -48,6 +49,12 @@ class DataReply(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool
 
 
+class TemplatesReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Handles of templates; a query may also ask over ``*/NAME``, that name under any prefix."""
+
+    templates: tuple[str, ...]
+
+
 class LinkRow(msgspec.Struct, frozen=True, kw_only=True):
     """A prefix that its enterprise serves, and the link where there is one."""
 
@@ -90,6 +97,11 @@ class _Queries:
                 summary="Data of a template from hosted names and enterprises' nodes at once",
             ),
             one(
+                method="GET", path=f"{ROOT}/templates", work=self.templates,
+                permission=Permission.READ, reply=TemplatesReply,
+                summary="Templates that hosted names use or enterprises told",
+            ),
+            one(
                 method="GET", path=links, work=self.links, reply=LinksReply,
                 summary="Enterprises' nodes and how each is asked",
             ),
@@ -105,6 +117,10 @@ class _Queries:
 
     async def query(self, asked: Asked) -> Any:
         return await self._node.unified.query(asked.body)
+
+    def templates(self, _asked: Asked) -> TemplatesReply:
+        told = (str(row["handle"]) for row in self._node.templates())
+        return TemplatesReply(templates=tuple(sorted({*told, *self._node.hosted.templates()})))
 
     def links(self, _asked: Asked) -> LinksReply:
         rows = (LinkRow(**one._asdict()) for one in self._node.links.targets())

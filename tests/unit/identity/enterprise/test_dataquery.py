@@ -42,6 +42,9 @@ def test_conditions_and_pages(registered, ask):
     rest = ask(after=first.after)
     assert (len(rest.rows), rest.after) == (6, "")
     assert ask(template="88.1/none").known is False
+    assert ask(template="*/none").known is False
+    name = ask().rows[0].template.partition("/")[2]
+    assert len(ask(template=f"*/{name.lower()}").rows) == 10
     assert suffixes(ask(prefix="88.888.10")) == []
     assert len(ask(prefix="88.888").rows) == 10
 

@@ -153,6 +153,22 @@ def test_query_over_a_template(node, accepted):
     assert node.hosted.query("", "T/1", {"NAME' OR 1=1 --": "n1"}) == []
 
 
+def test_query_over_the_templates_of_one_name(node, accepted):
+    accepted(1)
+    accepted(2)
+    for prefix, template in (("88.101.1", "88.101.1/T.1"), ("88.101.2", "88.101.2/T.1"),
+                             ("88.101.2", "88.101.2/T.11")):  # fmt: skip
+        number = "0001" if template.endswith("/T.1") else "0011"
+        name = f"{prefix}/PRT.{number}"
+        node.hosted.register(
+            prefix, [HostedItem(name=name, template=template, values={"LOT": "L7"})]
+        )
+    assert node.hosted.templates() == ["88.101.1/T.1", "88.101.2/T.1", "88.101.2/T.11"]
+    found = node.hosted.query("", "*/T.1", {"LOT": "L*"})
+    assert [row["name"] for row in found] == ["88.101.1/PRT.0001", "88.101.2/PRT.0001"]
+    assert node.hosted.query("", "*/T", {}) == []
+
+
 def test_only_hosted_prefixes_and_limited_calls(node, accepted):
     accepted(1, mode=Mode.OWN)
     with pytest.raises(NotFound):
