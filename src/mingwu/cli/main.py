@@ -27,6 +27,7 @@ COMMANDS = {
     "scan": "read the symbols in a picture and tell which things they name",
     "epc": "what an RFID tag carries: keys, URIs, hexadecimal",
     "carrier": "personalise an active carrier, run the reference agent in it, look at it",
+    "template": "list, show, compare, export and import data templates",
     "usage": "check an exported usage log and count it again",
     "plant": "import or export the plant: things, types, tags, devices",
     "lab": "inject faults into the simulated plant; write its plant file",

@@ -213,6 +213,7 @@ def test_another_editor_is_not_overwritten(inside: Page, api: Api) -> None:
     theirs = api("GET", f"/templates/{number}")["definition"]
     theirs["description"] = "theirs"
     theirs["items"][1] |= {"unit": "kg", "high": 70}
+    theirs["items"].append({"type": "supplier"})
     api("PUT", f"/templates/{number}?base=1", theirs)
     inside.get_by_role("button", name="Store…").click()
     conflict = inside.locator(".mw-conflict")
@@ -228,6 +229,7 @@ def test_another_editor_is_not_overwritten(inside: Page, api: Api) -> None:
     assert now["definition"]["items"][1]["unit"] == "kg"
     assert now["definition"]["items"][1]["high"] == 50
     assert now["definition"]["items"][0]["name_en"] == "My title"
+    assert now["definition"]["items"][2]["type"] == "supplier"
 
 
 def test_one_who_stores_while_the_dialog_is_open_is_not_overwritten(inside: Page, api: Api) -> None:
@@ -293,6 +295,9 @@ def test_a_file_becomes_a_draft_or_the_next_revision(
     inside.get_by_role("button", name="Import a file").click()
     form.get_by_label("File").set_input_files(file)
     form.get_by_role("button", name="Make it the next revision").click()
+    means = inside.locator("dialog.mw-dialog")
+    expect(means.locator("[data-item=colour]")).to_contain_text("added")
+    means.get_by_role("button", name="Store", exact=True).click()
     expect(inside.locator("h1")).to_contain_text("Edit")
     assert api("GET", f"/templates/{number}")["revision"] == 2
 

@@ -77,13 +77,13 @@ export function templateEditor(template, latest, { stored, left }) {
     } finally {
       save.disabled = false;
     }
+    if (means.revision !== base.revision) return conflict(); // also when mine is faulty beside theirs
     if (means.faults.length) {
       const loose = form.wrong(means.faults);
       fill(said, h("div.mw-problem", { role: "alert" }, h("div", null, h("b", null, t("edit.faults", { n: means.faults.length })), loose.map((fault) => h("span", null, fault.message)))));
       return;
     }
     form.wrong([]);
-    if (means.revision !== base.revision) return conflict();
     const isGrave = means.effect.invalid > 0;
     let isOvertaken = false;
     const done = await confirmed(t("edit.save.title", { n: base.revision + 1 }), differenceView(means), t(isGrave ? "edit.save.anyway" : "edit.save.do"), async () => {
@@ -119,8 +119,8 @@ export function templateEditor(template, latest, { stored, left }) {
         h("h3", null, t("edit.conflict.theirs")), slot, both.length ? h("p.mw-warn", null, t("edit.conflict.both", { fields: both.join(", ") })) : null,
         h("div.mw-row", null, button(t("edit.conflict.rebase"), () => { base = theirs; fill(said); draw(merged); toast(t("edit.rebased", { n: theirs.revision })); }, "mw-btn-main"),
           button(t("edit.conflict.drop"), () => { isClean = true; left(); })))));
+    said.firstChild.scrollIntoView({ block: "start" });
     showDifference(slot, api(`${at}/difference?from=${base.revision}&to=${theirs.revision}`));
-    said.scrollIntoView({ block: "nearest" });
   }
 }
 

@@ -1,9 +1,10 @@
 // A new data template: from a ready-made one, a copy, or a file. It begins as a draft and opens in its editor.
 
 import { button, debounce, empty, fill, h, named, problem, t } from "mingwu-console/dom.js";
-import { drawer, field, input, select } from "mingwu-console/dialog.js";
+import { confirmed, drawer, field, input, select } from "mingwu-console/dialog.js";
 import { industryField } from "mingwu-console/industrypicker.js";
 import { api } from "mingwu-console/net.js";
+import { differenceView } from "mingwu-console/templatediff.js";
 
 const NOWHERE = { category: "", division: "", group: "", class: "" };
 const editor = (number) => location.assign(`/names/templates/${number}?edit=1`);
@@ -24,8 +25,8 @@ export async function newTemplate(copied = 0) {
   const start = field(t("templates.start"), select(starts, starts[0][0], { onchange: suggest }), t("templates.start.why"));
   const prefix = field(t("templates.prefix"), select(made.prefixes.map((one) => [one, one]), original?.definition.prefix ?? made.prefixes[0]));
   const version = field(t("templates.version"), input("", { required: true, maxlength: 128, autocapitalize: "none", oninput: () => { isOwn = true; } }), t("templates.version.hint"));
-  const zh = field(t("tplfield.name_zh"), input("", { maxlength: 200 }));
-  const en = field(t("tplfield.name_en"), input("", { maxlength: 200 }));
+  const zh = field(t("tplfield.name_zh"), input(original?.definition.name_zh ?? "", { maxlength: 200 }));
+  const en = field(t("tplfield.name_en"), input(original?.definition.name_en ?? "", { maxlength: 200 }));
   const industry = industryField(t("template.industry"), original?.definition.industry ?? NOWHERE);
   const said = h("div", { "aria-live": "polite" });
   const go = h("button.mw-btn.mw-btn-main", { type: "submit" }, t("templates.make"));
@@ -101,8 +102,15 @@ export function importTemplate() {
     };
     const send = async (more) => {
       const query = new URLSearchParams({ prefix: chosen.prefix.control.value, version: chosen.version.control.value.trim(), ...more });
+      editor((await api("/identity/templates/import?" + query, { method: "POST", body: blob })).number);
+    };
+    // what a revision means for the names that exist is asked before it is made
+    const revise = async () => {
+      const at = "/identity/templates/" + existing.number;
       try {
-        editor((await api("/identity/templates/import?" + query, { method: "POST", body: blob })).number);
+        const means = await api(at + "/check", { method: "POST", body: definition });
+        const isGrave = means.effect.invalid > 0;
+        await confirmed(t("edit.save.title", { n: existing.revision + 1 }), differenceView(means), t(isGrave ? "edit.save.anyway" : "edit.save.do"), () => send({ revise: "1", base: String(existing.revision) }), { grave: isGrave });
       } catch (error) {
         fill(said, problem(error));
       }
@@ -113,7 +121,7 @@ export function importTemplate() {
       h("div.mw-fields", null, chosen.prefix, chosen.version),
       isBad ? [empty("bad", t("templates.file.faults"), ""), h("ul.mw-faults", null, faults.map((fault) => h("li", null, fault.message)))] : null,
       existing ? h("p.mw-hint", null, t("templates.file.exists", { version: existing.definition.version, revision: existing.revision })) : null, said,
-      isBad ? null : h("div.mw-row.mw-end", null, existing ? button(t("templates.file.revise"), () => send({ revise: "1", base: String(existing.revision) }), "mw-btn-main") : button(t("templates.file.make"), () => send({}), "mw-btn-main")));
+      isBad ? null : h("div.mw-row.mw-end", null, existing ? button(t("templates.file.revise"), revise, "mw-btn-main") : button(t("templates.file.make"), () => send({}).catch((error) => fill(said, problem(error))), "mw-btn-main")));
     if (focused) {
       const again = document.getElementById(focused);
       again?.focus();
