@@ -3,9 +3,10 @@
 import pytest
 
 from mingwu.identity.client.handleclient import resolve
+from mingwu.identity.client.root import resolve_from, root_at
 from mingwu.identity.live import LiveSource
 from mingwu.identity.records import Record, RecordStore
-from mingwu.identity.server.process import ResolverServer
+from mingwu.identity.server.process import ResolverServer, site_of
 from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.trusted.anchors import read_anchors
 from mingwu.identity.trusted.client import resolve_certified, verify_resolution
@@ -15,6 +16,7 @@ from mingwu.identity.trusted.signing import sign_due
 from mingwu.identity.trusted.verdict import Verdict
 from mingwu.trust import keys
 from mingwu.trust.keys import Algorithm
+from mingwu.wire.handle.site import encode_site
 from mingwu.wire.handle.values import HandleValue
 
 PREFIX = "88.888.101"
@@ -42,6 +44,20 @@ async def test_verdict_from_outside(tmp_path, algorithm):
             result = await resolve(NAME, where, types=types)
             report = await verify_resolution(result, where, anchors)
             assert report.is_trusted, report
+        # A node above refers here, but has not copied the certificate into its prefix record.
+        bare = RecordStore(tmp_path / "above", map_bytes=2**26, durable=False)
+        site = HandleValue(3, "HS_SITE", encode_site(site_of(settings, server.port, 0)))
+        bare.put(Record(f"0.NA/{PREFIX}", (site,)))
+        bare.home("0.NA")
+        above = ResolverSettings(
+            directory=str(tmp_path / "above"), port=0, http_port=0, prefixes=()
+        )
+        async with ResolverServer(above, bare) as root_server:
+            root = root_at(f"127.0.0.1:{root_server.port}")
+            result = await resolve_from(root, NAME)
+            report = await verify_resolution(result, root.server, anchors, root=root)
+            assert report.is_trusted, report
+        bare.close()
     store.close()
 
 

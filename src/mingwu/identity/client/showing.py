@@ -13,6 +13,8 @@ from mingwu.kernel.errors import PeerError
 from mingwu.wire.handle.jsonform import value_to_json
 from mingwu.wire.handle.values import HandleValue
 
+_LONGEST, _SHORTENED = 400, 64
+
 
 def format_resolution(result: Resolution, form: str = "text") -> str:
     """The result for people (``text``) or programs (``json``)."""
@@ -89,6 +91,8 @@ def _line(value: HandleValue) -> str:
     )
     if told.keys() & {"tag", "trusted"}:
         shown = _live_line(told)
+    if len(shown) > _LONGEST:  # signatures and keys, of use to programs
+        shown = f"{shown[:_SHORTENED]}… {len(shown)} characters, all of them with --json"
     return f"{value.index:>9}  {value.type:<24}  {inert(shown)}"
 
 

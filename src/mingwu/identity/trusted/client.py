@@ -1,7 +1,9 @@
 """Trust from the outside: what ``mingwu resolve --trust`` and the console do with an answer.
 
-A question by type or index may have left the signature out, so it is asked for again; the
-certificates of the chain are fetched from the same server, which refers to others where needed.
+A question by type or index may have left the signature out, so it is asked for again. The
+certificates of the chain are asked of the servers that answered (a prefix's own node holds more in
+its prefix record than the node above does), then as the name was; where one comes from is of no
+account, its signature is.
 
 Live values: :func:`resolve_certified` asks for a reply signed as a whole (op flag CERT). That
 signature counts only if it is of a server key in an HS_SITE value of ``0.NA/<prefix>`` that itself
@@ -10,7 +12,7 @@ again. Then the live values are "signed with the answer".
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,7 +21,7 @@ from mingwu.identity.access.serverkey import is_certified_by
 from mingwu.identity.client.handleclient import Resolution, ask, parse_server, request, resolve
 from mingwu.identity.client.root import Root, resolve_from
 from mingwu.identity.lookup import PREFIX_HOME, prefix_of
-from mingwu.identity.trusted.signing import SIGNATURE
+from mingwu.identity.trusted.signing import CERTIFICATE, SIGNATURE
 from mingwu.identity.trusted.verdict import TrustReport
 from mingwu.identity.trusted.verifying import Anchor, Values, verify_async
 from mingwu.kernel.errors import PeerError, Unavailable
@@ -31,14 +33,20 @@ from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.message import Message, request_digest, split_digest
 from mingwu.wire.handle.site import read_site
 
+_NEAR = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Fetches records from ``server`` ("host[:port]") or from a root, following referrals."""
+    """Fetches records from ``server`` ("host[:port]") or from a root, following referrals.
+
+    ``near``: servers that are asked for certificates first.
+    """
 
     server: str
     timeout_s: float = 3.0
     root: Root | None = None
+    near: tuple[str, ...] = ()
 
     async def resolve(self, handle: str, types: tuple[str, ...] = ()) -> Resolution:
         """Ask for a record; raises Unavailable or PeerError."""
@@ -47,12 +55,21 @@ class Remote:
         return await resolve(handle, self.server, types=types, timeout_s=self.timeout_s)
 
     async def fetch(self, handle: str) -> Values | None:
-        """Public values of a handle; None when it does not resolve or nobody answers."""
-        try:
-            found = await self.resolve(handle)
-        except (Unavailable, PeerError):
-            return None  # the verdict says that the certificate was not found
-        return found.values if found.ok else None
+        """Public values of a handle with its certificates; None when there is no such record."""
+        for server in self.near:
+            values = await _values(resolve(handle, server, timeout_s=self.timeout_s))
+            if any(fold(value.type) == CERTIFICATE for value in values or ()):
+                return values
+        return await _values(self.resolve(handle))
+
+
+async def _values(asking: Awaitable[Resolution]) -> Values | None:
+    """The values of what resolves; None else: the verdict tells what was not found."""
+    try:
+        found = await asking
+    except (Unavailable, PeerError):
+        return None
+    return found.values if found.ok else None
 
 
 async def verify_resolution(
@@ -68,7 +85,8 @@ async def verify_resolution(
 
     What is missing is asked of ``server``, or from ``root`` when there is one.
     """
-    remote = Remote(server, timeout_s, root)
+    near = tuple(dict.fromkeys(reversed(result.path)))[:_NEAR]
+    remote = Remote(server, timeout_s, root, near)
     values = result.values
     if not any(fold(value.type) == SIGNATURE for value in values):
         values = (*values, *(await remote.resolve(result.handle, (SIGNATURE,))).values)
