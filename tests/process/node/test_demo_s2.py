@@ -5,21 +5,28 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from mingwu.cli.main import main
+from mingwu.identity.carriers import schema
 from mingwu.identity.carriers.certificates import Anchors
-from mingwu.identity.carriers.frames import read
+from mingwu.identity.carriers.frames import Report, Sample, read
 from mingwu.identity.carriers.model import Evidence
 from mingwu.identity.carriers.platform import is_sound
+from mingwu.identity.carriers.rows import evidence_of
 from mingwu.identity.carriers.setup import prepare
 from mingwu.identity.client.handleclient import resolve
+from mingwu.lab.carriers.moulds import MOULDERS
 from mingwu.node.config import load
 from mingwu.node.demo import s2
+from mingwu.store.engine import open_engine, reading
 from mingwu.trust.roles import Role
 from mingwu.trust.service import Trust
 
@@ -263,30 +270,76 @@ async def test_attacks_by_command_are_refused_and_seen(demo, capsys):
     await until(goes_on, "the real carrier's next report")
 
 
-async def test_a_cut_link_loses_nothing(demo):
-    await asyncio.to_thread(demo.fault, "start", "cut-link", "88.888.102/MLD.M0002")
+def delivered(demo, serial: str) -> list[tuple[Sample, ...]]:
+    """The samples of each signed report that the platform took over, by the report's counter."""
+    engine = open_engine(demo.config.carriers.store)
+    table = schema.report
+    try:
+        with reading(engine) as connection:
+            query = select(table).where(table.c.serial == serial).order_by(table.c.counter)
+            frames = [evidence_of(row).frame for row in connection.execute(query)]
+    finally:
+        engine.dispose()
+    return [body.samples for frame in frames if isinstance(body := read(frame).body, Report)]
+
+
+async def test_a_cut_link_loses_nothing_and_all_comes_in_order(demo, capsys):
+    serial, name = "MWC-000002", "88.888.102/MLD.M0002"
+    cut_ns = time.time_ns()
+    await asyncio.to_thread(demo.fault, "start", "cut-link", name)
     await asyncio.sleep(1.5)
     before = await demo.samples(2)
-    await asyncio.sleep(1.5)
+    told = (await readings(demo, name))["MW.LIVE.shots"]
+    await asyncio.sleep(2.0)
     assert await demo.samples(2) == before
-    await asyncio.to_thread(demo.fault, "stop", "cut-link", "MWC-000002")
+    assert (await readings(demo, name))["MW.LIVE.shots"] == told  # with the time it had
+    capsys.readouterr()
+    await asyncio.to_thread(demo.fault, "list")
+    assert serial in capsys.readouterr().out
+    mended_ns = time.time_ns()
+    await asyncio.to_thread(demo.fault, "stop", "cut-link", serial)
 
-    async def delivered() -> bool:
-        return await demo.samples(2) >= before + 3
+    async def delivered_all() -> bool:
+        return await demo.samples(2) >= before + 4
 
-    await until(delivered, "what the carrier kept")
+    await until(delivered_all, "what the carrier kept")
+    reports = await asyncio.to_thread(delivered, demo, serial)
+    samples = [sample for report in reports for sample in report]
+    assert [sample.sequence for sample in samples] == list(range(1, len(samples) + 1))
+    assert max(map(len, reports)) >= 3  # what waited came together
+    times = [sample.time_ns for sample in samples]
+    shots = [sample.readings["shots"] for sample in samples]
+    assert times == sorted(times)
+    assert shots == sorted(shots)
+    while_cut = [at for at in times if cut_ns < at < mended_ns]
+    assert len(while_cut) >= 4
+    gaps = [after - before for before, after in pairwise(while_cut)]
+    assert max(gaps) < 1_500_000_000  # it measured on
     carrier = (await demo.carrier(2))["carrier"]
     assert (carrier["samples"], carrier["dropped"]) == (carrier["sequence"], 0)
+    assert (await readings(demo, name))["MW.LIVE.shots"]["value"] >= max(shots)
 
 
 @pytest.mark.parametrize("role", ["console", "lab"])
 async def test_killed_it_goes_on(demo, role):
-    before = await demo.samples(3)
+    name = "88.888.102/MLD.M0003"
+
+    async def as_the_story_has_it() -> bool:
+        kept = (await readings(demo, name))["MW.LIVE.parameter_set"]["value"]
+        away = (await readings(demo, "88.888.102/MLD.M0001"))["MW.LIVE.latitude"]["value"]
+        return kept == "r12" and away > MOULDERS[1].latitude + 0.01
+
+    await until(as_the_story_has_it, "the parameter set, and a mould that is carried away")
+    before, was = await demo.samples(3), await readings(demo, name)
     demo.kill(role)
 
     async def goes_on() -> bool:
         return await demo.samples(3) >= before + 3
 
     await until(goes_on, "reports after kill -9", 60)
+    now = await readings(demo, name)
+    assert now["MW.LIVE.shots"]["value"] > was["MW.LIVE.shots"]["value"]  # moulds remember
+    assert now["MW.LIVE.shots"]["report"] > was["MW.LIVE.shots"]["report"]
+    assert await as_the_story_has_it()
     carrier = (await demo.carrier(3))["carrier"]
     assert (carrier["samples"], carrier["dropped"]) == (carrier["sequence"], 0)

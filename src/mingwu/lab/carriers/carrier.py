@@ -7,6 +7,7 @@ from mingwu.identity.carriers.agent import CarrierAgent
 from mingwu.identity.carriers.bearers import Bearer
 from mingwu.identity.carriers.frames import Kind, Refused, read
 from mingwu.kernel.errors import MingwuError, Unavailable
+from mingwu.lab.carriers.memory import MouldMemory
 from mingwu.lab.carriers.moulds import Mould
 
 log = logging.getLogger(__name__)
@@ -57,18 +58,31 @@ class Stranger:
 class SimulatedCarrier:
     """A mould with its agent; tells a lost platform once and its return once."""
 
-    def __init__(self, mould: Mould, agent: CarrierAgent) -> None:
+    def __init__(
+        self, mould: Mould, agent: CarrierAgent, memory: MouldMemory | None = None
+    ) -> None:
         self.mould, self.agent, self._told = mould, agent, ""
+        self._memory = memory
         self.line = HeardLine(agent.bearer)
         agent.bearer = self.line
 
     async def turn(self, seconds: float) -> None:
         """Let time pass, measure, and upload what waits."""
+        self.measure(seconds)
+        await self.upload()
+
+    def measure(self, seconds: float) -> None:
+        """Let time pass and measure, whether or not anybody can be told."""
         self.mould.step(seconds)
+        if self._memory is not None:
+            self._memory.keep()
+        self.agent.measure(self.mould.readings())
+
+    async def upload(self) -> None:
+        """Upload what waits; the first time the carrier is registered before."""
         try:
             if not self.agent.profile.identifier:
                 await self.agent.power_on()
-            self.agent.measure(self.mould.readings())
             await self.agent.report()
         except MingwuError as error:
             if error.code != self._told:

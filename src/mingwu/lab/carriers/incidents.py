@@ -30,6 +30,7 @@ from mingwu.trust.keys import Algorithm, generate
 log = logging.getLogger(__name__)
 
 STRAY_M = 2500.0
+AWAY = "carried-away"
 _SELF_MADE_S = 3600
 Parameters = Mapping[str, float | str]
 
@@ -139,7 +140,7 @@ async def _tamper(all_: "Incidents", carrier: SimulatedCarrier, _parameters: Par
 INCIDENTS = {
     one.name: one
     for one in (
-        Incident("carried-away", "模具被运离围栏", "a mould leaves its fence and works on",
+        Incident(AWAY, "模具被运离围栏", "a mould leaves its fence and works on",
                  _carry_away, _bring_back, {"metres": STRAY_M}),
         Incident("cut-link", "断网，离线缓存", "a carrier loses its link and buffers",
                  _cut, _mend),
@@ -159,6 +160,11 @@ class Incidents:
         self._begun = time.monotonic()
         self._done: set[str] = set()
         self._active: dict[tuple[str, str], dict[str, object]] = {}
+        for carrier in carriers:  # what a mould remembers goes on after a restart
+            if metres := carrier.mould.north_m:
+                serial = serial_of(carrier.mould)
+                told: dict[str, object] = {"name": AWAY, "target": serial, "metres": metres}
+                self._active[AWAY, serial] = told
 
     def room(self, kind: str, carrier: SimulatedCarrier) -> Path:
         """Where somebody builds what he tries."""
@@ -167,7 +173,7 @@ class Incidents:
     async def turn(self) -> None:
         """See whether something is due."""
         age_s = time.monotonic() - self._begun
-        await self._due("carried-away", self._settings.stray_after_s, age_s, 0)
+        await self._due(AWAY, self._settings.stray_after_s, age_s, 0)
         await self._due("clone", self._settings.clone_after_s, age_s, 1)
 
     async def _due(self, name: str, after_s: float, age_s: float, which: int) -> None:

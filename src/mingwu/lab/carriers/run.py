@@ -23,6 +23,7 @@ from mingwu.identity.carriers.settings import BearerKind
 from mingwu.identity.carriers.setup import prepare
 from mingwu.lab.carriers.carrier import SimulatedCarrier
 from mingwu.lab.carriers.incidents import Incidents
+from mingwu.lab.carriers.memory import MouldMemory
 from mingwu.lab.carriers.moulds import moulds
 from mingwu.lab.carriers.personalise import Factory, serial_of
 from mingwu.lab.carriers.settings import CarrierLabSettings
@@ -109,21 +110,30 @@ async def run_carriers(
             directory = Path(settings.directory) / serial_of(mould)
             key, _ = await asyncio.to_thread(factory.open, directory, mould)
             bearer = await asyncio.to_thread(bearers.open, serial_of(mould), directory)
-            agent = CarrierAgent(directory, key, bearer, accept=mould.apply)
+            memory = MouldMemory(directory, mould)
+            await asyncio.to_thread(memory.recall)
+            agent = CarrierAgent(directory, key, bearer, accept=memory.apply)
             stack.callback(agent.close)
-            carriers.append(SimulatedCarrier(mould, agent))
+            carriers.append(SimulatedCarrier(mould, agent, memory))
         incidents = Incidents(settings, carriers)
         if control:
             door = Control(incidents.answer)
             stack.push_async_callback(door.stop)
             await door.start(*control)
-        while not stop.is_set():
-            async with asyncio.TaskGroup() as turns:  # one that waits for its link holds nobody up
-                for carrier in carriers:
-                    turns.create_task(carrier.turn(settings.period_s * settings.speed))
-            if started is not None:
-                started.set()
-            await incidents.turn()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(settings.period_s):
-                    await stop.wait()
+        async with asyncio.TaskGroup() as tasks:
+            uploads: dict[str, asyncio.Task[None]] = {}
+            looking: asyncio.Task[None] | None = None
+            while not stop.is_set():
+                for carrier in carriers:  # each measures on while its upload waits for the link
+                    carrier.measure(settings.period_s * settings.speed)
+                    serial = carrier.agent.profile.serial
+                    if serial not in uploads or uploads[serial].done():
+                        uploads[serial] = tasks.create_task(carrier.upload())
+                if started is not None and not started.is_set():
+                    await asyncio.wait(uploads.values())
+                    started.set()
+                if looking is None or looking.done():
+                    looking = tasks.create_task(incidents.turn())
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(settings.period_s):
+                        await stop.wait()
