@@ -23,6 +23,7 @@ COMMANDS = {
     "handle": "register and change names at any Handle server; make keys for it",
     "iiidap": "ask who stands behind a prefix, an enterprise or an identifier, by bootstrap",
     "secondlevel": "ask data of all enterprises of a second-level node at once; link their nodes",
+    "names": "import names from a table or a database; list imports and mappings",
     "label": "print labels or one symbol for names: SVG, PDF, DXF, PNG",
     "scan": "read the symbols in a picture and tell which things they name",
     "epc": "what an RFID tag carries: keys, URIs, hexadecimal",
