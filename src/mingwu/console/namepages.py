@@ -14,9 +14,14 @@ PAGES = (
     ("/names/filing", "nav.filing", "filing"),
 )
 
+# The access pages have a vocabulary of their own.
+ACCESS_AREAS = (*AREAS, "access")
+ACCESS_PAGES = (("/names/grants", "nav.grants", "grants"),)
+
 # Entries of the side menu: (address, key of the words, icon).
 MENU = (
     ("/names", "nav.registrations", "register"),
     ("/names/import", "nav.import", "import"),
     ("/names/filing", "nav.filing", "filing"),
+    ("/names/grants", "nav.grants", "lock"),
 )

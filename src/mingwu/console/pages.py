@@ -50,8 +50,12 @@ class Pages:
         self._page("/scan", "scan.title", _island("scan"), simulated=True)
         for path, title, module in nodepages.PAGES:
             self._page(path, title, _island(module), simulated=True, areas=("nodes",))
-        for path, title, module in namepages.PAGES:
-            self._page(path, title, _island(module), simulated=True, areas=namepages.AREAS)
+        for pages, areas in (
+            (namepages.PAGES, namepages.AREAS),
+            (namepages.ACCESS_PAGES, namepages.ACCESS_AREAS),
+        ):
+            for path, title, module in pages:
+                self._page(path, title, _island(module), simulated=True, areas=areas)
         for path, title, module in templatepages.PAGES:
             self._page(path, title, _island(module), simulated=True, areas=templatepages.AREAS)
         ui.page("/names/{identifier:path}")(self._name)

@@ -43,7 +43,11 @@ from mingwu.kernel.plant import Kind, ThingCard
 from mingwu.store.engine import sqlite_url
 from mingwu.store.settings import StoreSettings
 from mingwu.trust import keys
+from mingwu.trust.accounts import Accounts
 from mingwu.trust.keys import Algorithm
+from mingwu.trust.roles import Role
+from mingwu.trust.service import Trust
+from mingwu.trust.settings import PasswordSettings, TrustSettings
 from mingwu.wire.handle.codes import Op, Rc
 from mingwu.wire.handle.values import HandleValue, Reference
 
@@ -95,7 +99,7 @@ class NamePlane:
         anchors = self._trust()
         self._usage()
         far = await self._far()
-        services = EnterpriseServices(node=node, journal=self._journal)
+        services = EnterpriseServices(node=node, accounts=self._accounts(), journal=self._journal)
         desk = ImportDesk(node, services.note_of)
         self._stack.callback(desk.close)
         self.routes += [
@@ -104,6 +108,16 @@ class NamePlane:
             *enterprise_routes(services),
             *import_routes(services, desk),
         ]
+
+    def _accounts(self) -> Accounts:
+        """The accounts of the console's fake door, as the node knows them."""
+        url = sqlite_url(self._folder / "trust.sqlite")
+        password = PasswordSettings(scrypt_log2_n=10)
+        trust = Trust.open(TrustSettings(store=StoreSettings(url=url), password=password))
+        self._stack.callback(trust.close)
+        for name in ("admin", "viewer"):
+            trust.accounts.create(name, "copper-Kettle-47", Role(name))
+        return trust.accounts
 
     def _records(self, name: str) -> RecordStore:
         store = RecordStore(self._folder / name, map_bytes=2**28, durable=False)

@@ -22,12 +22,14 @@ def register(console: str, session: str) -> Register:
         names = [f"{PREFIX}/PRT.{tag}.{n:04}" for n in range(number)]
         template = {"prefix": PREFIX, "version": "S1-PART-1.0"}
         values = {"name": "零件（模拟）", "model": "EAH3"}
-        body = {"items": [{"name": n, "template": template, "values": values} for n in names]}
-        reply = httpx.post(
-            f"{console}/api/identity/names/register", json=body,
-            headers={"Authorization": f"Bearer {session}"}, timeout=30,
-        )  # fmt: skip
-        assert reply.json()["done"] == number
+        for at in range(0, number, 500):
+            part = names[at : at + 500]
+            body = {"items": [{"name": n, "template": template, "values": values} for n in part]}
+            reply = httpx.post(
+                f"{console}/api/identity/names/register", json=body,
+                headers={"Authorization": f"Bearer {session}"}, timeout=30,
+            )  # fmt: skip
+            assert reply.json()["done"] == len(part)
         return names
 
     return make

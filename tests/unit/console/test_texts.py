@@ -28,7 +28,8 @@ FAMILIES = ("state.", "run.", "dev.", "reason.", "kind.", "level.", "rel.", "par
             "tplstate.", "tplmove.", "tplaction.", "tplwhat.", "tplfield.", "tplhint.", "datatype.",
             "industry.level.",
             "importstep.", "importstate.", "importnote.", "import.sep.", "outcome.",
-            "outcomewould.", "existing.")  # fmt: skip
+            "outcomewould.", "existing.",
+            "who.", "may.", "granttab.", "accessrule.", "accesswhy.", "because.")  # fmt: skip
 
 
 def test_both_languages_use_the_same_placeholders() -> None:

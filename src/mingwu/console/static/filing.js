@@ -145,7 +145,7 @@ export async function mount(root, { query }) {
   async function several(what) {
     const items = [...picked].map(([name, version]) => ({ name, version }));
     const matching = filters(new Map(Object.entries(list.want)));
-    const said = await decide(what, isAll ? { matching, upto: seen.upto, total: seen.total } : { items, total: items.length });
+    const said = await decide(what, isAll ? { matching, upto: seen.upto, total: seen.total, step: seen.step } : { items, total: items.length, step: seen.step });
     if (said) await afterwards(said);
   }
 

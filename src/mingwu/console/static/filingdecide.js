@@ -5,14 +5,14 @@ import { field, input } from "mingwu-console/dialog.js";
 import { count } from "mingwu-console/format.js";
 import { api } from "mingwu-console/net.js";
 
-const STEP = 500;
 const SHOWN = 100;
 
 /**
- * File or return names: `items` ({name, version}) or all `matching` up to the sequence `upto`; `total` of them.
+ * File or return names: `items` ({name, version}) or all `matching` up to the sequence `upto`; `total` of them,
+ * `step` at a time.
  * Resolves to the words of what was done, or to undefined when nothing was.
  */
-export function decide(what, { items, matching, upto, total }) {
+export function decide(what, { items, matching, upto, total, step: size = 1 }) {
   const isReturn = what === "return";
   const words = isReturn ? field(t("filing.reason"), h("textarea.mw-input", { rows: 3, required: true, maxlength: 1000 }), t("filing.reason.hint"), true)
     : field(t("filing.receipt"), input("", { required: true, maxlength: 200 }), t("filing.receipt.hint"), true);
@@ -62,8 +62,8 @@ export function decide(what, { items, matching, upto, total }) {
     }
 
     async function named(note) {
-      for (let at = state.seen; at < items.length && !state.isStopped; at += STEP) {
-        const part = items.slice(at, at + STEP);
+      for (let at = state.seen; at < items.length && !state.isStopped; at += size) {
+        const part = items.slice(at, at + size);
         await step({ items: part, note });
         advance(Math.min(items.length, at + part.length));
       }
@@ -71,7 +71,7 @@ export function decide(what, { items, matching, upto, total }) {
 
     async function allMatching(note) {
       do {
-        const reply = await step({ matching, upto, after: state.after ?? 0, limit: STEP, note });
+        const reply = await step({ matching, upto, after: state.after ?? 0, limit: size, note });
         state.after = reply.next;
         advance(Math.max(state.seen, total - reply.left));
       } while (state.after && !state.isStopped);

@@ -102,6 +102,7 @@ function head(found, again) {
     h("div.mw-row", null, detail ? lifeState(detail.state) : null, thing?.simulated ? pageBadge() : null)),
     h("div.mw-row.mw-name-actions", null,
       thing ? h("a.mw-btn", { href: thingHref(thing.id) }, icon("thing"), t("name.thing")) : null,
+      detail ? h("a.mw-btn", { href: "/names/grants?tab=who&name=" + encodeURIComponent(detail.name) }, icon("lock"), t("name.access")) : null,
       detail ? actionBar(detail, (said) => { toast(said); again(); }) : null));
 }
 

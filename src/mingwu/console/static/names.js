@@ -17,7 +17,7 @@ const mayRegister = ["engineer", "admin"].includes(role);
 export async function mount(root, { query }) {
   let templates;
   try {
-    templates = (await api("/identity/templates")).templates;
+    templates = (await api("/identity/templates?limit=1000")).templates;
   } catch (error) {
     fill(root, head(), trouble(error, "enterprise", () => location.reload()));
     return {};

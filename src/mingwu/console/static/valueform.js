@@ -61,7 +61,7 @@ export function hintOf(item, { isBare = false } = {}) {
 }
 
 /** Names that contain what is typed, offered by the browser. */
-function suggestions(control) {
+export function suggestions(control) {
   const list = h("datalist", { id: control.id + "-names" });
   control.setAttribute("list", list.id);
   control.addEventListener("input", debounce(async () => {

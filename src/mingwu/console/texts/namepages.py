@@ -4,6 +4,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nav.registrations": ("Registration", "标识注册"),
     "name.title": ("Name", "标识"),
     "name.thing": ("Live page of the thing", "对象实时页面"),
+    "name.access": ("Who may see what", "权限核查"),
     "name.values": ("Values", "标识数据"),
     "name.none.unknown": ("Nobody registered this name here", "本节点未注册该标识"),
     "name.none.unknown.why": (

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from mingwu.console.texts import (
     carriers,
     filing,
+    granting,
     importing,
     namepages,
     names,
@@ -25,6 +26,7 @@ _AREAS = {
     "nodes": nodes.TEXTS | carriers.TEXTS,
     "register": namepages.TEXTS | registering.TEXTS | filing.TEXTS | importing.TEXTS,
     "templates": templates.TEXTS,
+    "access": granting.TEXTS,
 }
 _TEXTS: dict[str, tuple[str, str]] = {
     key: pair for area in _AREAS.values() for key, pair in area.items()

@@ -25,6 +25,7 @@ from mingwu.kernel.plant import Kind
 from mingwu.store.engine import reading
 
 MAX_PAGE = 1000
+STEP = 500  # names of one step of a long decision: well under half a second
 _MAX_NOTE = 1000
 _MAX_OWNERS = 100
 STATES = (*AWAITING_FILING, State.RETURNED)
@@ -66,12 +67,16 @@ class Waiting(IdentifierRow, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """A page. ``next`` is 0 at the end; ``upto``: the highest sequence that there was."""
+    """A page. ``next`` is 0 at the end; ``upto``: the highest sequence that there was.
+
+    ``step``: most names that one decision should be about.
+    """
 
     names: list[Waiting]
     total: int
     next: int
     upto: int
+    step: int
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,10 +91,16 @@ class FilingQueue:
     """The queue of one store; decisions go through ``registrations``."""
 
     def __init__(
-        self, engine: Engine, registrations: Registrations, now_ms: Callable[[], int]
+        self,
+        engine: Engine,
+        registrations: Registrations,
+        *,
+        batch_items: int,
+        now_ms: Callable[[], int],
     ) -> None:
         self._engine = engine
         self._registrations = registrations
+        self._batch_items = batch_items
         self._now_ms = now_ms
 
     def page(self, asked: Asked) -> Page:
@@ -97,18 +108,20 @@ class FilingQueue:
         where = self._terms(asked)
         table = schema.identifier
         with reading(self._engine) as connection:
+            # first: what comes while the rest is read lies beyond it
+            upto = connection.execute(select(func.max(table.c.sequence))).scalar_one() or 0
             rows: list[Mapping[Any, Any]] = []
             for state in _states(asked):
                 query = _page_of(state, where, asked)
                 rows += connection.execute(query).mappings()
             total = select(func.count()).where(_in_states(asked), *where)
             count = connection.execute(total).scalar_one()
-            upto = connection.execute(select(func.max(table.c.sequence))).scalar_one() or 0
         rows.sort(key=lambda row: row["sequence"], reverse=asked.newest)
         plain = [{str(name): one for name, one in row.items()} for row in rows[: asked.limit]]
         names = msgspec.convert(plain, list[Waiting])
-        is_more = len(rows) > asked.limit
-        return Page(names=names, total=count, next=names[-1].sequence if is_more else 0, upto=upto)
+        after = names[-1].sequence if len(rows) > asked.limit else 0
+        step = min(STEP, self._batch_items)
+        return Page(names=names, total=count, next=after, upto=upto, step=step)
 
     def counts(self, wanted: Wanted) -> dict[str, Any]:
         """How many match, by state, template, kind and registrant (the first hundred)."""
@@ -152,7 +165,7 @@ class FilingQueue:
         note: str,
     ) -> Decided:
         """The next ``limit`` of all that match, not beyond ``upto``; call again with ``next``."""
-        table, where = schema.identifier, self._terms(wanted)
+        table, where, limit = schema.identifier, self._terms(wanted), min(limit, self._batch_items)
         if wanted.state not in {None, *STATES}:
             raise InvalidInput(
                 "input.invalid",

@@ -13,6 +13,7 @@ from msgspec import Meta
 from mingwu.identity.enterprise.filing import (
     DECISIONS,
     STATES,
+    STEP,
     Asked,
     Decided,
     Note,
@@ -24,8 +25,6 @@ from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.trust.roles import Permission
 
-_PAGE = 500  # names per step of a decision about all that match: well under half a second
-
 
 class DecisionBody(msgspec.Struct, forbid_unknown_fields=True):
     """``items``, or ``matching`` up to the sequence ``upto`` that a page of the queue told."""
@@ -34,7 +33,7 @@ class DecisionBody(msgspec.Struct, forbid_unknown_fields=True):
     matching: Wanted | None = None
     upto: Annotated[int, Meta(ge=0)] = 0
     after: Annotated[int, Meta(ge=0)] = 0
-    limit: Annotated[int, Meta(ge=1, le=2000)] = _PAGE
+    limit: Annotated[int, Meta(ge=1, le=2000)] = STEP
     note: Note = ""
 
 

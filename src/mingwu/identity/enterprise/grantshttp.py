@@ -170,8 +170,8 @@ def _with_role(call: Visit, asker: Inquired) -> Inquired:
     if fold(asker.who) in actor.names:
         role = call.asker.role
         return replace(asker, role=role.value, may_all=may(role, Permission.REGISTER))
-    if call.accounts is None:
-        return replace(asker, known=False)
+    if call.accounts is None:  # nothing is known, which is not the same as not there
+        return asker
     try:
         account = call.accounts.get(asker.who)
     except NotFound:

@@ -71,7 +71,9 @@ class EnterpriseNode:
             batch_items=settings.batch_items,
             now_ms=now_ms,
         )
-        self.filing = FilingQueue(engine, self.registrations, now_ms)
+        self.filing = FilingQueue(
+            engine, self.registrations, batch_items=settings.batch_items, now_ms=now_ms
+        )
         self.mappings = Mappings(engine, now_ms)
         self.applications = Applications(engine, challenge_s=settings.challenge_s, now_ms=now_ms)
         self.now_ms = now_ms

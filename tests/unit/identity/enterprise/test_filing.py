@@ -139,3 +139,13 @@ def test_one_who_may_nothing_files_nothing(queue):
     guest = Actor(name="guest")
     results = queue.decide(Action.FILE, [Move(name=named(1))], actor=guest, note="R")
     assert results[0].fault.code == "enterprise.no-access"
+
+
+def test_steps_are_no_larger_than_a_call_may_be(queue, node, part, boss):
+    node.registrations.register([part(f"Q.{n}") for n in range(100, 140)], actor=boss)
+    page = queue.page(Asked(limit=1))
+    assert page.step == 50, "what the node takes in one call"
+    step = queue.decide_matching(
+        Action.FILE, Wanted(), upto=page.upto, after=0, limit=2000, actor=boss, note="R"
+    )
+    assert (len(step.results), step.left) == (50, NAMES + 40 - 50)
