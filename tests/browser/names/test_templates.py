@@ -330,6 +330,22 @@ def test_every_fault_of_a_registration_stands_at_its_field(inside: Page, api: Ap
     assert api("GET", f"/names?template={number}")["total"] == 0
 
 
+def test_what_people_write_into_a_template_is_shown_inert(inside: Page, api: Api) -> None:
+    evil = '<img src=x onerror="document.title=1"><script>document.title=1</script>'
+    number = api.made("EVIL-1", {"type": evil[:100], "name_en": evil, "choices": [evil],
+                                 "default": evil, "comment": evil, "unit": evil})  # fmt: skip
+    found = api("GET", f"/templates/{number}")["definition"]
+    api("PUT", f"/templates/{number}", found | {"description": evil, "name_en": evil})
+    for address in ("", f"/{number}", f"/{number}?edit=1"):
+        inside.goto("/names/templates" + address)
+        expect(inside.get_by_text("<img src=x").first).to_be_visible()
+        assert inside.title() != "1"
+    inside.goto(f"/names/templates/{number}")
+    inside.get_by_text("What changed").click()
+    expect(inside.locator(".mw-difference ins").first).to_contain_text("<img")
+    assert inside.title() != "1"
+
+
 def test_a_viewer_sees_templates_and_changes_none(as_viewer: Page) -> None:
     as_viewer.goto("/names/templates")
     expect(as_viewer.locator("tbody tr").first).to_be_visible()

@@ -1,7 +1,8 @@
 """Industry codes of GB/T 4754 as data: shipped as a table, kept in the store, editable.
 
 Four levels: category (one letter), division (2 digits), group (3), class (4). The two upper levels
-ship whole; of the lower ones those the examples need. A lower code that is not in the table is
+ship whole, the groups of mining, manufacturing, energy and water, storage and post, information; of
+the classes those the examples need. A lower code that is not in the table is
 accepted when its digits fit its parent's, because the table is not the whole standard; an unknown
 category or division is refused.
 """
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from importlib import resources
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, insert, or_, select
+from sqlalchemy import Connection, Engine, delete, insert, or_, select
 
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.model import Industry
@@ -47,13 +48,15 @@ class Industries:
         self._engine = engine
 
     def fill(self) -> int:
-        """Put the shipped table into an empty store; returns how many rows were added."""
+        """Put what the shipped table has and the store has not; returns how many rows were added.
+
+        Rows that somebody corrected stay as they are.
+        """
         with writing(self._engine) as connection:
-            known = connection.execute(select(func.count()).select_from(schema.industry))
-            if known.scalar_one():
-                return 0
-            rows = [msgspec.structs.asdict(row) for row in shipped()]
-            connection.execute(insert(schema.industry), rows)
+            known = set(connection.execute(select(schema.industry.c.code)).scalars())
+            rows = [msgspec.structs.asdict(row) for row in shipped() if row.code not in known]
+            if rows:
+                connection.execute(insert(schema.industry), rows)
             return len(rows)
 
     def list(self, parent: str | None = None) -> list[IndustryRow]:

@@ -92,7 +92,7 @@ def _one(call: Visit) -> object:
     industry = template.definition.industry
     body = {
         **plain(template),
-        "names": call.node.templates.counts().get(template.number, 0),
+        "names": call.node.templates.names(template.number),
         "industry_zh": call.node.industries.label(industry, "zh"),
         "industry_en": call.node.industries.label(industry, "en"),
     }

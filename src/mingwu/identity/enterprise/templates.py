@@ -284,6 +284,13 @@ class Templates:
         with reading(self._engine) as connection:
             return {int(number): int(count) for number, count in connection.execute(query)}
 
+    def names(self, number: int) -> int:
+        """How many identifiers stand behind one template."""
+        table = schema.identifier
+        query = select(func.count()).select_from(table).where(table.c.template == number)
+        with reading(self._engine) as connection:
+            return int(connection.execute(query).scalar_one())
+
     def states(self) -> dict[str, int]:
         """How many templates stand in each state."""
         table = schema.template

@@ -3,6 +3,7 @@
 import threading
 import time
 
+import msgspec
 import pytest
 
 from mingwu.identity.enterprise.grants import Grant, Group, Scope
@@ -21,8 +22,11 @@ from mingwu.identity.enterprise.model import (
 from mingwu.identity.enterprise.queries import Search
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings
+from mingwu.identity.enterprise.templateeffect import effect
+from mingwu.identity.enterprise.templates import TemplateSearch
 from mingwu.identity.enterprise.uploads import PART_BYTES, Uploading
 from mingwu.identity.records import RecordStore
+from mingwu.kernel.errors import Conflict
 from mingwu.store.settings import StoreSettings
 
 PREFIX = "88.888.101"
@@ -129,3 +133,21 @@ def test_registrars_in_parallel_lose_nothing(node, url, store):
     assert node.recover() == 0
     sequences = [row.sequence for row in node.register.changes(0, 10_000)]
     assert sequences == list(range(1, 409))
+
+
+def test_a_template_changes_with_its_names(node):
+    node.registrations.register([item("A", secret="1"), item("B", secret="1")], actor=BOSS)
+    old = node.templates.get(REF)
+    secret = msgspec.structs.replace(old.definition.items[1], unique=True)
+    items = (old.definition.items[0], secret, Item(type="kind", choices=("x", "y")))
+    new = msgspec.structs.replace(old.definition, items=items)
+    means = effect(node.engine, old, old.definition, new)
+    assert (means.names, means.judged, means.invalid) == (2, 2, 1)
+    assert node.change_template(REF, new, actor="boss", base=1).revision == 2
+    with pytest.raises(Conflict):
+        node.change_template(REF, new, actor="other", base=1)
+    [taken] = node.registrations.register([item("C", secret="1", kind="z")], actor=BOSS)
+    assert [fault.params["item"] for fault in taken.faults] == ["kind", "secret"]
+    found, total = node.templates.search(TemplateSearch(text="META_", industry="36"))
+    assert (total, found[0].revision, node.templates.names(found[0].number)) == (1, 2, 2)
+    assert node.industries.search("361")[0].code == "361"

@@ -4,7 +4,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
+from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.industry import IndustryRow, shipped
 from mingwu.identity.enterprise.model import (
@@ -18,6 +20,7 @@ from mingwu.identity.enterprise.model import (
 )
 from mingwu.identity.enterprise.validation import Checker, read_content
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
+from mingwu.store.engine import writing
 
 PREFIX = "88.888.101"
 PART = TemplateRef(PREFIX, "PART-1")
@@ -124,6 +127,8 @@ def test_the_shipped_industries_are_whole():
     assert len(codes) == len(rows)
     assert [sum(row.level == level for row in rows) for level in (1, 2)] == [20, 97]
     assert all(row.zh and row.en and row.source for row in rows)
+    groups = {row.code[:2] for row in rows if row.level == 3}
+    assert groups >= {f"{division:02}" for division in (*range(6, 13), *range(13, 47), 63, 64, 65)}
     for row in rows:
         if row.level > 1:
             assert codes[row.parent].level == row.level - 1
@@ -146,6 +151,16 @@ def test_industry_codes_must_fit_together(node, boss, industry):
     with pytest.raises(InvalidInput) as caught:
         node.templates.create(definition, actor=boss.name)
     assert caught.value.code == "enterprise.industry-bad"
+
+
+def test_a_store_gets_what_a_newer_table_adds_and_keeps_corrections(node):
+    row = IndustryRow(code="361", parent="36", level=3, zh="整车", en="Cars", source="own")
+    node.industries.put(row)
+    with writing(node.engine) as connection:
+        connection.execute(delete(schema.industry).where(schema.industry.c.code.like("37%")))
+    assert node.industries.fill() == sum(one.code.startswith("37") for one in shipped())
+    assert node.industries.fill() == 0
+    assert node.industries.search("361") == [row]
 
 
 def test_industries_can_be_edited(node):
