@@ -8,6 +8,7 @@ runs on this node is told by the island, so that an empty page explains itself.
 PAGES = (
     ("/secondlevel/applications", "applications.title", "applications"),
     ("/secondlevel/enterprises", "enterprises.title", "enterprises"),
+    ("/secondlevel/query", "dataquery.title", "dataquery"),
     ("/usage", "usage.title", "usage"),
     ("/secondlevel/duties", "duties.title", "duties"),
     ("/carriers", "carriers.title", "carriers"),
@@ -17,6 +18,7 @@ PAGES = (
 MENU = (
     ("/secondlevel/applications", "nav.applications", "review"),
     ("/secondlevel/enterprises", "nav.enterprises", "enterprise"),
+    ("/secondlevel/query", "nav.dataquery", "search"),
     ("/usage", "nav.usage", "bars"),
     ("/secondlevel/duties", "nav.duties", "duties"),
     ("/carriers", "nav.carriers", "chip"),

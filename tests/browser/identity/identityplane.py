@@ -11,6 +11,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from ownfacade import linked
 from starlette.routing import Route
 
 from mingwu.identity.aliases.book import AliasBook
@@ -27,7 +28,7 @@ from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings
 from mingwu.identity.records import RecordStore
 from mingwu.identity.resolver import Resolver
-from mingwu.identity.secondlevel import deskhttp, outbox
+from mingwu.identity.secondlevel import deskhttp, outbox, queryhttp
 from mingwu.identity.secondlevel.http import routes as secondlevel_routes
 from mingwu.identity.secondlevel.model import Mode, SiteForm
 from mingwu.identity.secondlevel.prefixes import site_at
@@ -221,7 +222,9 @@ class Plane:
         self.routes += [
             *deskhttp.routes(node, self._journal),
             *secondlevel_routes(node, self._journal),
+            *queryhttp.routes(node, self._journal),
         ]
+        await linked(node, folder, stack)
         return node
 
     def _down(self, node: SecondLevel) -> None:

@@ -24,7 +24,7 @@ FAMILIES = ("state.", "run.", "dev.", "reason.", "kind.", "level.", "rel.", "par
             "keyplace.", "carrierform.", "orderstate.", "blocked.", "severity.",
             "proofcheck.", "proofverdict.", "tone.",
             "life.", "value.", "right.", "trust.", "chain.", "edge.", "nodefound.", "act.",
-            "signature.", "name.none.", "queue.",
+            "signature.", "name.none.", "queue.", "nodeanswer.",
             "tplstate.", "tplmove.", "tplaction.", "tplwhat.", "tplfield.", "tplhint.", "datatype.",
             "industry.level.",
             "importstep.", "importstate.", "importnote.", "import.sep.", "outcome.",

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from mingwu.console.texts import (
     carriers,
+    dataquery,
     filing,
     granting,
     importing,
@@ -23,7 +24,7 @@ from mingwu.console.texts import (
 _AREAS = {
     "plant": plant.TEXTS,
     "names": names.TEXTS,
-    "nodes": nodes.TEXTS | carriers.TEXTS,
+    "nodes": nodes.TEXTS | carriers.TEXTS | dataquery.TEXTS,
     "register": namepages.TEXTS | registering.TEXTS | filing.TEXTS | importing.TEXTS,
     "templates": templates.TEXTS,
     "access": granting.TEXTS,
