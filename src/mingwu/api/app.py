@@ -8,6 +8,7 @@ rate), and the OpenAPI document is made from the same declarations.
 import logging
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,11 +19,21 @@ from mingwu.api.door import SecurityHeaders, language_of
 from mingwu.api.guarding import guard
 from mingwu.api.livesocket import live_route
 from mingwu.api.openapi import Described, document
-from mingwu.api.routing import Endpoint, Nowhere, encode_reply, internal_error, mount
+from mingwu.api.routing import (
+    Endpoint,
+    MethodNotAllowed,
+    Nowhere,
+    encode_reply,
+    error_response,
+    internal_error,
+    mount,
+)
 from mingwu.api.services import Services
 from mingwu.identity.routing import operation_of
+from mingwu.kernel.errors import MingwuError, NotFound
 
 log = logging.getLogger(__name__)
+METHOD_NOT_ALLOWED = 405
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -64,9 +75,23 @@ def create_app(services: Services) -> FastAPI:
     app.router.routes.append(Route("/api/docs", docs, include_in_schema=False))
     for path in ("/api", "/api/{rest:path}"):
         app.router.routes.append(Route(path, Nowhere(routes), include_in_schema=False))
+    app.add_exception_handler(HTTPException, _unrouted)
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(SecurityHeaders)
     return app
+
+
+async def _unrouted(request: Request, error: Exception) -> Response:
+    """What the routers say of a path or a method that nobody serves, in our form."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
+    path = request.url.path
+    fault: MingwuError = NotFound("api.no-route", path=path)
+    if error.status_code == METHOD_NOT_ALLOWED:
+        fault = MethodNotAllowed("api.method", method=request.method, path=path)
+    response = error_response(fault, language_of(request, None))
+    response.status_code = error.status_code
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

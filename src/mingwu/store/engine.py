@@ -14,10 +14,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, OperationalError
 
 from mingwu.kernel.catalogue import add
-from mingwu.kernel.errors import ConfigError, Unavailable
+from mingwu.kernel.errors import ConfigError, InvalidInput, Unavailable
 from mingwu.store.settings import StoreSettings
 
 _WRITE = "mingwu_write"
@@ -31,6 +31,11 @@ add(
     "store.unavailable",
     en=("The database is not available: {fault}", "Check disk space, file rights or the server."),
     zh=("数据库不可用：{fault}", "请检查磁盘空间、文件权限或数据库服务器。"),
+)
+add(
+    "store.out-of-range",
+    en=("A value cannot be stored: {fault}", "Give a smaller number, or text without NUL."),
+    zh=("有一个值无法存入数据库：{fault}", "请使用较小的数值，或不含空字符的文本。"),
 )
 
 
@@ -115,7 +120,11 @@ def _translated() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable("store.unavailable", fault=str(error.orig)) from error
+        if isinstance(error, DataError):
+            raise InvalidInput("store.out-of-range", fault=str(error.orig)) from error
         raise
+    except OverflowError as error:  # sqlite3 says so before it asks the database
+        raise InvalidInput("store.out-of-range", fault=str(error)) from error
 
 
 def lock(connection: Connection, name: str) -> None:

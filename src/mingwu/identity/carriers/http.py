@@ -20,7 +20,7 @@ from mingwu.identity.carriers.desk import CarrierDesk
 from mingwu.identity.carriers.frames import Readings
 from mingwu.identity.carriers.model import Discovery, Event, Evidence, NewUnit, OrderRow, Unit
 from mingwu.identity.carriers.platform import CarrierPlatform
-from mingwu.identity.routing import Asked, Journal, Operation, read_body, routes_of
+from mingwu.identity.routing import Asked, Journal, Operation, json_reply, read_body, routes_of
 from mingwu.kernel.catalogue import render
 from mingwu.kernel.errors import InvalidInput
 from mingwu.trust.roles import Permission
@@ -107,8 +107,8 @@ def bearer_routes(platform: CarrierPlatform) -> list[Route]:
     async def exchange(request: Request) -> Response:
         try:
             data = await read_body(request, limit)
-        except InvalidInput:  # a carrier reads frames, not our errors
-            return Response(status_code=413)
+        except InvalidInput as error:  # a carrier reads the status only, people the rest
+            return json_reply(error.as_dict("en"), 413)
         address = request.client.host if request.client is not None else ""
         reply = await run_in_threadpool(platform.access.handle, data, address)
         return Response(reply, media_type=MEDIA_TYPE)
