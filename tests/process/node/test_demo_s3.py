@@ -62,11 +62,7 @@ class Demo:
         self.token = trust.sessions.create_token("eve", "test")
         trust.close()
         self.output = (folder / "output.txt").open("wb")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "mingwu", "demo", "--scenario", "s3", "--folder",
-             str(folder / "demo")],
-            stdout=self.output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        self.start()
         self.client = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{self.config.console.port}/api",
             headers={"Authorization": f"Bearer {self.token}"}, timeout=20,
@@ -76,6 +72,13 @@ class Demo:
         self.drive = next(
             one for one in self.enterprises if one.trade is E_DRIVE and one is not self.much
         )
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mingwu", "demo", "--scenario", "s3", "--folder",
+             str(self.file.parent)],
+            stdout=self.output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
 
     async def get(self, path: str):
         reply = await self.client.get(path)
@@ -105,14 +108,28 @@ class Demo:
                 return
         raise AssertionError(role)
 
-    async def stop(self) -> None:
-        await self.client.aclose()
+    async def state(self) -> tuple:
+        """What must outlive every process."""
+        told = await self.status()
+        rows = (await self.get("/secondlevel/desk/enterprises?limit=200"))["rows"]
+        total = (await self.get("/secondlevel/desk/applications"))["total"]
+        held = sum(row["identifiers"] for row in rows)
+        return len(rows), held, total, told["registered"], told["deposits"]
+
+    async def asked(self) -> int:
+        return (await self.get("/identity/usage/span?days=2"))["total"]["resolutions"]
+
+    async def end(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         try:
             await asyncio.to_thread(self.process.wait, 40)
         finally:
             self.process.kill()
-            self.output.close()
+
+    async def stop(self) -> None:
+        await self.client.aclose()
+        await self.end()
+        self.output.close()
 
 
 async def until(condition, what: str, deadline_s: float = 40) -> None:
@@ -330,24 +347,23 @@ async def test_an_own_node_that_is_down_shows_and_comes_back_at_its_port(demo):
     assert (await demo.from_root(demo.enterprises[1].identifier(0))).ok
 
 
-@pytest.mark.parametrize("role", ["resolver", "console", "lab"])
-async def test_killed_it_goes_on_and_keeps_everything(demo, role):
-    async def state() -> tuple:
-        told = await demo.status()
-        rows = (await demo.get("/secondlevel/desk/enterprises?limit=200"))["rows"]
-        total = (await demo.get("/secondlevel/desk/applications"))["total"]
-        held = sum(row["identifiers"] for row in rows)
-        return len(rows), held, total, told["registered"], told["deposits"]
-
-    before = await state()
+@pytest.mark.parametrize("role", ["resolver", "console", "lab", "all, by request"])
+async def test_ended_it_goes_on_and_keeps_everything(demo, role):
+    before, asked = await demo.state(), await demo.asked()
     assert before[:2] == (60, NAMES)
-    asked = (await demo.get("/identity/usage/span?days=2"))["total"]["resolutions"]
-    demo.kill(role)
+    if role.startswith("all"):
+        await demo.end()
+        demo.start()
+    else:
+        demo.kill(role)
 
     async def goes_on() -> bool:
-        now = (await demo.get("/identity/usage/span?days=2"))["total"]["resolutions"]
-        return now > asked + 5 and await state() == before
+        return await demo.asked() > asked + 5 and await demo.state() == before
 
-    await until(goes_on, "the same as before kill -9", 60)
-    for one in (demo.enterprises[5], demo.drive, demo.enterprises[-1]):
-        assert (await demo.from_root(one.identifier(one.names - 1))).ok
+    await until(goes_on, "the same as before the end", 100)
+
+    async def answers() -> bool:
+        chosen = (demo.enterprises[5], demo.drive, demo.enterprises[-1])
+        return all([(await demo.from_root(one.identifier(one.names - 1))).ok for one in chosen])
+
+    await until(answers, "names from the root down")

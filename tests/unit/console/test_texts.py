@@ -8,6 +8,7 @@ import pytest
 from mingwu.console import islands
 from mingwu.console.qr import qr_svg
 from mingwu.console.texts import tables as texts
+from mingwu.identity.secondlevel.notices import TAKEOVER
 
 STATIC = islands.STATIC
 SCRIPTS = sorted(STATIC.glob("*.js"))
@@ -56,6 +57,11 @@ def used_keys() -> set[str]:
 def test_every_used_word_exists() -> None:
     missing = {key for key in used_keys() if key not in texts.pairs()}
     assert not missing
+
+
+@pytest.mark.parametrize("kind", ["outage", "maintenance", "emergency", TAKEOVER])
+def test_every_kind_of_event_has_a_word(kind: str) -> None:
+    assert f"eventkind.{kind}" in texts.pairs()
 
 
 def test_no_word_is_left_over() -> None:

@@ -297,6 +297,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "eventkind.outage": ("Outage", "中断"),
     "eventkind.maintenance": ("Maintenance", "维护"),
     "eventkind.emergency": ("Emergency", "应急"),
+    "eventkind.takeover": ("Emergency takeover", "应急接管"),
     "eventcause.1": ("network", "网络原因"),
     "eventcause.2": ("system", "系统原因"),
     "eventcause.3": ("attack", "攻击"),

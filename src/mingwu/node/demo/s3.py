@@ -54,8 +54,12 @@ def write(folder: Path, *, identifiers: int = 0) -> Path:
 
 
 def _configuration(ports: dict[str, int], identifiers: int, node_key: str, top_key: str) -> str:
+    return _node(ports, top_key) + _surroundings(ports, identifiers, node_key)
+
+
+def _node(ports: dict[str, int], top_key: str) -> str:
+    """The second-level node itself."""
     much = registers_much(enterprises(EnterpriseLabSettings(own_nodes=OWN_NODES)))
-    recursive_from = RECURSIVE_FROM if is_ours(RECURSIVE_FROM) else ""
     return f"""# Written by `mingwu demo`: a second-level node with 60 enterprises, all simulated.
 [node]
 name = "demo-s3"
@@ -87,6 +91,7 @@ upstream_epp = "http://127.0.0.1:{ports["receiver"]}/epp"
 upstream_resolver = "127.0.0.1:{ports["top"]}"
 upstream_public_key = "{top_key}"
 upstream_poll_s = 5.0
+iiidap_url = "http://127.0.0.1:{ports["console"]}/iiidap"
 probe_interval_s = 5.0
 probe_failures = 3
 # The day's deposit is made as soon as the day begins, not after eight.
@@ -103,7 +108,13 @@ networks = ["{OWNER_NETWORK}"]
 
 [console]
 port = {ports["console"]}
+"""
 
+
+def _surroundings(ports: dict[str, int], identifiers: int, node_key: str) -> str:
+    """What the lab runs around it."""
+    recursive_from = RECURSIVE_FROM if is_ours(RECURSIVE_FROM) else ""
+    return f"""
 [lab]
 world = "topnode"
 control_port = {ports["lab_control"]}
@@ -125,6 +136,7 @@ app_id = "{APP_ID}"
 prefix = "{PREFIX}"
 public_key = "{node_key}"
 port = {ports["resolver"]}
+iiidap_url = "http://127.0.0.1:{ports["console"]}/iiidap"
 
 [lab_enterprises]
 identifiers = {identifiers}
@@ -148,6 +160,8 @@ def hints(config: Config, zh: bool) -> tuple[str, ...]:  # noqa: FBT001 — the 
     lines.append(
         f"    ./dev run resolve {drive.identifier(0)} --root {root} --trust --config {file}"
     )
+    book = f"http://127.0.0.1:{config.lab_topnode.http_port}/iiidap/bootstrap.json"
+    lines.append(f"    ./dev run iiidap query {drive.prefix} --bootstrap {book}")
     pages = "/secondlevel/applications /secondlevel/enterprises /secondlevel/duties /usage"
     lines.append(f"  页面 {pages}" if zh else f"  See {pages}")
     lines.append(f"  跨主体的链：/names/{drive.identifier(0)}" if zh else
