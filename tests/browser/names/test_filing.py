@@ -96,6 +96,12 @@ def test_one_is_returned_and_the_next_one_opens(
     inside.goto(f"/names/{first}")
     expect(inside.locator(".mw-versions > li").first).to_contain_text("the mass lacks")
     expect(inside.locator(".mw-head .mw-st")).to_have_text("returned")
+    expect(inside.locator(".mw-returned")).to_contain_text("the mass lacks")
+    inside.get_by_role("button", name="Change").click()
+    inside.get_by_role("dialog").locator("[data-item=mass_kg] input").fill("3.3")
+    inside.get_by_role("button", name="Store the change").click()
+    expect(inside.locator(".mw-returned")).to_have_count(0)
+    only(inside, "ONE", 2)
 
 
 def test_chosen_ones_are_filed_together(

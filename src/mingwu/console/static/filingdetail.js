@@ -5,6 +5,7 @@ import { decide } from "mingwu-console/filingdecide.js";
 import { ago } from "mingwu-console/figures.js";
 import { moment } from "mingwu-console/format.js";
 import { lifeState } from "mingwu-console/name.js";
+import { returnedFor } from "mingwu-console/nameversions.js";
 import { api } from "mingwu-console/net.js";
 
 /** `back()` to the list, `decided(words)` after a decision. */
@@ -17,8 +18,7 @@ export async function filingDetail(name, { back, mayDecide, decided }) {
   return h("section.mw-panel.mw-filing", { dataset: { name } },
     h("header", null, h("button.mw-btn.mw-btn-bare.mw-btn-small.mw-back", { type: "button", onclick: back, "aria-label": t("applications.back") }, icon("left")),
       h("h2.mw-mono.mw-break", { tabindex: -1 }, detail.name), lifeState(detail.state)),
-    detail.state === "returned" ? h("div.mw-reasons", null, h("b", null, t("filing.returned.for")), h("p.mw-break", null, latest.note || "—"),
-      h("small.mw-dim", null, `${latest.actor} · ${moment(latest.at_ms)}`)) : null,
+    returnedFor(detail, versions),
     h("div.mw-detail-block.mw-detail-first", null, h("dl.mw-pairs", null, facts(detail, latest).map(([label, value]) => [h("dt", null, label), h("dd", null, value)]))),
     h("div.mw-detail-block", null, h("h3", null, t("name.values")), h("p.mw-faint.mw-filing-since", null, filed
       ? t("filing.sincefiled", { version: filed.version, when: moment(filed.at_ms) }) : t("filing.firsttime")), values(detail, filed)),

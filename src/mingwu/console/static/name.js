@@ -5,13 +5,14 @@ import { pageBadge, trouble } from "mingwu-console/absent.js";
 import { actionBar } from "mingwu-console/nameactions.js";
 import { chainGraph } from "mingwu-console/chaingraph.js";
 import { trustBox, valueTable } from "mingwu-console/namevalues.js";
-import { versions } from "mingwu-console/nameversions.js";
+import { returnedFor, versions } from "mingwu-console/nameversions.js";
 import { whoAsked } from "mingwu-console/nameusage.js";
 import { moment } from "mingwu-console/format.js";
 import { liveBox } from "mingwu-console/livebox.js";
 import { api } from "mingwu-console/net.js";
 
 const AGAIN_MS = 2000;
+const SEARCHED = 200; // most characters that the search for things takes
 const STATES = { draft: "setup", registered: "good", filed: "good", changed: "connecting", returned: "uncertain", deregistered: "stopped" };
 const path = (name) => name.split("/").map(encodeURIComponent).join("/");
 
@@ -40,7 +41,7 @@ export async function mount(root, { name }) {
     const codes = read?.readings ?? [];
     const start = graph?.nodes?.find((node) => node.id === graph.start);
     const asked = handleOf(name, codes);
-    const [rows, things] = await Promise.all([maybe(api(`/identity/names?limit=50&text=${encodeURIComponent(asked)}`)), maybe(api(`/things?limit=20&q=${encodeURIComponent(asked)}`))]);
+    const [rows, things] = await Promise.all([maybe(api(`/identity/names?limit=50&text=${encodeURIComponent(asked)}`)), maybe(api(`/things?limit=20&q=${encodeURIComponent(asked.slice(0, SEARCHED))}`))]);
     const isHere = graph?.fault || (start?.state === "found" && !start.site);
     const isRegistered = rows?.names?.some((row) => same(row.name, asked));
     const isThing = things?.things?.some((one) => same(one.id, asked));
@@ -58,7 +59,7 @@ export async function mount(root, { name }) {
     const isHandle = isName(found);
     const usage = h("div");
     fill(root, head(found, () => load()), h("div.mw-thing.mw-name", null,
-      h("div.mw-stack", null, live?.element, isHandle ? values(found) : leads(found), graphPanel(graph, load), detail || found.history ? versions(found.history) : null, isHandle ? usage : null),
+      h("div.mw-stack", null, returnedFor(detail, found.history?.versions), live?.element, isHandle ? values(found) : leads(found), graphPanel(graph, load), detail || found.history ? versions(found.history) : null, isHandle ? usage : null),
       h("div.mw-stack", null, isHandle ? trustBox(trust, found) : null, facts(found), readings(found), isHandle ? command(asked) : null)));
     if (isHandle) whoAsked(usage, asked);
     if (!live) return;

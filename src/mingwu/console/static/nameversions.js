@@ -18,6 +18,14 @@ function diffLines(rows) {
     h("dd", null, before !== null ? h("del", null, before) : null, before !== null && after !== null ? h("span.mw-faint", null, " → ") : null, after !== null ? h("ins", null, after) : null)]));
 }
 
+/** Why a returned name was returned, or nothing. */
+export function returnedFor(detail, versions) {
+  if (detail?.state !== "returned" || !versions?.length) return null;
+  const latest = versions.reduce((one, other) => (other.version > one.version ? other : one));
+  return h("div.mw-reasons.mw-returned", null, h("b", null, t("filing.returned.for")), h("p.mw-break", null, latest.note || "—"),
+    h("small.mw-dim", null, `${latest.actor} · ${moment(latest.at_ms)}`));
+}
+
 export function versions(history) {
   const rows = [...(history?.versions ?? [])].sort((a, b) => b.version - a.version);
   if (!rows.length) return panel(t("versions.title"), empty("document", t("versions.none"), t("versions.none.why")));

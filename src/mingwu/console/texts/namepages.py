@@ -131,7 +131,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "life.draft": ("draft", "草稿"),
     "life.registered": ("registered", "已注册"),
     "life.filed": ("filed", "已备案"),
-    "life.changed": ("changed since filing", "已变更"),
+    "life.changed": ("changed", "已变更"),
     "life.returned": ("returned", "已退回"),
     "life.deregistered": ("deregistered", "已注销"),
     "life.did.draft": ("drafted", "存草稿"),

@@ -1,0 +1,44 @@
+"""Names as long as they may be, on a phone: every page about names stays as wide as the screen."""
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+PREFIX = "88.888.101"
+LONG = f"{PREFIX}/{'PRT.' + 'X' * 236}"
+
+
+@pytest.fixture(scope="module")
+def long_name(console: str, session: str) -> str:
+    """A registered name of 251 characters without a place to break, granted to another as long."""
+    head = {"Authorization": f"Bearer {session}"}
+    item = {
+        "name": LONG, "template": {"prefix": PREFIX, "version": "S1-PART-1.0"},
+        "values": {"name": "W" * 100, "model": "W" * 60, "inspector": "W" * 60},
+    }  # fmt: skip
+    base = f"{console}/api/identity"
+    reply = httpx.post(f"{base}/names/register", json={"items": [item]}, headers=head)
+    assert reply.json()["done"] == 1
+    grant = {"grantee": f"300:88.1/{'U' * 200}", "scope": "identifier", "target": LONG}
+    reply = httpx.post(f"{base}/grants", json={"grants": [grant]}, headers=head)
+    assert reply.json() == {"granted": 1}
+    return LONG
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/names?q={name}", "tbody tr"),
+        ("/names/{name}", ".mw-versions > li"),
+        ("/names/{unknown}", ".mw-empty"),
+        ("/names/filing?q={name}", "tbody tr"),
+        ("/names/filing?q={name}&id={name}", ".mw-filing"),
+        ("/names/grants?q={name}", "tbody tr"),
+        ("/names/grants?tab=who&name={name}", "[data-part=explained]"),
+    ],
+)
+def test_long_names_stay_on_a_phone(inside: Page, long_name: str, path: str, shown: str) -> None:
+    inside.set_viewport_size({"width": 390, "height": 844})
+    inside.goto(path.format(name=long_name, unknown=long_name.replace("PRT.", "NO.")))
+    expect(inside.locator(shown).first).to_be_visible()
+    assert inside.evaluate("document.documentElement.scrollWidth") <= 390
