@@ -16,6 +16,13 @@ import pytest
 from mingwu.cli.main import main
 from mingwu.identity.client.handleclient import resolve
 from mingwu.identity.client.root import resolve_from, root_at
+from mingwu.identity.secondlevel.iiidapclient import (
+    address,
+    authority,
+    fetch,
+    read_answer,
+    read_bootstrap,
+)
 from mingwu.identity.trusted.client import verify_resolution
 from mingwu.identity.usage.causes import Cause
 from mingwu.kernel.errors import MingwuError
@@ -200,6 +207,19 @@ async def test_the_whole_path_resolves_from_the_root(demo):
     assert demo.drive.name in [value.text() for value in home.values if value.type == "OWNER"]
     chain = await demo.get(f"/identity/chain/{demo.drive.identifier(0)}")
     assert chain["crosses"]
+
+
+async def test_the_top_nodes_bootstrap_file_leads_to_who_holds_a_prefix(demo):
+    url = f"http://127.0.0.1:{demo.config.lab_topnode.http_port}/iiidap/bootstrap.json"
+    base = authority(read_bootstrap(await fetch(url)), demo.drive.prefix)
+    told = read_answer(await fetch(address(base, "prefix", demo.drive.prefix)), base)
+    (holder,) = told["entities"]
+    assert ["fn", {}, "text", demo.drive.name] in holder["vcardArray"][1]
+    many = read_answer(await fetch(address(base, "prefixes", query={"name": "88.101.*"})), base)
+    assert len(many["prefixSearchResults"]) == demo.config.secondlevel.iiidap_page
+    found = await demo.client.post("/secondlevel/query", json={"template": "*/T.1", "limit": 5})
+    assert len(found.json()["rows"]) == 5
+    assert found.json()["counts"]["unlinked"] == s3.OWN_NODES
 
 
 async def test_answers_are_trusted_from_the_root_down(demo):

@@ -162,7 +162,10 @@ def hints(config: Config, zh: bool) -> tuple[str, ...]:  # noqa: FBT001 — the 
     )
     book = f"http://127.0.0.1:{config.lab_topnode.http_port}/iiidap/bootstrap.json"
     lines.append(f"    ./dev run iiidap query {drive.prefix} --bootstrap {book}")
-    pages = "/secondlevel/applications /secondlevel/enterprises /secondlevel/duties /usage"
+    pages = (
+        "/secondlevel/applications /secondlevel/enterprises /secondlevel/query "
+        "/secondlevel/duties /usage"
+    )
     lines.append(f"  页面 {pages}" if zh else f"  See {pages}")
     lines.append(f"  跨主体的链：/names/{drive.identifier(0)}" if zh else
                  f"  A chain over owners: /names/{drive.identifier(0)}")  # fmt: skip
