@@ -221,6 +221,10 @@ def _carriers(
 
     platform = open_platform(config, store, enterprise, secondlevel)
     web.stack.callback(platform.close)
+    if config.runs(IdentityPart.USAGE):
+        from mingwu.node.carrieruse import CarrierUse
+
+        platform.queries.source = CarrierUse(config.usage, NameCounts(store))
     web.guarded += routes(platform, journal)
     web.free += bearer_routes(platform)
     if is_leading(config, role):

@@ -200,6 +200,25 @@ async def test_a_name_resolves_to_what_its_carrier_measured(demo):
     await until(goes_on, "the next shot")
 
 
+async def test_resolved_by_somebody_it_is_queried(demo):
+    """The third fact, beside registered and reported; the page shows the three apart."""
+    name = "88.888.102/MLD.M0001"
+    before = (await demo.carrier(1))["carrier"]["queries"]
+    await asyncio.to_thread(shown, demo, name)
+
+    async def queried() -> bool:
+        return (await demo.carrier(1))["carrier"]["queries"] > before
+
+    await until(queried, "the log's count")
+    carrier = (await demo.carrier(1))["carrier"]
+    assert (carrier["registered"], carrier["reported"], carrier["queried"]) == (True, True, True)
+    assert carrier["queried_by"] == "127.0.0.0/24"
+    page = (await demo.client.get("/desk/units")).json()
+    row = next(row for row in page["rows"] if row["identifier"] == name)
+    assert min(row["registered_ms"], row["reported_ms"], row["queried_ms"]) > 0
+    assert page["counts"]["queried"] >= 1
+
+
 async def test_suspended_it_tells_nothing_until_it_is_resumed(demo):
     name = "88.888.102/MLD.M0003"
 

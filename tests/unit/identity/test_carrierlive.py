@@ -89,7 +89,7 @@ def test_a_reading_tells_time_quality_and_the_report():
 def test_for_people_a_line_says_it_all():
     shown = format_resolution(Resolution("P/A", 1, tuple(carrier_values(ROW, NOW, 1))))
     assert "active · trusted · 2026-09-21T14:13:18.000Z · report 7 · abababababab…" in shown
-    assert "43218.0 · 2026-09-21T14:13:18.000Z · good · report 7" in shown
+    assert "43218 · 2026-09-21T14:13:18.000Z · good · report 7" in shown
     assert "– l/min" not in shown
     late = Resolution("P/A", 1, tuple(carrier_values(ROW, NOW + 100_000, 1)))
     assert "not trusted · carriers.not-fresh" in format_resolution(late)

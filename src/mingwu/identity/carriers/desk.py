@@ -23,6 +23,9 @@ from mingwu.store.engine import reading
 
 _U = schema.unit
 MOST_MARKS = 10_000
+_INTERNAL = (
+    "link", "previous_link", "content", "measured", "attributes", "fence", "resolved_ms",
+)  # fmt: skip
 _NO_FENCE = Fence(0.0, 0.0, 1.0)
 
 ONLY: dict[str, ColumnElement[bool]] = {
@@ -78,7 +81,7 @@ class CarrierDesk:
 
     def _row(self, unit: Unit, lang: str) -> dict[str, Any]:
         plain: dict[str, Any] = msgspec.to_builtins(unit)
-        for internal in ("link", "previous_link", "content", "measured", "attributes", "fence"):
+        for internal in _INTERNAL:
             del plain[internal]
         return plain | self._standing(unit, lang) | {"has_place": _place(unit) is not None}
 

@@ -72,7 +72,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 def unit_document(unit: Unit) -> dict[str, Any]:
     """A carrier as JSON-ready data, the three facts beside their times."""
     body: dict[str, Any] = msgspec.to_builtins(unit)
-    for internal in ("link", "previous_link", "measured"):
+    for internal in ("link", "previous_link", "measured", "resolved_ms"):
         del body[internal]
     facts = {
         "registered": unit.is_registered,
@@ -172,12 +172,14 @@ class _Carriers:
         )  # fmt: skip
 
     def listing(self, asked: Asked) -> object:
+        self._platform.queries.follow()
         units, total = self._platform.units(offset=asked.query.offset, limit=asked.query.limit)
         carriers = [unit_document(unit) for unit in units]
         return {"carriers": carriers, "total": total, "counts": self._platform.counts()}
 
     def detail(self, asked: Asked) -> object:
         serial = asked.path("serial")
+        self._platform.queries.follow()
         events = self._platform.events(name=serial)
         return {
             "carrier": unit_document(self._platform.unit(serial)),
@@ -204,6 +206,7 @@ class _Carriers:
 
     def desk_page(self, asked: Asked) -> object:
         of = asked.query
+        self._platform.queries.follow()
         return self._desk.page(
             q=of.q.strip(), only=of.only.strip(), lang=asked.lang, offset=of.offset, limit=of.limit
         )

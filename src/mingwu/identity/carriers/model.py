@@ -88,7 +88,9 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
 
     ``content`` holds the last value of every reading, ``measured`` the origin of each.
     ``protection`` is where the key lives; ``certified`` where its authority saw it being made (then
-    both are the same), empty when only the carrier says so. ``queried_by`` asked last.
+    both are the same), empty when only the carrier says so. ``queried_by`` asked last:
+    an account, or the network of somebody who resolved the name; resolutions are counted up to
+    ``resolved_ms``.
     """
 
     serial: str
@@ -125,6 +127,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     sampled_ms: int
     queried_ms: int
     queried_by: str
+    resolved_ms: int
     shown: str
     reports: int
     samples: int

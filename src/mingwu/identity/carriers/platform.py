@@ -28,6 +28,7 @@ from mingwu.identity.carriers.model import (
     State,
     Unit,
 )
+from mingwu.identity.carriers.queries import Queries
 from mingwu.identity.carriers.registrar import RENAMED_FROM, Registrar, record_values
 from mingwu.identity.carriers.rows import (
     event_of,
@@ -68,6 +69,7 @@ class CarrierPlatform:
         self.engine, self.settings, self.access = engine, settings, access
         self.secrets = secrets
         self._registrar, self._clock = registrar, clock
+        self.queries = Queries(engine, clock)
 
     @classmethod
     def open(

@@ -24,6 +24,7 @@ unit = Table(
     Column("simulated", Boolean, nullable=False),
     *_long("counter sequence expires_ms provisioned_ms powered_ms registered_ms written_ms"),
     *_long("first_reported_ms reported_ms sampled_ms queried_ms reports samples dropped queries"),
+    *_long("resolved_ms"),
 )
 event = Table(
     "carrier_event",

@@ -74,7 +74,8 @@ def _live_line(told: dict[str, object]) -> str:
     if "tag" in told:
         value = told.get("value")
         unit = "" if told.get("unit") in {"", "1", None} else f" {told['unit']}"
-        words = ["–" if value is None else f"{value}{unit}", told.get("time"), told.get("quality")]
+        shown = f"{value:.15g}" if isinstance(value, float) else value
+        words = ["–" if value is None else f"{shown}{unit}", told.get("time"), told.get("quality")]
     else:
         believed = "trusted" if told.get("trusted") is True else "not trusted"
         words = [told.get("state"), believed, told.get("reason"), told.get("measured")]

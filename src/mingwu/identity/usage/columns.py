@@ -32,8 +32,8 @@ class UsageColumns:
     def __len__(self) -> int:
         return len(self.at_ms)
 
-    def where(self, rows: NDArray[np.bool_]) -> "UsageColumns":
-        """Some of the rows."""
+    def where(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "UsageColumns":
+        """Some of the rows: a mask, or their places in a new order."""
         return UsageColumns(
             self.at_ms[rows], self.client[rows], self.name[rows], self.prefix[rows],
             self.latency_us[rows], self.rc[rows], self.op[rows], self.cause[rows],

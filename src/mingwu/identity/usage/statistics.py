@@ -15,10 +15,11 @@ from tempfile import SpooledTemporaryFile
 from typing import IO
 
 import msgspec
+import numpy as np
 
 import mingwu.identity.usage.errors  # noqa: F401 — registers the texts
 from mingwu.identity.usage import report as reporting
-from mingwu.identity.usage.causes import name_id
+from mingwu.identity.usage.causes import Cause, name_id
 from mingwu.identity.usage.columns import UsageColumns, columns_of
 from mingwu.identity.usage.reaggregate import Reaggregation, reaggregate
 from mingwu.identity.usage.report import (
@@ -45,6 +46,7 @@ from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.names import fold
 from mingwu.trust import secrets
+from mingwu.wire.handle.codes import Op, Rc
 
 _MOST_ENTRIES = 4_000_000
 _SPOOL_BYTES = 8 * 2**20
@@ -99,6 +101,14 @@ class NameUse(msgspec.Struct, frozen=True, kw_only=True):
     total: Figures
     days: tuple[Day, ...]
     clients: tuple[ClientUse, ...]
+
+
+class AskedByOthers(msgspec.Struct, frozen=True):
+    """How often others resolved a name, when last, and from which network."""
+
+    times: int
+    last_ms: int
+    network: str
 
 
 class UsageStatistics:
@@ -245,6 +255,36 @@ class UsageStatistics:
             days=reporting.by_day(columns, self.day_offset_s),
             clients=reporting.top_clients(columns, limit),
         )
+
+    def asked_by_others(
+        self, names: Mapping[str, int], earliest_ms: int
+    ) -> dict[str, AskedByOthers]:
+        """What others resolved of ``names``, each after its own moment (ms since the epoch).
+
+        Looks no further back than ``earliest_ms``; names that nobody asked for are left out.
+        """
+        salt = secrets.load_or_create(self._directory, SALT_FILE)
+        ids = {name_id(fold(name).encode(errors="surrogatepass"), salt): name for name in names}
+        columns = columns_of(self._between(earliest_ms / 1000, self._now()))
+        columns = columns.where(
+            np.isin(columns.name, np.fromiter(ids, np.uint64, len(ids)))
+            & (columns.at_ms >= earliest_ms)
+            & (columns.op == Op.RESOLVE)
+            & (columns.rc == Rc.SUCCESS)
+            & (columns.cause == Cause.CLIENT)
+        )
+        columns = columns.where(np.lexsort((columns.at_ms, columns.name)))
+        marks, starts, counts = np.unique(columns.name, return_index=True, return_counts=True)
+        found = {}
+        for mark, start, count in zip(marks, starts, counts, strict=True):
+            end = start + count
+            name = ids[int(mark)]
+            new = start + int(np.searchsorted(columns.at_ms[start:end], names[name], "right"))
+            if new < end:
+                network = columns.networks[int(columns.client[end - 1])]
+                last_ms = int(columns.at_ms[end - 1])
+                found[name] = AskedByOthers(int(end - new), last_ms, network)
+        return found
 
     def clients(self, days: int = reporting.WINDOW_DAYS, limit: int = 20) -> tuple[ClientUse, ...]:
         """The busiest clients of the last ``days`` days."""

@@ -68,6 +68,10 @@ bearers = ["https", "mqtt"]
 # A mould that is silent for so long is not believed any more.
 fresh_s = 60.0
 
+# Whoever resolves a mould's name on this machine plays a partner, not the operator.
+[usage]
+own_networks = []
+
 [carriers_mqtt]
 tls_ca = "{tls.authority}"
 

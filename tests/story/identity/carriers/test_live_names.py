@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from mingwu.identity.carriers.evidence import checks
+from mingwu.identity.carriers.queries import Asked, Queries
 from mingwu.identity.carriers.registrar import SERIAL_INDEX
 from mingwu.identity.lookup import Query, look_up
 from mingwu.identity.records import Record
@@ -280,3 +281,73 @@ async def test_a_record_that_only_claims_to_be_a_carriers_tells_nothing(scene, r
     serial = HandleValue(SERIAL_INDEX, "MW.CARRIER.SERIAL", carrier.serial.encode())
     scene.records.put(Record(other, (serial,)))
     assert set(ask(resolver, other)) == {"MW.CARRIER.SERIAL"}
+
+
+class Log:
+    """What others asked, as (name, moment) pairs; a source for the platform's queries."""
+
+    def __init__(self):
+        self.rows, self.looked = [], []
+
+    def __call__(self, names, earliest_ms):
+        self.looked.append((dict(names), earliest_ms))
+        found = {}
+        for name, after in names.items():
+            new = [at for of, at in self.rows if of == name and at > max(after, earliest_ms)]
+            if new:
+                found[name] = Asked(len(new), max(new), "198.51.100.0/24")
+        return found
+
+
+async def test_a_resolution_by_others_makes_it_queried_once(scene):
+    await reporting(scene)
+    queries, log = scene.platform.queries, Log()
+    assert queries.follow() == 0  # no log, nothing to count
+    queries.source = log
+    assert (queries.follow(), scene.platform.unit(NAME).is_queried) == (0, False)
+    now = scene.clock.now_ns // 1_000_000
+    log.rows += [(NAME, now + 1), (NAME, now + 2), ("88.888.102/OTHER", now + 1)]
+    assert queries.follow() == 0  # looked a moment ago
+    scene.clock.go(10)
+    assert queries.follow() == 1
+    unit = scene.platform.unit(NAME)
+    assert (unit.queries, unit.queried_ms, unit.queried_by) == (2, now + 2, "198.51.100.0/24")
+    scene.clock.go(10)
+    assert queries.follow() == 0
+    # another process that looks back further counts nothing again
+    other = Queries(scene.platform.engine, scene.clock)
+    other.source = log
+    assert (other.follow(), scene.platform.unit(NAME).queries) == (0, 2)
+    # a discovery query meanwhile is later, and stays the last
+    scene.clock.go(60)
+    scene.platform.discover(NAME, asker="partner")
+    log.rows.append((NAME, now + 30_000))
+    assert queries.follow() == 1
+    unit = scene.platform.unit(NAME)
+    assert (unit.queries, unit.queried_by) == (4, "partner")
+
+
+async def test_questions_from_before_the_registration_are_not_its(scene):
+    log = Log()
+    log.rows = [(NAME, scene.clock.now_ns // 1_000_000 - 5)]
+    scene.platform.queries.source = log
+    await reporting(scene)
+    assert (scene.platform.queries.follow(), scene.platform.unit(NAME).queries) == (0, 0)
+
+
+async def test_two_that_look_at_once_count_once(scene):
+    await reporting(scene)
+    both = [Queries(scene.platform.engine, scene.clock) for _ in range(2)]
+    scene.clock.go(1)
+    asked = Asked(3, scene.clock.now_ns // 1_000_000, "198.51.100.0/24")
+
+    def answers(names, earliest_ms):
+        """While the first looks, the second looks and counts, too."""
+        if both[1].source is not None and not both[1]._looked_ms:
+            both[1].follow()
+        return {NAME: asked}
+
+    both[0].source = answers
+    both[1].source = lambda *_: {NAME: asked}
+    both[0].follow()
+    assert scene.platform.unit(NAME).queries == 3

@@ -150,3 +150,24 @@ def test_reading_beside_the_writer(log, feeder, settings, tmp_path):
     assert [day.figures.resolutions for day in beside.month("2026-11")] == [2]
     with pytest.raises(NotFound):
         UsageStatistics.beside(UsageSettings(directory=str(tmp_path / "none")), dict)
+
+
+def test_what_others_asked_of_names_since_a_moment(statistics, clock, feeder):
+    late = clock.ms
+    names = {"88.888.101/a": 0, "88.888.101/B": 0, "88.888.101/NONE": 0, "88.888.101/NEVER": 0}
+    (name, asked), *more = statistics.asked_by_others(names, 0).items()
+    assert more == []  # failures, the owner's and the operator's own questions are not others'
+    assert (name, asked.times, asked.network) == ("88.888.101/a", 1, "198.51.100.0/24")
+    assert statistics.asked_by_others({"88.888.101/A": asked.last_ms}, 0) == {}
+    assert statistics.asked_by_others({}, 0) == {}
+    clock.ms += 60_000
+    for source in ("198.51.7.7", "198.51.7.8", "127.0.0.1", "192.0.2.3"):
+        feeder.ask("88.888.101/A", source)
+    feeder.ask("88.888.102/X")
+    names = {"88.888.101/A": asked.last_ms, "88.888.102/X": 0}
+    found = statistics.asked_by_others(names, late)
+    assert found["88.888.101/A"].times == 2
+    assert found["88.888.101/A"].network == "198.51.7.0/24"
+    assert found["88.888.101/A"].last_ms == clock.ms
+    assert found["88.888.102/X"].times == 1
+    assert statistics.asked_by_others(names, clock.ms + 3_600_000) == {}
