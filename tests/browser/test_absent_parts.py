@@ -12,6 +12,7 @@ PARTS = [
     ("/secondlevel/duties", "secondlevel"),
     ("/usage", "usage"),
     ("/carriers", "carriers"),
+    ("/names/templates", "enterprise"),
 ]
 PAGE_BYTES = 60_000
 

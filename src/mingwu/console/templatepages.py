@@ -4,8 +4,8 @@ Each is one island under one address. A node's prefixes are numbers and dots, so
 page hides behind ``/names/templates``.
 """
 
-# Whose words the islands need: names, registration forms, figures, templates.
-AREAS = ("names", "nodes", "register", "templates")
+# Whose words the islands need: registration forms, templates.
+AREAS = ("register", "templates")
 
 # (address, key of the title, module of ``static/``)
 PAGES = (

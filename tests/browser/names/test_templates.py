@@ -169,6 +169,30 @@ def test_a_ready_made_template_is_made_edited_taken_into_use_and_retired(inside:
     expect(inside.locator(".mw-versions > li")).to_have_count(4)
 
 
+def test_a_copy_is_made_and_a_draft_deleted(inside: Page, api: Api) -> None:
+    number = api.made("COPY-1", {"type": "name", "required": True}, {"type": "colour"})
+    inside.goto(f"/names/templates/{number}")
+    inside.get_by_role("link", name="Copy", exact=True).click()
+    form = inside.get_by_role("dialog")
+    expect(form.get_by_label("Begin with")).to_have_value("copy")
+    expect(form.get_by_label("Version")).to_have_value("COPY-1-2")
+    form.get_by_label("Version").fill("COPY-1")
+    form.get_by_role("button", name="Make it and edit").click()
+    expect(form.get_by_role("alert")).to_contain_text("exists already")
+    inside.seen.errors.clear()  # type: ignore[attr-defined] # the 409 of the route
+    form.get_by_label("Version").fill("COPY-2")
+    form.get_by_role("button", name="Make it and edit").click()
+    expect(inside.locator(".mw-item-card")).to_have_count(2)
+    inside.get_by_role("button", name="Discard").click()
+    inside.get_by_role("button", name="Delete").click()
+    inside.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    inside.wait_for_url("**/names/templates")
+    assert api("GET", "/templates?text=COPY-2")["total"] == 0
+    inside.goto(f"/names/templates/{number}")
+    expect(inside.get_by_role("button", name="Retire")).to_be_visible()
+    expect(inside.get_by_role("button", name="Delete")).to_have_count(0)
+
+
 # ------------------------------------------------------------------ editing
 def test_storing_says_first_which_names_would_be_refused(inside: Page, api: Api) -> None:
     items = ({"type": "name", "required": True},

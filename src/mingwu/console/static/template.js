@@ -105,7 +105,7 @@ function facts(template) {
   const industry = h("span.mw-mono", null, Object.values(definition.industry).filter(Boolean).join(" / "));
   industryWords(definition.industry).then((words) => words.length && industry.replaceWith(industryPath(words)));
   const rows = [
-    [t("template.handle"), h("a.mw-mono.mw-break", { href: nameHref(definition.handle) }, definition.handle)],
+    [t("template.handle"), h("span.mw-mono.mw-break", null, definition.handle)],
     [t("template.industry"), industry],
     [t("template.type"), t(definition.type === 1 ? "template.type.carrier" : "template.type.other")],
     [t("template.standard"), definition.standard], [t("template.classify"), definition.classify], [t("template.description"), definition.description],

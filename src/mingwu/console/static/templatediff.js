@@ -28,13 +28,13 @@ function itemLines(item) {
     item.fields.length ? fieldLines(item.fields) : null);
 }
 
-/** `reply`: {difference, effect} as the routes give it. */
+/** A reply of the routes: {difference, effect}; the effect is null for those who may not see all values. */
 export function differenceView({ difference, effect }) {
   const { fields, items } = difference;
   return h("div.mw-difference", null,
     fields.length ? h("div", null, h("h3", null, t("diff.template")), fieldLines(fields)) : null,
     items.length ? h("ul.mw-diff-items", null, items.map(itemLines)) : fields.length ? null : h("p.mw-dim", null, t("diff.none")),
-    effectView(effect, items.some((one) => one.binding)));
+    effect ? effectView(effect, items.some((one) => one.binding)) : null);
 }
 
 function effectView(effect, isBinding) {

@@ -6,9 +6,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nav.enterprises": ("Enterprises and nodes", "企业与企业节点"),
     "nav.usage": ("Resolution statistics", "解析统计"),
     "nav.duties": ("Duties upstream", "合规上报"),
-    "ago": ("{age} ago", "{age}前"),
-    "close": ("Close", "关闭"),
-    "cancel": ("Cancel", "取消"),
     "save": ("Save", "保存"),
     "saved": ("Saved", "已保存"),
     "day": ("Day", "日期"),
@@ -18,15 +15,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lineage.sample": ("Sample", "样本"),
     "lineage.source": ("Source", "来源"),
     "lineage.of": ("How “{label}” was counted", "“{label}”的数据血缘"),
-    # a part that is off
-    "absent.title": ("This part does not run on this node", "本节点未启用该部件"),
-    "absent.why": (
-        (
-            "Name it in the configuration file and start the node again. Check first with: "
-            "mingwu check FILE"
-        ),
-        "请在配置文件中列出该部件后重启节点。可先用 mingwu check FILE 检查配置。",
-    ),
     # applications
     "applications.title": ("Prefix applications", "前缀申请与审核"),
     "applications.lead": ("Real-name review of enterprise prefixes.", "企业前缀的实名审核。"),

@@ -1,6 +1,18 @@
 """Words of the shell and of the plant's pages: overview, things, tags, gateways, history."""
 
 TEXTS: dict[str, tuple[str, str]] = {
+    # shared by every page
+    "absent.title": ("This part does not run on this node", "本节点未启用该部件"),
+    "absent.why": (
+        (
+            "Name it in the configuration file and start the node again. Check first with: "
+            "mingwu check FILE"
+        ),
+        "请在配置文件中列出该部件后重启节点。可先用 mingwu check FILE 检查配置。",
+    ),
+    "ago": ("{age} ago", "{age}前"),
+    "cancel": ("Cancel", "取消"),
+    "close": ("Close", "关闭"),
     # shell
     "product": ("Mingwu", "名物"),
     "tagline": ("The name and the thing", "名实相符，物物可解"),

@@ -111,22 +111,30 @@ def _revision(call: Visit) -> object:
 
 
 def _difference(call: Visit) -> object:
-    """From one revision (``from``) to another (``to``, the current one if not given)."""
+    """From one revision (``from``) to another (``to``, the current one if not given).
+
+    What it means for names is told to those who may see all their values.
+    """
     template, ref = call.template(), _ref(call)
     old = call.node.templates.revision(ref, int(call.query("from", "1")))
     new = call.node.templates.revision(ref, int(call.query("to", str(template.revision))))
-    means = effect(call.node.engine, template, old.definition, new.definition)
+    means = None
+    if call.asker.actor.may_all:
+        means = effect(call.node.engine, template, old.definition, new.definition)
     found = _meaning(old.definition, new.definition, means, call.lang)
     return {"from": old.revision, "to": new.revision, **found}
 
 
-def _meaning(old: TemplateDef, new: TemplateDef, means: Effect, lang: str) -> dict[str, Any]:
+def _meaning(old: TemplateDef, new: TemplateDef, means: Effect | None, lang: str) -> dict[str, Any]:
+    differs = difference(old, new)
+    if means is None:
+        return {"difference": differs, "effect": None}
     first = [
         {"name": one.name, "state": one.state, "faults": faults_of(one.faults, lang)}
         for one in means.first
     ]
     counts = {name: getattr(means, name) for name in ("names", "judged", "invalid", "newly")}
-    return {"difference": difference(old, new), "effect": {**counts, "first": first}}
+    return {"difference": differs, "effect": {**counts, "first": first}}
 
 
 def _export(call: Visit) -> object:
