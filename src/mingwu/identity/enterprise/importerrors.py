@@ -99,8 +99,8 @@ add(
 )
 add(
     "enterprise.cell-error",
-    en=("Column “{column}” holds the error {value}", "Correct the formula in that cell."),
-    zh=("列“{column}”的值为公式错误 {value}", "请改正该单元格的公式。"),
+    en=("Cell {cell} holds the error {value}", "Correct the formula in that cell."),
+    zh=("单元格 {cell} 的值为公式错误 {value}", "请改正该单元格的公式。"),
 )
 # ---------------------------------------------------------------- mappings and jobs
 add(

@@ -123,7 +123,7 @@ def test_workbooks():
     assert lines[0] == (2, dict(zip(columns, ("H3", "7", "壳体", "2026-11-05"), strict=True)), None)
     number, row, fault = lines[1]
     assert (number, row["序列"], row["名称"]) == (4, "8.5", "0.1")
-    assert (fault.code, fault.params["column"]) == ("enterprise.cell-error", "日期")
+    assert (fault.code, fault.params["cell"]) == ("enterprise.cell-error", "D4")
     look = opened(data)
     assert look.form.sheets == ("Sheet", "第二页")
     with look.table(sheet="第二页") as table:
@@ -134,14 +134,49 @@ def test_workbooks():
     assert refused(workbook(["a"], *([n] for n in range(1001)))) == "table-rows"
 
 
-def test_cells_that_would_come_out_empty_are_refused():
-    assert refused(workbook(["a", "b"], ["1", "2"], [None, "3"], merge="A2:A3")) == "table-merged"
-    columns, _ = read(workbook(["title", None], ["a", "b"], [1, 2], merge="A1:B1"), head=2)
-    assert columns == ("a", "b")
-    with pytest.raises(InvalidInput) as caught:
-        read(workbook(["a", "b"], [1, 2], [3, "=A2+B2"]))
-    assert caught.value.code == "enterprise.table-formula"
-    assert caught.value.params["cell"] == "B3"
+def test_rows_that_would_come_out_empty_are_faulty_and_no_others(monkeypatch):
+    def codes(data, **more):
+        _, lines = read(data, **more)
+        return {number: fault and fault.code for number, _, fault in lines}
+
+    merged = workbook(["a", "b"], ["1", "2"], [None, "3"], ["4", "5"], merge="A2:A3")
+    assert codes(merged) == {2: "enterprise.table-merged", 3: "enterprise.table-merged", 4: None}
+    titled = workbook(["title", None], ["a", "b"], [1, 2], merge="A1:B1")
+    assert codes(titled, head=2) == {3: None}
+    formula = workbook(["a", "b"], [1, 2], [3, "=A2+B2"])
+    assert codes(formula) == {2: None, 3: "enterprise.table-formula"}
+    _, lines = read(formula)
+    assert lines[1][2].params["cell"] == "B3"
+    monkeypatch.setattr(workbooks, "_MOST_MERGED_ROWS", 0)
+    assert refused(merged) == "table-merged"
+
+
+CELLS = """<x:row r="1"><x:c r="A1" t="inlineStr"><x:is><x:t>n</x:t></x:is></x:c>
+<x:c r="B1" t="str"><x:v>day</x:v></x:c><x:c r="D1" t="s"><x:v>0</x:v></x:c></x:row>
+<x:row r="3"><x:c r="A3"><x:v>1.50</x:v></x:c><x:c r="B3" s="1"><x:v>46331</x:v></x:c>
+<x:c r="D3" t="b"><x:v>1</x:v></x:c></x:row>
+<x:row><x:c><x:v>0.30000000000000004</x:v></x:c><x:c s="2"><x:v>46331.5</x:v></x:c>
+<x:c s="0"/><x:c t="s"><x:v>1</x:v></x:c></x:row>"""
+STYLES = """<styleSheet><numFmts><numFmt numFmtId="170" formatCode="yyyy/m/d h:mm"/></numFmts>
+<cellStyleXfs><xf numFmtId="14"/></cellStyleXfs>
+<cellXfs><xf numFmtId="0"/><xf numFmtId="31"/><xf numFmtId="170"/></cellXfs></styleSheet>"""
+STRINGS = """<sst><si><t>whe</t><rPh><t>oi</t></rPh></si>
+<si><r><t>rich </t></r><r><t>text &lt;&amp;</t></r></si></sst>"""
+
+
+def test_what_other_programs_write():
+    """Prefixed names, inline and rich strings, East Asian dates, rows and cells without places."""
+    sheet = f'<x:worksheet xmlns:x="u"><x:sheetData>{CELLS}</x:sheetData></x:worksheet>'
+    columns, lines = read(_with_sheet(workbook(["a"]), sheet, STYLES, STRINGS))
+    assert columns == ("n", "day", "whe")
+    assert [(number, list(row.values())) for number, row, _ in lines] == [
+        (3, ["1.5", "2026-11-05", "TRUE"]),
+        (4, ["0.3", "2026-11-05 12:00:00", "rich text <&"]),
+    ]
+    evil = f'<!DOCTYPE x [<!ENTITY a "b">]>{sheet}'
+    assert refused(_with_sheet(workbook(["a"]), evil)) == "table-kind"
+    back = sheet.replace('r="3"', 'r="1"')
+    assert refused(_with_sheet(workbook(["a"]), back, STYLES, STRINGS)) == "table-broken"
 
 
 def test_a_formula_with_its_result_counts_as_the_result():
@@ -174,17 +209,25 @@ def test_bombs_and_broken_workbooks(monkeypatch):
     assert refused(b"PK\x03\x04 nothing") == "table-kind"
     whole = workbook(["a"], [1])
     assert refused(whole[: len(whole) // 2]) == "table-kind"
-    assert refused(_with_sheet(whole, b"<worksheet><sheetData><row")) in {
+    assert refused(_with_sheet(whole, "<worksheet><sheetData><row")) in {
         "table-broken", "table-head", "table-kind",
     }  # fmt: skip
 
 
-def _with_sheet(data, sheet):
+def _with_sheet(data, sheet, styles="", strings=""):
+    """A workbook with another first sheet, and other styles and strings where given."""
+    parts = {"xl/worksheets/sheet1.xml": sheet, "xl/styles.xml": styles}
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
+    link = f'<Relationship Id="s" Type="{kind}" Target="/xl/sharedStrings.xml"/></Relationships>'
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
         for entry in old.infolist():
-            is_sheet = entry.filename.startswith("xl/worksheets/")
-            new.writestr(entry, sheet if is_sheet else old.read(entry))
+            content = parts.get(entry.filename) or old.read(entry).decode()
+            if entry.filename == "xl/_rels/workbook.xml.rels" and strings:
+                content = content.replace("</Relationships>", link)
+            new.writestr(entry, content)
+        if strings:
+            new.writestr("xl/sharedStrings.xml", strings)
     return out.getvalue()
 
 
