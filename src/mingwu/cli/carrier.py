@@ -38,6 +38,7 @@ from mingwu.kernel.errors import InvalidInput, MingwuError
 from mingwu.node.config import load
 
 _MOST_WAITING = 1_000_000
+_MOST_YEARS = 50
 _FORMS = ("uicc", "chip", "module", "terminal")
 _TEXTS = {
     "bad-line": ("left out a line: {fault}", "已忽略一行：{fault}"),
@@ -65,13 +66,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     make.add_argument("--form", choices=_FORMS, default="module", help="what it is built as")
     make.add_argument("--owner", default="", help="whose it is")
     make.add_argument("--holder", default="", help="who has it")
-    make.add_argument("--years", type=float, default=5.0, help="how long its certificate is valid")
+    make.add_argument("--years", type=_years, default=5.0, help="how long its certificate is valid")
     make.add_argument("--token-module", default="", help="PKCS#11 library; without: sealed file")
     make.add_argument("--token", default="mingwu-carriers", help="label of the token")
     make.add_argument("--pin-file", type=Path, help="file with the user PIN, mode 600")
     run_.add_argument("--tls-ca", default="", help="PEM of the platform's or broker's authority")
     run_.add_argument("--user", default="", help="at the broker")
     run_.add_argument("--password-file", type=Path, help="of that user")
+
+
+def _years(text: str) -> float:
+    try:
+        years = float(text)
+    except ValueError:
+        years = 0.0
+    if not 0 < years <= _MOST_YEARS:
+        fault = f"a number of years, at most {_MOST_YEARS}"
+        raise argparse.ArgumentTypeError(fault)
+    return years
 
 
 def run(arguments: argparse.Namespace) -> int:

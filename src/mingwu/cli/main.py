@@ -11,7 +11,14 @@ import sys
 from importlib import import_module
 
 from mingwu import __version__
-from mingwu.kernel.errors import MingwuError
+from mingwu.kernel.catalogue import add
+from mingwu.kernel.errors import ConfigError, MingwuError
+
+add(
+    "cli.file",
+    en=("{file} cannot be used: {fault}", "Check the path, the rights and the disk."),
+    zh=("无法使用文件 {file}：{fault}", "请检查路径、权限和磁盘空间。"),
+)
 
 COMMANDS = {
     "demo": "start the platform with a simulated plant and print where to look",
@@ -61,16 +68,28 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return int(command.run(parser.parse_args(rest)))
     except MingwuError as error:
-        lang = language()
-        print(f"mingwu: {error.text(lang)} [{error.code}]", file=sys.stderr)
-        if step := error.next_step(lang):
-            print(f"  → {step}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # `| head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _told(error)
+    except OSError as error:
+        return _unusable(error)
     except KeyboardInterrupt:
         return 130
+
+
+def _unusable(error: OSError) -> int:
+    """A file that somebody named cannot be used; or `| head` has read enough."""
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    shown = str(error.filename or "-")[:200]
+    return _told(ConfigError("cli.file", file=shown, fault=error.strerror or str(error)))
+
+
+def _told(error: MingwuError) -> int:
+    lang = language()
+    print(f"mingwu: {error.text(lang)} [{error.code}]", file=sys.stderr)
+    if step := error.next_step(lang):
+        print(f"  → {step}", file=sys.stderr)
+    return 1
 
 
 def _overview(arguments: list[str]) -> int:

@@ -31,6 +31,7 @@ PROTECTION = x509.ObjectIdentifier("2.25.77138266237461936502958917201883986721"
 _PEM = serialization.Encoding.PEM
 _DER = serialization.Encoding.DER
 _UTF8_STRING = 0x0C
+_NAME_CHARS = 64  # of an X.509 common name
 
 
 class _Compact(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -187,6 +188,12 @@ class Authority:
 
 
 def _name(text: str) -> x509.Name:
+    if not 0 < len(text) <= _NAME_CHARS:
+        fault = Phrase(
+            f"a serial number has 1 to {_NAME_CHARS} characters",
+            f"序列号应为 1 至 {_NAME_CHARS} 个字符",
+        )
+        raise InvalidInput("carriers.bad-certificate", fault=fault)
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 

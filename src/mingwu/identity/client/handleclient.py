@@ -91,7 +91,10 @@ def request(
 
 
 def parse_server(server: str, default_port: int = DEFAULT_PORT) -> tuple[str, int]:
-    """``host``, ``host:port`` or ``[v6]:port`` as (host, port)."""
+    """``host``, ``host:port`` or ``[v6]:port`` as (host, port).
+
+    Raises Unavailable ``identity.unreachable`` for what cannot be an address.
+    """
     host, port = server, ""
     if server.startswith("["):
         host, _, rest = server[1:].partition("]")
@@ -102,6 +105,12 @@ def parse_server(server: str, default_port: int = DEFAULT_PORT) -> tuple[str, in
         raise Unavailable(
             "identity.unreachable", server=server, detail=Phrase("bad port", "端口错误")
         )
+    try:
+        host.encode("idna")
+    except UnicodeError as error:
+        raise Unavailable(
+            "identity.unreachable", server=server, detail=Phrase("bad host name", "主机名错误")
+        ) from error
     return host, int(port) if port else default_port
 
 

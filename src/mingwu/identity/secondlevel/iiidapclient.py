@@ -139,7 +139,11 @@ async def fetch(url: str, *, token: str = "", lang: str = "", timeout_s: float =
     Raises NotFound, Overloaded or InvalidInput with what the service said; Unavailable when it
     does not answer, PeerError when it answers something else.
     """
-    if urlsplit(url).scheme not in {"http", "https"}:
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in {"http", "https"}:
         raise InvalidInput(
             "input.invalid", path=url[:200], fault=Phrase("http or https", "应为 http 或 https")
         )
