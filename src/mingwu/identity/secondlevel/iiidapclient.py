@@ -183,7 +183,7 @@ def refusal(url: str, status: int, body: bytes, retry: str) -> MingwuError:
     try:
         told = msgspec.json.decode(body, type=dict[str, Any])
         lines = [told.get("title") or told.get("message") or "", *(told.get("description") or [])]
-        detail = " ".join(str(line) for line in lines if line)[:300]
+        detail = " — ".join(str(line) for line in lines if line)[:300]
     except (msgspec.MsgspecError, TypeError):
         detail = ""
     detail = detail or f"HTTP {status}"

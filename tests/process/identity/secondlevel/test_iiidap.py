@@ -203,7 +203,7 @@ class World:
             store=StoreSettings(url=sqlite_url(self.tmp / "node.db")),
             escrow_directory=str(self.tmp / "escrow"),
             secrets_directory=str(self.tmp / "secrets"),
-            iiidap_page=3, iiidap_per_minute=100,
+            iiidap_page=3, iiidap_per_minute=100, simulated=True,
         )  # fmt: skip
         self.node = SecondLevel.open(settings, store, site_at("127.0.0.1", 2641))
         self.stack.callback(self.node.close)
@@ -367,6 +367,7 @@ async def test_the_command(world):
     assert "Identifier" in out
     assert "left out: Shown to authorised accounts only" in out
     assert "mingwu resolve 88.101.1/PRT.0001" in out
+    assert "# Simulated data" in out
     code, out, _ = await world.command("query", "88.101.2/X", *at, lang="zh_CN.UTF-8")
     assert "mingwu resolve 88.101.2/X --server 127.0.0.1:2700" in out
     assert "持有企业" in out
