@@ -31,7 +31,6 @@ export async function mount(root, { query }) {
   const cursors = { of: "", at: new Map() }; // where the page at an offset begins, for one set of filters
   let isAll = false;
   let seen = { names: [], total: 0, upto: 0 };
-  let counts = first;
   const list = table();
   const bar = mayDecide ? bulkBar() : null;
   if (bar) list.element.querySelector(".mw-filter").after(bar.element);
@@ -55,8 +54,8 @@ export async function mount(root, { query }) {
         ...(Object.keys(first.prefix).length > 1 ? [{ key: "prefix", label: t("names.prefix"), options: [["", t("names.allprefixes")], ...Object.keys(first.prefix).map((one) => [one, one])] }] : []),
         { key: "age", label: t("filing.since"), options: [["", t("filing.anyage")], ...AGES.map((hours) => [hours, t("filing.age", { n: Number(hours) / 24 })])] },
       ],
-      choices: [{ key: "state", label: t("names.state"), initial: "", options: () => [["", t("filing.waiting"), (counts.state.registered ?? 0) + (counts.state.changed ?? 0)],
-        ...STATES.map((one) => [one, t("queue." + one), counts.state[one] ?? 0])] }],
+      choices: [{ key: "state", label: t("names.state"), initial: "", options: ({ states }) => [["", t("filing.waiting"), (states.registered ?? 0) + (states.changed ?? 0)],
+        ...STATES.map((one) => [one, t("queue." + one), states[one] ?? 0])] }],
       columns: [
         ...(mayDecide ? [{ label: "", cls: ".mw-pick-col", cell: pickBox }] : []), lead,
         { label: t("name.kind"), cls: ".mw-hide", cell: (row) => t("kind." + row.kind) },
@@ -80,8 +79,7 @@ export async function mount(root, { query }) {
     const after = cursors.at.get(offset) ?? 0;
     if (!after) list.want.offset = 0;
     const asked = new URLSearchParams({ ...wanted, after, limit: PAGE, newest: want.get("order") === "desc" });
-    const [reply, all] = await Promise.all([api(`${queue}?${asked}`), api(`${queue}/counts?` + new URLSearchParams({ ...wanted, state: "" }))]);
-    counts = all;
+    const reply = await api(`${queue}?${asked}`);
     seen = reply;
     cursors.at.set(list.want.offset + PAGE, reply.next);
     return { ...reply, rows: reply.names };

@@ -1,4 +1,4 @@
-"""Asking about access: grants in pages, who is meant by a grantee, and why somebody may read what.
+"""Asking about access: who is meant by a grantee, and why somebody may read what.
 
 An explanation is made from the same grants that decide (``grants.Grants.effective``), name by name
 and item by item, and says every reason there is, not only the first. Administrators of a record
@@ -6,55 +6,45 @@ and item by item, and says every reason there is, not only the first. Administra
 its configuration and are not looked up here. All methods block (SQL).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select
+from sqlalchemy import Connection, Engine, select
 
 from mingwu.identity.access.authority import readable as admin_readable
 from mingwu.identity.access.authority import rights
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.grants import (
     EVERYTHING,
-    GROUP,
-    Grant,
     Grants,
     Group,
     May,
-    Scope,
     grantees,
     names_of,
-    read_grants,
+)
+from mingwu.identity.enterprise.grantsearch import (
+    PUBLIC,
+    GrantSearch,
+    Told,
+    Who,
+    grants_found,
+    group_labels,
+    kind_of,
+    worded,
 )
 from mingwu.identity.enterprise.lifecycle import RESOLVABLE, State
 from mingwu.identity.enterprise.model import Identifier, Item, Template
 from mingwu.identity.records import RecordStore
 from mingwu.kernel.catalogue import Phrase
-from mingwu.kernel.errors import InvalidInput, NotFound
+from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import fold
 from mingwu.store.engine import reading
 from mingwu.wire.handle.codes import AdminRight
 from mingwu.wire.handle.values import Reference
 
-PUBLIC = "*"
-_PREFIX_RECORD = "0.NA/"
-_MAX_PAGE = 500
 _GROUP_CHARS = 64
 _GRANTEE_CHARS = 300
-
-
-class Who(StrEnum):
-    """What kind of grantee a name is."""
-
-    PUBLIC = "public"
-    GROUP = "group"
-    ACCOUNT = "account"
-    APPLICATION = "application"
-    ENTERPRISE = "enterprise"
-    IDENTITY = "identity"
 
 
 class Because(StrEnum):
@@ -66,34 +56,6 @@ class Because(StrEnum):
     ROLE = "role"
     GRANT = "grant"
     ADMIN = "admin"
-
-
-class GrantSearch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which grants. ``name``: those of an identifier and of its template; ``text``: part of a
-    grantee or an identifier.
-    """
-
-    text: Annotated[str, Meta(max_length=255)] = ""
-    grantee: str = ""
-    kind: Who | None = None
-    scope: Scope | None = None
-    target: str = ""
-    template: int | None = None
-    name: str = ""
-    item: str = ""
-    may: May | None = None
-    offset: Annotated[int, Meta(ge=0)] = 0
-    limit: Annotated[int, Meta(ge=1, le=_MAX_PAGE)] = 100
-
-
-class Told(Grant, frozen=True, kw_only=True):
-    """A grant with words: what its grantee is and is called, and what its target is called."""
-
-    kind: Who
-    label_zh: str = ""
-    label_en: str = ""
-    target_zh: str = ""
-    target_en: str = ""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,22 +122,14 @@ class AccessDesk:
 
     def search(self, search: GrantSearch) -> tuple[list[Told], int]:
         """A page of grants, latest first, and how many match."""
-        table = schema.grant
         with reading(self._engine) as connection:
-            where = _terms(connection, search)
-            total = select(func.count()).select_from(table).where(*where)
-            count = connection.execute(total).scalar_one()
-            order = (table.c.at_ms.desc(), table.c.grantee, table.c.target, table.c.item)
-            query = select(table).where(*where).order_by(*order)
-            page = query.offset(search.offset).limit(search.limit)
-            grants = read_grants(connection.execute(page).mappings())
-            return _worded(connection, grants), count
+            return grants_found(connection, search)
 
     def of_name(self, name: str, template: int) -> tuple[list[Told], bool, bool]:
         """All grants that count for an identifier; whether it has access of its own; is open."""
         found = self._grants.effective(name, template, None)
         with reading(self._engine) as connection:
-            return _worded(connection, found.grants), found.own, found.is_public
+            return worded(connection, found.grants), found.own, found.is_public
 
     # -- who ------------------------------------------------------------------------------------
 
@@ -184,7 +138,7 @@ class AccessDesk:
         kind = kind_of(who)
         with reading(self._engine) as connection:
             if kind is Who.GROUP:
-                labels = _groups(connection, {fold(who)})
+                labels = group_labels(connection, {fold(who)})
                 label = labels.get(fold(who))
                 found = label or ("", "")
                 return Inquired(who=who, kind=kind, names=(who,), known=label is not None,
@@ -208,7 +162,7 @@ class AccessDesk:
         row = identifier.row
         found = self._grants.effective(row.name, template.number, asker.names)
         with reading(self._engine) as connection:
-            grants = _worded(connection, found.grants)
+            grants = worded(connection, found.grants)
         is_owner = fold(row.owner) in {fold(name) for name in asker.names}
         shared = [Reason(because=Because.OWNER)] if is_owner else []
         shared += [Reason(because=Because.ROLE)] if asker.may_all else []
@@ -241,19 +195,6 @@ class AccessDesk:
             return frozenset()
         granted = rights(record, who, self._store.get) or 0
         return admin_readable(record) if granted & AdminRight.READ_VALUE else frozenset()
-
-
-def kind_of(who: str) -> Who:
-    """What a grantee's name looks like (an application is known by the store only)."""
-    key = fold(who)
-    if who == PUBLIC:
-        return Who.PUBLIC
-    if key.startswith(fold(GROUP)):
-        return Who.GROUP
-    if "/" not in key:
-        return Who.ACCOUNT
-    handle = key.partition(":")[2] if key.split(":", 1)[0].isdigit() else key
-    return Who.ENTERPRISE if handle.startswith(_PREFIX_RECORD) else Who.IDENTITY
 
 
 def checked_group(group: Group) -> Group:
@@ -305,119 +246,6 @@ def _reason(grant: Told, asker: Inquired) -> Reason:
     direct = {fold(name) for name in asker.names}
     return Reason(because=Because.GRANT, grant=grant,
                   via="" if fold(grant.grantee) in direct else grant.grantee)  # fmt: skip
-
-
-# -- rows -----------------------------------------------------------------------------------------
-
-
-def _terms(connection: Connection, search: GrantSearch) -> list[ColumnElement[bool]]:
-    table = schema.grant
-    equal = (
-        (table.c.grantee, fold(search.grantee)),
-        (table.c.scope, search.scope and search.scope.value),
-        (table.c.target, fold(search.target)),
-        (table.c.item, search.item),
-        (table.c.may, search.may and search.may.value),
-    )
-    terms = [column == value for column, value in equal if value]
-    for word in search.text.split():
-        part = fold(word)
-        terms.append(or_(*(column.contains(part, autoescape=True)
-                           for column in (table.c.grantee, table.c.target))))  # fmt: skip
-    if search.template is not None:
-        terms += [table.c.scope == Scope.TEMPLATE.value, table.c.target == str(search.template)]
-    if search.name:
-        terms.append(_about(connection, search.name))
-    if search.kind is not None:
-        terms.append(_of_kind(search.kind))
-    return terms
-
-
-def _about(connection: Connection, name: str) -> ColumnElement[bool]:
-    """The grants of an identifier, and its template's unless it has access of its own."""
-    table, key = schema.grant, fold(name)
-    known = schema.identifier
-    template = connection.execute(
-        select(known.c.template).where(known.c.key == key)
-    ).scalar_one_or_none()
-    if template is None:
-        raise NotFound("enterprise.name-unknown", name=name[:255])
-    single = and_(table.c.scope == Scope.IDENTIFIER.value, table.c.target == key)
-    own = select(schema.own_access.c.key).where(schema.own_access.c.key == key)
-    if connection.execute(own).first() is not None:
-        return single
-    whole = and_(table.c.scope == Scope.TEMPLATE.value, table.c.target == str(template))
-    return or_(single, whole)
-
-
-def _of_kind(kind: Who) -> ColumnElement[bool]:
-    grantee = schema.grant.c.grantee
-    is_group = grantee.startswith(fold(GROUP), autoescape=True)
-    is_handle = grantee.contains("/", autoescape=True)
-    is_prefix = or_(
-        grantee.startswith(_PREFIX_RECORD, autoescape=True),
-        grantee.contains(":" + _PREFIX_RECORD, autoescape=True),
-    )
-    is_program = grantee.in_(select(schema.application.c.handle_key))
-    return {
-        Who.GROUP: is_group,
-        Who.ACCOUNT: and_(~is_group, ~is_handle),
-        Who.APPLICATION: is_program,
-        Who.ENTERPRISE: and_(~is_group, is_prefix),
-        Who.IDENTITY: and_(~is_group, is_handle, ~is_prefix, ~is_program),
-        Who.PUBLIC: grantee == PUBLIC,
-    }[kind]
-
-
-def _worded(connection: Connection, grants: Sequence[Grant]) -> list[Told]:
-    """Grants with the words of their grantees and targets, each looked up once."""
-    keys = {one.grantee for one in grants}
-    groups = _groups(connection, keys)
-    table = schema.application
-    query = select(table.c.handle_key, table.c.handle, table.c.title)
-    programs = {
-        row[0]: row for row in connection.execute(query.where(table.c.handle_key.in_(keys)))
-    }
-    names, templates = _targets(connection, grants)
-    found = []
-    for one in grants:
-        kind = kind_of(one.grantee)
-        data: dict[str, Any] = msgspec.structs.asdict(one)
-        zh, en = groups.get(one.grantee, ("", ""))
-        if kind is Who.ACCOUNT:
-            data["grantee"] = one.grantee.lower()
-        elif (program := programs.get(one.grantee)) is not None:
-            kind, data["grantee"] = Who.APPLICATION, program[1]
-            zh = en = program[2]
-        if one.scope is Scope.IDENTIFIER:
-            data["target"] = names.get(one.target, one.target)
-        else:
-            data["target_zh"], data["target_en"] = templates.get(one.target, ("", ""))
-        found.append(Told(**data, kind=kind, label_zh=zh, label_en=en))
-    return found
-
-
-def _targets(
-    connection: Connection, grants: Iterable[Grant]
-) -> tuple[Mapping[str, str], Mapping[str, tuple[str, str]]]:
-    """Identifiers as they are written, and templates' names, by target."""
-    known, template = schema.identifier, schema.template
-    keys = {one.target for one in grants if one.scope is Scope.IDENTIFIER}
-    wholes = {one.target for one in grants if one.scope is Scope.TEMPLATE}
-    numbers = {int(target) for target in wholes if target.isdigit()}
-    query = select(known.c.key, known.c.name).where(known.c.key.in_(keys))
-    names = {str(row[0]): str(row[1]) for row in connection.execute(query)}
-    columns = (template.c.number, template.c.name_zh, template.c.name_en)
-    rows = connection.execute(select(*columns).where(template.c.number.in_(numbers)))
-    return names, {str(number): (zh, en) for number, zh, en in rows}
-
-
-def _groups(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """The labels of those grantees that are groups, by grantee."""
-    names = {key[len(GROUP) :] for key in keys if key.startswith(fold(GROUP))}
-    table = schema.group
-    query = select(table.c.name, table.c.zh, table.c.en).where(table.c.name.in_(names))
-    return {fold(GROUP + name): (zh, en) for name, zh, en in connection.execute(query)}
 
 
 def _group_names(connection: Connection, names: Sequence[str]) -> tuple[str, ...]:

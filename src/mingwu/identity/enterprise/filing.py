@@ -69,11 +69,13 @@ class Waiting(IdentifierRow, frozen=True, kw_only=True):
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A page. ``next`` is 0 at the end; ``upto``: the highest sequence that there was.
 
-    ``step``: most names that one decision should be about.
+    ``states``: how many match in each state, whichever was asked for; ``step``: most names that
+    one decision should be about.
     """
 
     names: list[Waiting]
     total: int
+    states: dict[State, int]
     next: int
     upto: int
     step: int
@@ -114,28 +116,28 @@ class FilingQueue:
             for state in _states(asked):
                 query = _page_of(state, where, asked)
                 rows += connection.execute(query).mappings()
-            total = select(func.count()).where(_in_states(asked), *where)
-            count = connection.execute(total).scalar_one()
+            waiting = table.c.state.in_([state.value for state in STATES])
+            counts = select(table.c.state, func.count()).where(waiting, *where)
+            counted = connection.execute(counts.group_by(table.c.state))
+            states = {State(state): int(number) for state, number in counted}
         rows.sort(key=lambda row: row["sequence"], reverse=asked.newest)
         plain = [{str(name): one for name, one in row.items()} for row in rows[: asked.limit]]
         names = msgspec.convert(plain, list[Waiting])
         after = names[-1].sequence if len(rows) > asked.limit else 0
         step = min(STEP, self._batch_items)
-        return Page(names=names, total=count, next=after, upto=upto, step=step)
+        total = sum(states.get(state, 0) for state in _states(asked))
+        return Page(names=names, total=total, states=states, next=after, upto=upto, step=step)
 
-    def counts(self, wanted: Wanted) -> dict[str, Any]:
-        """How many match, by state, template, kind and registrant (the first hundred)."""
+    def counts(self, wanted: Wanted) -> dict[str, dict[str, int]]:
+        """How many match, by template, kind, prefix and registrant (the hundred with most)."""
         table, where = schema.identifier, self._terms(wanted)
-        found: dict[str, Any] = {}
+        found: dict[str, dict[str, int]] = {}
         with reading(self._engine) as connection:
-            base = table.c.state.in_([state.value for state in STATES])
-            query = select(table.c.state, func.count()).where(base, *where)
-            found["state"] = dict(_pairs(connection.execute(query.group_by(table.c.state))))
             for name in ("template", "kind", "prefix", "owner"):
                 column, number = table.c[name], func.count()
                 rows = select(column, number).where(_in_states(wanted), *where)
                 rows = rows.group_by(column).order_by(number.desc(), column).limit(_MAX_OWNERS)
-                found[name] = dict(_pairs(connection.execute(rows)))
+                found[name] = {str(key): int(n) for key, n in connection.execute(rows)}
         return found
 
     def decide(
@@ -223,7 +225,3 @@ def _page_of(state: State, where: Sequence[ColumnElement[bool]], asked: Asked) -
         beyond = table.c.sequence < asked.after if asked.newest else table.c.sequence > asked.after
         query = query.where(beyond)
     return query.order_by(order).limit(asked.limit + 1)
-
-
-def _pairs(rows: Any) -> list[tuple[str, int]]:
-    return [(str(key), int(number)) for key, number in rows]

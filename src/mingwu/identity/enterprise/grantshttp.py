@@ -11,15 +11,9 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from mingwu.identity.enterprise.access import (
-    GrantSearch,
-    Inquired,
-    Who,
-    checked_grantee,
-    checked_group,
-    kind_of,
-)
+from mingwu.identity.enterprise.access import Inquired, checked_grantee, checked_group
 from mingwu.identity.enterprise.grants import EVERYTHING, Grant, Group, Scope
+from mingwu.identity.enterprise.grantsearch import GrantSearch, Who, kind_of
 from mingwu.identity.enterprise.model import Template
 from mingwu.identity.enterprise.visits import BASE, OwnRoute, Visit, plain
 from mingwu.kernel.catalogue import Phrase

@@ -4,15 +4,9 @@ import random
 
 import pytest
 
-from mingwu.identity.enterprise.access import (
-    Because,
-    GrantSearch,
-    Who,
-    checked_grantee,
-    checked_group,
-    kind_of,
-)
+from mingwu.identity.enterprise.access import Because, checked_grantee, checked_group
 from mingwu.identity.enterprise.grants import EVERYTHING, Grant, Group, May, Scope
+from mingwu.identity.enterprise.grantsearch import GrantSearch, Who, kind_of
 from mingwu.identity.enterprise.model import Actor, Registration, TemplateRef
 from mingwu.identity.records import Record
 from mingwu.kernel.errors import InvalidInput, NotFound

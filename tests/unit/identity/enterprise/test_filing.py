@@ -94,7 +94,7 @@ def test_a_returned_name_resolves_and_waits_for_its_change(queue, node, store, p
     assert named(3) not in walked(queue)
     [row] = queue.page(Asked(state=State.RETURNED)).names
     assert (row.name, row.action, row.note, row.actor) == (named(3), "return", "mass lacks", "boss")
-    assert queue.counts(Wanted())["state"] == {"registered": NAMES - 1, "returned": 1}
+    assert queue.page(Asked()).states == {"registered": NAMES - 1, "returned": 1}
     [again] = queue.decide(Action.RETURN, [Move(name=named(3))], actor=boss, note="x")
     assert again.fault.code == "enterprise.not-allowed"
     node.registrations.change([part("Q.03", mass="2")], actor=boss)
