@@ -47,7 +47,7 @@ async def measure(base: Path, algorithm: Algorithm, durable: bool) -> tuple[floa
     store = StoreSettings(url=sqlite_url(base / "carriers.sqlite"), durable=durable)
     platform = CarrierPlatform.open(
         CarrierSettings(store=store), RecordRegistrar(records), key=identity.key,
-        certificate=identity.certificate, anchors=identity.anchors,
+        certificate=identity.certificate, anchors=identity.anchors, table=records.carriers(),
     )  # fmt: skip
     mould = moulds(1, 1)[0]
     factory = Factory(identity.authority, "memory", "88.888.102", int(time.time()))

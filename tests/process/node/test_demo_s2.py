@@ -22,13 +22,18 @@ from mingwu.identity.carriers.model import Evidence
 from mingwu.identity.carriers.platform import is_sound
 from mingwu.identity.carriers.rows import evidence_of
 from mingwu.identity.carriers.setup import prepare
-from mingwu.identity.client.handleclient import resolve
+from mingwu.identity.client.handleclient import request, resolve
+from mingwu.identity.server.http import TUNNEL
+from mingwu.kernel.errors import MingwuError
 from mingwu.lab.carriers.moulds import MOULDERS
 from mingwu.node.config import load
 from mingwu.node.demo import s2
 from mingwu.store.engine import open_engine, reading
 from mingwu.trust.roles import Role
 from mingwu.trust.service import Trust
+from mingwu.wire.handle.bodies import Resolve, read_body
+from mingwu.wire.handle.codes import Op
+from mingwu.wire.handle.message import decode, encode
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 MOULDS = 3
@@ -106,7 +111,7 @@ async def until(condition, what: str, deadline_s: float = 40) -> None:
                 try:
                     if await condition():
                         return
-                except (httpx.HTTPError, KeyError, ValueError) as error:  # not there yet
+                except (httpx.HTTPError, KeyError, ValueError, MingwuError) as error:
                     last = error
                 await asyncio.sleep(0.1)
     except TimeoutError:
@@ -171,7 +176,7 @@ async def readings(demo, name: str, transport: str = "") -> dict:
 
 async def test_a_name_resolves_to_what_its_carrier_measured(demo):
     name = "88.888.102/MLD.M0003"
-    for transport in ("udp", "tcp"):
+    for transport in ("udp", "tcp", ""):
         told = await readings(demo, name, transport)
         assert told["MW.LIVE"]["trusted"]
         shots = told["MW.LIVE.shots"]
@@ -184,7 +189,14 @@ async def test_a_name_resolves_to_what_its_carrier_measured(demo):
         said = read(report.frame).body
         assert said.counter == shots["report"]
         assert shots["value"] in {sample.readings["shots"] for sample in said.samples}
+    asked = request(Op.RESOLVE, Resolve(name, (), ("MW.LIVE.shots",)).encode(), request_id=7)
     async with httpx.AsyncClient(timeout=10) as client:
+        tunnel = await client.post(
+            f"http://127.0.0.1:{demo.config.resolver.http_port}/", content=encode(asked),
+            headers={"Accept": TUNNEL, "Content-Type": TUNNEL},
+        )  # fmt: skip
+        (value,) = read_body(decode(tunnel.content)).values
+        assert msgspec.json.decode(value.data)["tag"] == "shots"
         for door in (demo.config.resolver.http_port, demo.config.console.port):
             answer = await client.get(f"http://127.0.0.1:{door}/api/handles/{name}")
             kinds = {value["type"] for value in answer.json()["values"]}
@@ -339,7 +351,7 @@ async def test_a_cut_link_loses_nothing_and_all_comes_in_order(demo, capsys):
     assert (await readings(demo, name))["MW.LIVE.shots"]["value"] >= max(shots)
 
 
-@pytest.mark.parametrize("role", ["console", "lab"])
+@pytest.mark.parametrize("role", ["console", "lab", "resolver"])
 async def test_killed_it_goes_on(demo, role):
     name = "88.888.102/MLD.M0003"
 
@@ -353,7 +365,9 @@ async def test_killed_it_goes_on(demo, role):
     demo.kill(role)
 
     async def goes_on() -> bool:
-        return await demo.samples(3) >= before + 3
+        told = (await readings(demo, name))["MW.LIVE.shots"]["report"]
+        held = was["MW.LIVE.shots"]["report"]
+        return await demo.samples(3) >= before + 3 and told > held
 
     await until(goes_on, "reports after kill -9", 60)
     now = await readings(demo, name)

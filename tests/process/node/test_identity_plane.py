@@ -273,6 +273,8 @@ async def test_a_carrier_is_registered_by_the_running_enterprise_node(plane: Pla
         values = {value.type: value.data for value in answer.values}
         assert values["carrier.state"] == b"active"
         assert values["MW.SIMULATED"] == b"true"
+        shots = msgspec.json.decode(values["MW.LIVE.shots"])  # read by HTTPS' route, told at once
+        assert (shots["report"], shots["quality"], shots["simulated"]) == (1, "good", True)
         order = {"action": "revoke"}
         done = await client.post(f"/api/identity/carriers/{new.serial}/commands", json=order)
         assert done.status_code == 200

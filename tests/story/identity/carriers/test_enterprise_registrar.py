@@ -13,6 +13,8 @@ from mingwu.identity.enterprise.lifecycle import State
 from mingwu.identity.enterprise.model import ACTIVE_CARRIER, Actor, TemplateRef
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings
+from mingwu.identity.live import NoLiveValues
+from mingwu.identity.lookup import look_up_all
 from mingwu.identity.secondlevel import schema as secondlevel
 from mingwu.identity.secondlevel.model import (
     ApplicationForm,
@@ -45,6 +47,7 @@ def opened(scene, registrar) -> None:
     scene.platform = CarrierPlatform.open(
         CarrierSettings(store=store), registrar, key=scene.identity.key,
         certificate=scene.identity.certificate, anchors=scene.identity.anchors, clock=scene.clock,
+        table=scene.records.carriers(),
     )  # fmt: skip
 
 
@@ -232,6 +235,37 @@ async def test_names_of_others_are_not_taken(scene, enterprise):
     await second.agent.report()
     assert second.agent.profile.identifier == back.identifier == "88.888.102/MLD.M0002"
     assert enterprise.register.get(back.identifier).row.state is State.REGISTERED
+
+
+def resolved(scene, name: str = NAME) -> set[str]:
+    snapshot = scene.records.snapshot()
+    snapshot.begin()
+    try:
+        values = look_up_all(snapshot, NoLiveValues(), name, 1)
+    finally:
+        snapshot.end()
+    return {value.type for value in values}
+
+
+@pytest.mark.parametrize("mode", [Mode.OWN, Mode.HOSTED])
+async def test_a_name_that_either_node_registered_resolves_to_readings(
+    scene, enterprise, above, mode
+):
+    give_prefix(above, mode)
+    plain(scene, enterprise=enterprise, secondlevel=above)
+    carrier = scene.carrier()
+    await carrier.agent.power_on()
+    assert "MW.LIVE" in resolved(scene)
+    carrier.work()
+    await carrier.agent.report()
+    assert {"carrier.serial", "MW.LIVE", "MW.LIVE.shots"} <= resolved(scene)
+    scene.platform.suspend(carrier.serial, actor="eve")  # writes the record anew
+    assert resolved(scene) >= {"carrier.serial", "MW.LIVE"}
+    assert "MW.LIVE.shots" not in resolved(scene)
+    scene.platform.resume(carrier.serial, actor="eve")
+    assert "MW.LIVE.shots" in resolved(scene)
+    scene.platform.revoke(carrier.serial, actor="eve")
+    assert resolved(scene) == set()
 
 
 async def test_a_prefix_of_somebody_else_is_refused(scene, enterprise):
