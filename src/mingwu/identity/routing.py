@@ -9,6 +9,7 @@ GS1, carriers' exchange, IIIDAP) do not use it.
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from mingwu.trust.roles import PERMISSIONS, Permission, Role, may, require
 
 JSON = "application/json"
 BODY_BYTES = 1 << 20
+_WORD = re.compile(r"(?<!:)\b\w+")
 _encode = msgspec.json.Encoder().encode
 
 Journal = Callable[[str, str, str, dict[str, Any], str], None]
@@ -85,8 +87,9 @@ class Operation:
 
     @property
     def operation_id(self) -> str:
-        """A name of its own in the reference."""
-        return f"{self.method.lower()}_{self.tag}_{self.work.__name__.strip('_')}"
+        """A name of its own in the reference, made from method and path."""
+        words = _WORD.findall(self.path.removeprefix("/api"))
+        return "_".join((self.method.lower(), *words))
 
     @property
     def role(self) -> str | None:

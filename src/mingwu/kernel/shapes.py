@@ -77,11 +77,14 @@ def read_json(cls: type[T], raw: bytes, path: str = "body", *, strict: bool = Tr
 def read_query(cls: type[T], items: Iterable[tuple[str, str]], path: str = "query") -> T:
     """Parameters of a query as ``cls``: of a list field all values, of others the last one.
 
-    Lists of numbers may also stand in one value with commas; a text may hold commas itself.
+    Lists of numbers may also stand in one value with commas; a text may hold commas itself. An
+    empty value is none: forms send what was not filled in.
     """
     lists = _list_fields(cls)
     data: dict[str, Any] = {}
     for name, value in items:
+        if not value:
+            continue
         if name not in lists:
             data[name] = value
         elif lists[name] is str:

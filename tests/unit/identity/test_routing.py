@@ -98,7 +98,7 @@ def test_the_reference_is_made_from_the_declarations():
     declared = [operation_of(route) for route in routes_of(OPERATIONS)]
     paths = document(declared, "1")["paths"]
     post = paths["/b"]["post"]
-    assert post["operationId"] == "post_test_waiting"
+    assert post["operationId"] == "post_b"
     assert post["description"] == "Least role: engineer."
     body = post["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/Count"}

@@ -6,18 +6,16 @@ and password, a program as an application identity; the token is a session of ``
 be revoked and dies with the account. Registering needs the permission ``register`` of the role.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import msgspec
 from starlette.requests import Request
 
 from mingwu.identity.enterprise.applications import Application
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.model import Actor
 from mingwu.identity.enterprise.service import EnterpriseNode
-from mingwu.kernel.catalogue import Phrase
+from mingwu.identity.routing import Journal, read_body
 from mingwu.kernel.errors import (
     Conflict,
     Denied,
@@ -26,15 +24,12 @@ from mingwu.kernel.errors import (
     NotAuthenticated,
     NotFound,
 )
-from mingwu.kernel.shapes import told
+from mingwu.kernel.shapes import read_json as read_json_body
 from mingwu.trust.accounts import Accounts
 from mingwu.trust.roles import Permission, Role, may
 from mingwu.trust.sessions import Sessions
 
 T = TypeVar("T")
-
-Journal = Callable[[str, str, str, dict[str, Any], str], None]
-"""Writes (actor, action, object, detail, address) into the journal; may block."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,30 +101,9 @@ def language_of(request: Request, default: str) -> str:
     return found[min(found)] if found else default
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body, at most ``limit`` bytes; InvalidInput ``input.invalid`` beyond."""
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > limit:
-            raise InvalidInput(
-                "input.invalid",
-                path="body",
-                fault=Phrase(f"more than {limit} bytes", f"超过 {limit} 字节"),
-            )
-    return bytes(data)
-
-
 async def read_json(request: Request, cls: type[T], limit: int) -> T:
     """The body as ``cls``; numbers may come as text, as deployed programs send them."""
-    data = await read_body(request, limit)
-    try:
-        return msgspec.json.decode(data or b"{}", type=cls, strict=False)
-    except msgspec.ValidationError as error:
-        fault, _, where = str(error).partition(" - at `$")
-        raise InvalidInput("input.invalid", path=f"body{where.rstrip('`')}", fault=fault) from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidInput("input.invalid", path="body", fault=told(error)) from error
+    return read_json_body(cls, await read_body(request, limit), strict=False)
 
 
 _KINDS: dict[str, type[MingwuError]] = {

@@ -95,8 +95,9 @@ def _told(call: Visit, result: Any) -> tuple[str, dict[str, Any]]:
 
 
 ROUTES = (
-    OwnRoute("GET", "/filing", _queue),
-    OwnRoute("GET", "/filing/counts", _counts),
-    OwnRoute("POST", "/filing/{what:str}", _decide, Permission.REGISTER, DecisionBody,
-             "filing", _told),
+    OwnRoute("GET", "/filing", "Names that wait for filing", _queue, query=Asked),
+    OwnRoute("GET", "/filing/counts", "How many names wait, by template and kind",
+             _counts, query=Wanted),
+    OwnRoute("POST", "/filing/{what:str}", "File names, or return them with a reason",
+             _decide, Permission.REGISTER, DecisionBody, "filing", _told),
 )  # fmt: skip

@@ -18,8 +18,7 @@ from mingwu.identity.enterprise.model import (
     TemplateRef,
 )
 from mingwu.identity.enterprise.queries import Search
-from mingwu.identity.enterprise.visits import OwnRoute as _Route
-from mingwu.identity.enterprise.visits import Visit, mounted
+from mingwu.identity.enterprise.visits import OwnRoute, Visit, mounted
 from mingwu.identity.enterprise.visits import plain as _plain
 from mingwu.identity.enterprise.visits import results_of as _results
 from mingwu.kernel.errors import InvalidInput
@@ -176,15 +175,19 @@ def _items(bodies: list[NameBody]) -> list[Registration]:
 # ---------------------------------------------------------------- routes
 _WRITE, _SETUP = Permission.REGISTER, Permission.CONFIGURE
 _ROUTES = (
-    _Route("GET", "/names", _search),
-    _Route("GET", "/names/detail", _detail),
-    _Route("GET", "/names/history", _history),
-    _Route("POST", "/names/register", _register, _WRITE, NamesBody, "register"),
-    _Route("POST", "/names/change", _change, Permission.READ, NamesBody, "change"),
-    _Route("POST", "/names/submit", _submit, _WRITE, MoveBody, "submit"),
-    _Route("POST", "/names/file", _file, _WRITE, MoveBody, "file"),
-    _Route("POST", "/names/deregister", _deregister, _WRITE, MoveBody, "deregister"),
-    _Route("GET", "/counts", lambda c: c.node.register.counts()),
+    OwnRoute("GET", "/names", "Registered names, searched and paged", _search),
+    OwnRoute("GET", "/names/detail", "One name with its values and possible actions", _detail),
+    OwnRoute("GET", "/names/history", "Versions of a name", _history),
+    OwnRoute("POST", "/names/register", "Register names, one result per item",
+             _register, _WRITE, NamesBody, "register"),
+    OwnRoute("POST", "/names/change", "Change names",
+             _change, Permission.READ, NamesBody, "change"),
+    OwnRoute("POST", "/names/submit", "Submit drafts for filing",
+             _submit, _WRITE, MoveBody, "submit"),
+    OwnRoute("POST", "/names/file", "File names", _file, _WRITE, MoveBody, "file"),
+    OwnRoute("POST", "/names/deregister", "Deregister names",
+             _deregister, _WRITE, MoveBody, "deregister"),
+    OwnRoute("GET", "/counts", "Names by state", lambda c: c.node.register.counts()),
 )  # fmt: skip
 
 

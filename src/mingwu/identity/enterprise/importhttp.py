@@ -17,11 +17,10 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Meta
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from mingwu.identity.enterprise.door import EnterpriseServices, address_of, asker_of, language_of
+from mingwu.identity.enterprise.door import EnterpriseServices, address_of, asker_of
 from mingwu.identity.enterprise.importdesk import ImportDesk
 from mingwu.identity.enterprise.importing import Outcome
 from mingwu.identity.enterprise.importjobs import MAX_PAGE, ImportOrder, Job, JobRow
@@ -29,8 +28,9 @@ from mingwu.identity.enterprise.mappings import Mapping
 from mingwu.identity.enterprise.previews import preview_source, preview_upload
 from mingwu.identity.enterprise.uploads import Uploading
 from mingwu.identity.enterprise.visits import BASE, OwnRoute, Visit, faults_of, mounted, plain
+from mingwu.identity.routing import Asked, Operation, routes_of
 from mingwu.kernel.catalogue import Phrase
-from mingwu.kernel.errors import InvalidInput, MingwuError
+from mingwu.kernel.errors import InvalidInput
 from mingwu.trust.roles import Permission
 
 _WRITE = Permission.REGISTER
@@ -78,22 +78,35 @@ class LookQuery(msgspec.Struct, kw_only=True):
 def routes(services: EnterpriseServices, desk: ImportDesk) -> list[Route]:
     """The routes of imports; ``desk`` is closed by the caller."""
     rows = [
-        OwnRoute("GET", "/mappings", lambda c: {"mappings": c.node.mappings.kept()}),
-        OwnRoute("PUT", "/mappings", _put_mapping, _WRITE, Mapping, "mapping", _mapping_told),
-        OwnRoute("DELETE", "/mappings", _remove_mapping, _WRITE, None, "mapping.remove"),
-        OwnRoute("GET", "/imports/about", _about),
-        OwnRoute("GET", "/imports/preview", _preview, _WRITE),
-        OwnRoute("GET", "/imports", partial(_list, desk)),
-        OwnRoute("POST", "/imports", partial(_start, desk), _WRITE, ImportBody),
-        OwnRoute("GET", "/imports/{number:int}", partial(_one, desk)),
-        OwnRoute("POST", "/imports/{number:int}/cancel", partial(_cancel, desk), _WRITE, None,
-                 "import.cancel"),
-        OwnRoute("POST", "/imports/{number:int}/again", partial(_again, desk), _WRITE, AgainBody),
-        OwnRoute("GET", "/imports/{number:int}/rows", partial(_rows, desk), _WRITE),
-        OwnRoute("GET", "/imports/{number:int}/rows.csv", partial(_rows_csv, desk), _WRITE),
+        OwnRoute("GET", "/mappings", "Stored mappings of tables to templates",
+                 lambda c: {"mappings": c.node.mappings.kept()}),
+        OwnRoute("PUT", "/mappings", "Store a mapping",
+                 _put_mapping, _WRITE, Mapping, "mapping", _mapping_told),
+        OwnRoute("DELETE", "/mappings", "Remove a mapping",
+                 _remove_mapping, _WRITE, None, "mapping.remove"),
+        OwnRoute("GET", "/imports/about", "Limits of imports, and configured databases", _about),
+        OwnRoute("GET", "/imports/preview", "First rows of a table with a proposed mapping",
+                 _preview, _WRITE, query=LookQuery),
+        OwnRoute("GET", "/imports", "Import jobs, newest first",
+                 partial(_list, desk), query=PageQuery),
+        OwnRoute("POST", "/imports", "Start an import or a dry run",
+                 partial(_start, desk), _WRITE, ImportBody),
+        OwnRoute("GET", "/imports/{number:int}", "How far a job is", partial(_one, desk)),
+        OwnRoute("POST", "/imports/{number:int}/cancel", "Stop a job",
+                 partial(_cancel, desk), _WRITE, None, "import.cancel"),
+        OwnRoute("POST", "/imports/{number:int}/again", "Run a job once more",
+                 partial(_again, desk), _WRITE, AgainBody),
+        OwnRoute("GET", "/imports/{number:int}/rows", "Rows of a job by their outcome",
+                 partial(_rows, desk), _WRITE, query=RowsQuery),
+        OwnRoute("GET", "/imports/{number:int}/rows.csv", "Refused rows as a table",
+                 partial(_rows_csv, desk), _WRITE),
     ]  # fmt: skip
-    upload = Route(f"{BASE}/imports/uploads", partial(_upload, services), methods=["POST"])
-    return [upload, *mounted(rows, services)]
+    upload = Operation(
+        method="POST", path=f"{BASE}/imports/uploads", work=partial(_upload, services),
+        summary="Upload a table as it is; answers with its preview", tag="enterprise",
+        permission=_WRITE,
+    )  # fmt: skip
+    return [*routes_of([upload]), *mounted(rows, services)]
 
 
 # ---------------------------------------------------------------- mappings
@@ -123,31 +136,20 @@ def _about(call: Visit) -> object:
     }
 
 
-async def _upload(services: EnterpriseServices, request: Request) -> Response:
+async def _upload(services: EnterpriseServices, asked: Asked) -> object:
     """Takes a file of any size the settings allow, part by part."""
-    lang = language_of(request, "en")
+    name, actor = asked.request.query_params.get("name", ""), asker_of(asked.request).actor.name
+    uploading = await run_in_threadpool(partial(Uploading, services.node, name, actor=actor))
+    ended = False
     try:
-        asker = asker_of(request)
-        asker.require(_WRITE)
-        name = request.query_params.get("name", "")
-        begin = partial(Uploading, services.node, name, actor=asker.actor.name)
-        uploading = await run_in_threadpool(begin)
-        ended = False
-        try:
-            async for piece in request.stream():
-                await run_in_threadpool(uploading.add, piece)
-            upload = await run_in_threadpool(uploading.close)
-            ended = True
-        finally:
-            if not ended:
-                await run_in_threadpool(uploading.drop)
-    except MingwuError as error:
-        return _answer(error.as_dict(lang), error.status)
-    return _answer(upload)
-
-
-def _answer(what: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(what), status, media_type="application/json")
+        async for piece in asked.request.stream():
+            await run_in_threadpool(uploading.add, piece)
+        upload = await run_in_threadpool(uploading.close)
+        ended = True
+    finally:
+        if not ended:
+            await run_in_threadpool(uploading.drop)
+    return upload
 
 
 def _preview(call: Visit) -> object:

@@ -1,8 +1,9 @@
 """One request to an own route below ``/api/identity``: who asks, what for, how it is answered.
 
-A route is a row of a table: method, path, the work, the permission it needs, what its body is, and
-under which action the journal notes it. The work runs in a thread. Errors are ``{code, message,
-next}`` in the asker's language; batches answer 200 with one result per item.
+A route is a row of a table: method, path, what it is for, the work, the permission it needs, what
+its body and query are, and under which action the journal notes it; an operation of
+``identity.routing`` is made from it. The work runs in a thread. Batches answer 200 with one result
+per item.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,33 +11,22 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
-from mingwu.identity.enterprise.door import (
-    Asker,
-    EnterpriseServices,
-    address_of,
-    asker_of,
-    language_of,
-    read_body,
-    read_json,
-)
+from mingwu.identity.enterprise.door import Asker, EnterpriseServices, asker_of
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.model import ItemResult, Template
 from mingwu.identity.enterprise.service import EnterpriseNode
+from mingwu.identity.routing import Asked, Operation, routes_of
 from mingwu.kernel.catalogue import Phrase
-from mingwu.kernel.errors import InvalidInput, MingwuError
-from mingwu.kernel.shapes import told
+from mingwu.kernel.errors import InvalidInput
+from mingwu.kernel.shapes import Nothing, told
 from mingwu.trust.accounts import Accounts
 from mingwu.trust.roles import Permission
 
 BASE = "/api/identity"
-_JSON = "application/json"
 T = TypeVar("T")
-_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +39,7 @@ class Visit:
     lang: str
     body: Any = None
     accounts: Accounts | None = None
+    parsed: Any = None
 
     def query(self, name: str, default: str = "") -> str:
         """A query parameter."""
@@ -74,13 +65,10 @@ class Visit:
         return self.node.register.template(self.number)
 
     def wanted(self, cls: type[T]) -> T:
-        """The query parameters as ``cls``; InvalidInput ``input.invalid``."""
-        params = {name: text for name, text in self.request.query_params.items() if text}
-        params.pop("lang", None)
-        try:
-            return msgspec.convert(params, cls, strict=False)
-        except msgspec.ValidationError as error:
-            raise InvalidInput("input.invalid", path="query", fault=told(error)) from error
+        """The query as the route declares it."""
+        if not isinstance(self.parsed, cls):
+            raise TypeError(f"the route does not declare {cls.__name__}")
+        return self.parsed
 
 
 Work = Callable[[Visit], object]
@@ -104,51 +92,40 @@ class OwnRoute:
 
     method: str
     path: str
+    summary: str
     work: Work
     permission: Permission = Permission.READ
     body: Any = None
     action: str = ""
     told: Told = _told
+    query: type[msgspec.Struct] = Nothing
 
 
 def mounted(rows: Iterable[OwnRoute], services: EnterpriseServices) -> list[Route]:
     """The routes of a table."""
-    return [Route(BASE + one.path, _endpoint(one, services), methods=[one.method]) for one in rows]
+    return routes_of(_operation(one, services) for one in rows)
 
 
-def _endpoint(route: OwnRoute, services: EnterpriseServices) -> Any:
-    limit = services.node.settings.body_bytes
-
-    async def serve(request: Request) -> Response:
-        lang = language_of(request, "en")
+def _operation(route: OwnRoute, services: EnterpriseServices) -> Operation:
+    def work(asked: Asked) -> object:
+        call = Visit(
+            services.node, asked.request, asker_of(asked.request), asked.lang, asked.body,
+            services.accounts, asked.query,
+        )  # fmt: skip
         try:
-            asker = asker_of(request)
-            asker.require(route.permission)
-            body: Any = None
-            if route.body is bytes:
-                body = await read_body(request, limit)
-            elif route.body is not None:
-                body = await read_json(request, route.body, limit)
-            call = Visit(services.node, request, asker, lang, body, services.accounts)
-            result = await run_in_threadpool(_work, route, services, call)
-        except MingwuError as error:
-            return Response(_encode(error.as_dict(lang)), error.status, media_type=_JSON)
-        except ValueError as error:  # an unknown word where a list of words is meant
-            fault = InvalidInput("input.invalid", path="query", fault=told(error))
-            return Response(_encode(fault.as_dict(lang)), fault.status, media_type=_JSON)
-        if isinstance(result, Response):
-            return result
-        return Response(_encode(result), media_type=_JSON)
+            result = route.work(call)
+        except ValueError as error:  # an unknown word where one of several is meant
+            raise InvalidInput("input.invalid", path="query", fault=told(error)) from error
+        if route.action:
+            subject, detail = route.told(call, result)
+            services.note(call.asker.actor, route.action, subject, asked.address, **detail)
+        return result
 
-    return serve
-
-
-def _work(route: OwnRoute, services: EnterpriseServices, call: Visit) -> object:
-    result = route.work(call)
-    if route.action:
-        subject, detail = route.told(call, result)
-        services.note(call.asker.actor, route.action, subject, address_of(call.request), **detail)
-    return result
+    return Operation(
+        method=route.method, path=BASE + route.path, work=work, summary=route.summary,
+        tag="enterprise", permission=route.permission, query=route.query, body=route.body,
+        body_bytes=services.node.settings.body_bytes, errors=(404, 409) if route.body else (404,),
+    )  # fmt: skip
 
 
 def results_of(results: list[ItemResult], lang: str) -> dict[str, Any]:

@@ -184,7 +184,7 @@ async def test_viewers_change_no_template(client, world, method, path):
     await made(client)
     before = world.node.templates.list()
     reply = await client.request(method, f"{BASE}/{path}", json=template("X"), headers=VIEWER)
-    assert (reply.status_code, reply.json()["code"]) == (403, "enterprise.no-access")
+    assert (reply.status_code, reply.json()["code"]) == (403, "trust.no-permission")
     nobody = await client.request(method, f"{BASE}/{path}", json=template("X"))
     assert nobody.status_code == 401
     assert world.node.templates.list() == before
