@@ -187,7 +187,20 @@ class Registrations:
         call.seen.add(key)
         known = call.known.get(key)
         fault = movable_fault(call, name, known)
-        return ItemResult(name, fault) if fault else judge(connection, call, item, key)
+        if fault is None:
+            return judge(connection, call, item, key)
+        if fault.code == "enterprise.name-taken" and isinstance(item, Registration):
+            return self._taken(connection, call, item, key, fault)
+        return ItemResult(name, fault)
+
+    def _taken(
+        self, connection: Connection, call: Call, item: Registration, key: str, fault: Fault
+    ) -> ItemResult:
+        """A new name that is taken: what else is wrong is told, too, as to any other."""
+        checker, _ = self._template(connection, call, item, None)
+        if checker is None:
+            return ItemResult(item.name, fault)
+        return _refused(connection, call, checker, item, key, item.values, fault)
 
     # -- one name -----------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from mingwu.identity.enterprise.lifecycle import State
 from mingwu.identity.enterprise.model import TemplateDef
 from mingwu.identity.enterprise.validation import read_content
 
-_CHUNK = 2000
+_CHUNK = 10_000
 
 
 def unique_types(definition: TemplateDef) -> frozenset[str]:
@@ -37,15 +37,15 @@ def _claim(connection: Connection, template: int, kinds: frozenset[str]) -> None
     query = select(names.c.key, history.c.content)
     query = query.join(history, history.c.sequence == names.c.sequence)
     query = query.where(names.c.template == template, names.c.state != State.DEREGISTERED.value)
-    query = query.order_by(names.c.sequence)
+    query = query.order_by(names.c.sequence).execution_options(yield_per=_CHUNK)
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     put = dialect.insert(schema.unique).on_conflict_do_nothing()
-    rows = []
-    for key, content in connection.execute(query):
-        rows += [
+    for found in connection.execute(query).partitions():
+        rows = [
             {"template": template, "item": one.type, "value": one.value, "key": key}
+            for key, content in found
             for one in read_content(content)
             if one.type in kinds
         ]
-    for start in range(0, len(rows), _CHUNK):
-        connection.execute(put, rows[start : start + _CHUNK])
+        if rows:
+            connection.execute(put, rows)

@@ -6,6 +6,7 @@ import time
 import msgspec
 import pytest
 
+from mingwu.identity.enterprise import templateeffect, uniques
 from mingwu.identity.enterprise.grants import Grant, Group, Scope
 from mingwu.identity.enterprise.importdesk import ImportDesk
 from mingwu.identity.enterprise.importing import Outcome
@@ -135,7 +136,9 @@ def test_registrars_in_parallel_lose_nothing(node, url, store):
     assert sequences == list(range(1, 409))
 
 
-def test_a_template_changes_with_its_names(node):
+def test_a_template_changes_with_its_names(node, monkeypatch):
+    for module in (templateeffect, uniques):  # rows come in pieces, as with many names
+        monkeypatch.setattr(module, "_CHUNK", 1)
     node.registrations.register([item("A", secret="1"), item("B", secret="1")], actor=BOSS)
     old = node.templates.get(REF)
     secret = msgspec.structs.replace(old.definition.items[1], unique=True)

@@ -333,6 +333,10 @@ def test_a_refused_name_is_told_everything_that_is_wrong_with_it(node, boss, par
     assert [fault.code for fault in result.faults][:2] == [
         "enterprise.foreign-prefix", "enterprise.value-missing",
     ]  # fmt: skip
+    taken = part("S1", mass="heavy")
+    [result] = node.registrations.register([taken], actor=boss)
+    assert codes([result]) == ["enterprise.name-taken"]
+    assert [fault.params.get("item") for fault in result.more] == ["mass"]
     assert node.registrations.register([part("W1")], actor=boss)[0].faults == ()
 
 
