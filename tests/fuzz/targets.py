@@ -5,14 +5,18 @@ A target raises nothing but what it says here it may (ProtocolError is caught in
 found are kept under ``tests/golden/handle/fuzz`` and replayed without it.
 """
 
+import io
 import json
 import tempfile
+import zipfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from mingwu.identity.access.administration import Administration
 from mingwu.identity.access.gate import Gate
+from mingwu.identity.enterprise.settings import EnterpriseSettings
+from mingwu.identity.enterprise.tablefile import TableFile
 from mingwu.identity.namespaces import evaluate, templates_in
 from mingwu.identity.records import Record as StoredName
 from mingwu.identity.records import RecordStore
@@ -21,6 +25,7 @@ from mingwu.identity.server.http import HttpFace, HttpRequest
 from mingwu.identity.server.httpwrite import HttpWriter
 from mingwu.identity.server.process import home_prefixes, site_of
 from mingwu.identity.settings import ResolverSettings
+from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.handle import admin, jsonform, keys, site
 from mingwu.wire.handle.bodies import (
     OUTCOMES,
@@ -231,6 +236,50 @@ def http(data: bytes) -> None:
     assert served.administration.store.get(NAME) is not None
 
 
+LIMITS = EnterpriseSettings(import_rows=200, unpacked_bytes=2**22)
+
+
+def tables(data: bytes) -> None:
+    """An uploaded table: text, or an archive; every row stays within the head."""
+    try:
+        file = TableFile(io.BytesIO(data), LIMITS)
+        head = file.guess_head()
+        with file.table(head=head) as table:
+            read = list(table.lines)
+    except InvalidInput as error:
+        refused = error.code
+    else:
+        refused = ""
+    if refused:
+        assert refused.startswith("enterprise.table-")
+        return
+    numbers = [number for number, _, _ in read]
+    assert numbers == sorted(set(numbers))
+    assert all(tuple(row) == table.columns for _, row, _ in read)
+    assert len(read) <= LIMITS.import_rows
+
+
+def sheets(data: bytes) -> None:
+    """The first sheet of a workbook that is whole otherwise."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as box:
+        for name, content in _PARTS.items():
+            box.writestr(name, content)
+        box.writestr("xl/worksheets/sheet1.xml", data)
+    tables(archive.getvalue())
+
+
+_PARTS = {
+    "xl/workbook.xml": '<workbook xmlns:r="r"><sheets><sheet r:id="1"/></sheets></workbook>',
+    "xl/_rels/workbook.xml.rels": '<Relationships><Relationship Id="1" Type="r/worksheet" '
+    'Target="worksheets/sheet1.xml"/><Relationship Id="2" Type="r/sharedStrings" '
+    'Target="sharedStrings.xml"/><Relationship Id="3" Type="r/styles" Target="styles.xml"/>'
+    "</Relationships>",
+    "xl/sharedStrings.xml": "<sst><si><t>one</t></si><si><r><t>two</t></r></si></sst>",
+    "xl/styles.xml": '<styleSheet><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/>'
+    '<xf numFmtId="46"/></cellXfs></styleSheet>',
+}
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "message": message,
     "bodies": bodies,
@@ -241,6 +290,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "datagrams": datagrams,
     "gate": gate,
     "http": http,
+    "tables": tables,
+    "sheets": sheets,
 }
 
 
@@ -274,9 +325,21 @@ def seeds(name: str) -> list[bytes]:
             b'DELETE\n/api/handles/x\nHandle sessionId="1", nonce="x"\n',
             b'GET\n/api/handles?prefix=88.888.101\nHandle clientCert="true"\n',
         ],
-    }[name]
+        "tables": [
+            '编号,名称\n1,壳\n2,"盖,\n"\n'.encode("gbk"),
+            b"\xff\xfe" + "a;b\n1;2\n".encode("utf-16-le"),
+            b"\xef\xbb\xbfa\tb\n1\t2\t3\n",
+            b"\xd0\xcf\x11\xe0",
+            b"PK\x03\x04",
+        ],
+        "sheets": [_SHEET, b"<!DOCTYPE a>" + _SHEET],
+    }[name]  # fmt: skip
 
 
+_SHEET = b"""<worksheet><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="inlineStr">
+<is><t>b</t></is></c></row><row r="3"><c r="A3"><v>1.5</v></c><c r="B3" s="1"><v>46331</v></c></row>
+<row><c s="2"><v>1.25</v></c><c t="b"><f>A1</f><v>1</v></c><c t="e"><v>#N/A</v></c></row>
+</sheetData><mergeCells><mergeCell ref="A3:A4"/></mergeCells></worksheet>"""
 _NAMESPACE = b"""<namespace><template delimiter="@"><foreach>
 <if value="extension" test="matches" expression="e\\((\\d)\\)" parameter="x">
 <value data="${data}${x[1]}"/></if><else><notfound/></else></foreach>

@@ -153,7 +153,7 @@ function rowList(number, about) {
     back.disabled = offset === 0;
     next.disabled = last >= reply.total;
     foot.hidden = !reply.rows.length;
-    fill(foot, h("span.mw-grow", null, !reply.complete && total > reply.total ? t("import.rows.some", { n: count(reply.total), total: count(total) }) : ""),
+    fill(foot, h("span.mw-grow", null, total > reply.total ? t("import.rows.some", { n: count(reply.total), total: count(total) }) : ""),
       h("span", null, t("tags.page", { from: count(offset + 1), to: count(last), total: count(reply.total) })), back, next);
   }
 

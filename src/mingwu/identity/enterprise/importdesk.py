@@ -42,7 +42,7 @@ Note = Callable[[Actor, str, str, str, dict[str, Any]], None]
 
 _MOST_WAITING = 8
 _SAVE_S, _BEAT_S, _STOP_S = 0.5, 1.0, 20.0
-_SHOWN = 50  # rows kept of each outcome but refused ones, which are kept all
+_SHOWN, _REFUSED = 50, 200_000  # rows kept of each outcome, and of refused ones
 
 
 class ImportDesk:
@@ -211,11 +211,10 @@ class _Course:
     def watch(self, report: ImportReport, results: list[RowResult]) -> bool:
         """See :data:`importing.Watch`."""
         for one in results:
-            if one.outcome is not Outcome.REFUSED:
-                if self._shown[one.outcome] >= _SHOWN:
-                    continue
+            most = _REFUSED if one.outcome is Outcome.REFUSED else _SHOWN
+            if self._shown[one.outcome] < most:
                 self._shown[one.outcome] += 1
-            self._rows.append(one)
+                self._rows.append(one)
         if time.monotonic() - self._saved >= _SAVE_S:
             self.stopped = not self._jobs.save(self._job, report, self.take())
             self._saved = time.monotonic()

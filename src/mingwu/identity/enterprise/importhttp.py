@@ -231,7 +231,6 @@ def _rows(desk: ImportDesk, call: Visit) -> object:
     return {
         "rows": [_shown_row(row, call.lang) for row in found],
         "total": desk.jobs.counted(job.id, want.outcome),
-        "complete": want.outcome is Outcome.REFUSED,
     }
 
 

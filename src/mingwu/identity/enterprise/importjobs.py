@@ -25,6 +25,7 @@ from mingwu.store.engine import lock, reading, writing
 SILENT_MS = 6000
 MAX_PAGE = 1000
 _LOCK = "enterprise-import"
+_JOBS_WITH_ROWS = 100
 _DAY_MS = 86_400_000
 _encode = msgspec.json.Encoder().encode
 
@@ -238,10 +239,12 @@ class ImportJobs:
             return connection.execute(asked).scalar_one_or_none() is False
 
     def _sweep(self, connection: Connection, now: int) -> None:
-        """Forget the rows of old jobs; their counts stay."""
+        """Forget the rows of old jobs, and of all but the last hundred; their counts stay."""
         jobs, rows = schema.import_job, schema.import_row
         before = now - round(self._node.settings.upload_days * _DAY_MS)
-        old = select(jobs.c.id).where(jobs.c.created_at_ms < before)
+        highest = select(func.coalesce(func.max(jobs.c.id), 0)).scalar_subquery()
+        surplus = jobs.c.id <= highest + 1 - _JOBS_WITH_ROWS
+        old = select(jobs.c.id).where((jobs.c.created_at_ms < before) | surplus)
         connection.execute(delete(rows).where(rows.c.job.in_(old)))
 
     def _job(self, row: Any) -> Job:

@@ -37,6 +37,7 @@ class EnterpriseSettings(Settings, frozen=True, kw_only=True):
     # Most bytes of one uploaded table, and of what an uploaded workbook unpacks to.
     upload_bytes: Annotated[int, Meta(ge=1024)] = 128 * 2**20
     unpacked_bytes: Annotated[int, Meta(ge=1024)] = 512 * 2**20  # the latter
+    uploads_bytes: Annotated[int, Meta(ge=1024)] = 2**30  # most bytes of all kept tables together
     import_rows: Annotated[int, Meta(ge=1)] = 1_000_000  # most rows read from one table or query
     # Days that uploaded tables, and the rows imports told about, are kept.
     upload_days: Annotated[float, Meta(gt=0)] = 7.0

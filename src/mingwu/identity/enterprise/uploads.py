@@ -12,7 +12,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from mingwu.identity.enterprise import importerrors as _texts  # noqa: F401 — registers the texts
 from mingwu.identity.enterprise import schema
@@ -123,24 +123,48 @@ def spooled(node: EnterpriseNode, number: str) -> Iterator[BinaryIO]:
         here = table.c.upload == number
         with reading(node.engine) as connection:
             numbers = select(table.c.number).where(here).order_by(table.c.number)
-            for part in list(connection.execute(numbers).scalars()):
+            parts = list(connection.execute(numbers).scalars())
+            if not parts and connection.execute(_known(number)).first() is None:
+                raise NotFound("enterprise.upload-unknown", upload=number[:40])
+            for part in parts:
                 query = select(table.c.data).where(here, table.c.number == part)
                 file.write(connection.execute(query).scalar_one())
         file.seek(0)
         yield file
 
 
+def _known(number: str) -> Select[tuple[str]]:
+    return select(schema.upload.c.id).where(schema.upload.c.id == number)
+
+
 def sweep(node: EnterpriseNode) -> int:
-    """Forget uploads older than ``upload_days``, and those nobody finished; returns how many."""
+    """Forget uploads beyond their days or their share of the disk, and those nobody finished.
+
+    Returns how many.
+    """
     now, table = node.now_ms(), schema.upload
     before = now - round(node.settings.upload_days * _DAY_MS)
     stuck = (table.c.form == "") & (table.c.at_ms < now - _STALE_MS)
     with writing(node.engine) as connection:
         query = select(table.c.id).where((table.c.at_ms < before) | stuck)
         old = list(connection.execute(query).scalars())
+        old += _surplus(connection, old, node.settings.uploads_bytes)
         for number in old:
             _forget(connection, number)
     return len(old)
+
+
+def _surplus(connection: Connection, gone: list[str], most: int) -> list[str]:
+    """The oldest uploads beyond ``most`` bytes together."""
+    table, total, found = schema.upload, 0, []
+    query = select(table.c.id, table.c.size).order_by(table.c.at_ms.desc(), table.c.id)
+    for number, size in connection.execute(query):
+        if number in gone:
+            continue
+        total += size
+        if total > most:
+            found.append(number)
+    return found
 
 
 def _forget(connection: Connection, number: str) -> None:

@@ -162,6 +162,30 @@ def test_the_queue_has_a_bound(node, boss, desk, monkeypatch):
     assert [ended(desk, job).state for job in jobs] == [JobState.DONE] * 2
 
 
+def test_the_oldest_uploads_make_room(node, boss, desk):
+    first, second = upload(node, 30), upload(node, 30)
+    node.settings = msgspec.structs.replace(node.settings, uploads_bytes=second.size + 1)
+    third = upload(node, 3)
+    assert upload_of(node, second.id) == second
+    with pytest.raises(NotFound):
+        desk.start(ImportOrder(mapping=MAPPING, dry=True, upload=first.id), actor=boss)
+    assert upload_of(node, third.id)
+
+
+def test_rows_are_kept_of_the_last_jobs_only_and_not_without_bound(node, boss, desk, monkeypatch):
+    monkeypatch.setattr(importjobs, "_JOBS_WITH_ROWS", 1)
+    monkeypatch.setattr(importdesk, "_REFUSED", 20)
+    bad = msgspec.structs.replace(MAPPING, values={"mass": "{t}", "name": "{t}"})
+    want = ImportOrder(mapping=bad, dry=True, upload=upload(node, 60).id)
+    first = ended(desk, desk.start(want, actor=boss))
+    assert first.report.refused == 60
+    assert desk.jobs.counted(first.id, Outcome.REFUSED) == 20
+    second = ended(desk, desk.start(want, actor=boss))
+    assert desk.jobs.counted(first.id, Outcome.REFUSED) == 0
+    assert desk.jobs.counted(second.id, Outcome.REFUSED) == 20
+    assert desk.jobs.get(first.id).report.refused == 60
+
+
 def test_uploads_are_whole_or_not_there_and_go_after_their_time(node, monkeypatch):
     limited = msgspec.structs.replace(node.settings, upload_bytes=100)
     node.settings = limited
