@@ -82,18 +82,18 @@ def test_from_a_file_to_names_with_faults_and_a_reload(
 
 
 def test_it_is_cancelled_and_run_again(inside: Page) -> None:
-    choose(inside, "many.csv", table("B", 15_000))
+    choose(inside, "many.csv", table("B", 60_000))
     with_template(inside)
     inside.get_by_role("button", name="Dry run").click()
-    inside.get_by_role("button", name="Import 15,000 names").click()
+    inside.get_by_role("button", name="Import 60,000 names").click()
     inside.get_by_role("button", name="Cancel").click()
     expect(part(inside, "job").locator("header")).to_contain_text("cancelled")
     done = int(figure(inside, "registered").inner_text().replace(",", ""))
-    assert 0 <= done < 15_000
+    assert 0 <= done < 60_000
     inside.get_by_role("button", name="Run it again").click()
     expect(inside.get_by_role("link", name="Open the names")).to_be_visible()
     expect(figure(inside, "unchanged")).to_have_text(f"{done:,}")
-    expect(figure(inside, "registered")).to_have_text(f"{15_000 - done:,}")
+    expect(figure(inside, "registered")).to_have_text(f"{60_000 - done:,}")
 
 
 def test_a_mapping_is_saved_used_and_deleted(inside: Page) -> None:

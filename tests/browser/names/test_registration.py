@@ -84,6 +84,7 @@ def test_a_viewer_looks_only(as_viewer: Page) -> None:
     as_viewer.goto("/names")
     expect(as_viewer.locator("tbody tr")).to_have_count(50)
     expect(as_viewer.get_by_role("button", name="Register a name")).to_have_count(0)
+    expect(as_viewer.get_by_role("link", name="Import names")).to_have_count(0)
     as_viewer.goto(f"/names/{PREFIX}/NOBODY")
     expect(as_viewer.get_by_text("Nobody registered this name here")).to_be_visible()
     expect(as_viewer.get_by_role("link", name="Register a name")).to_have_count(0)

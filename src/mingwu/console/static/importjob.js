@@ -52,7 +52,7 @@ export function jobView(number, { about, go, mark }) {
     const share = job.state === "done" ? 1 : job.total ? Math.min(1, report.rows / job.total) : 0;
     const told = [job.state === "done" || !job.total ? t("import.done.rows", { rows: count(report.rows) }) : t("import.done.of", { rows: count(report.rows), total: count(job.total) }),
       rate ? t("import.rate", { n: count(rate) }) : "",
-      isAlive(job) && rate && job.total > report.rows ? t("import.left", { age: age((job.total - report.rows) / rate) }) : "",
+      isAlive(job) && rate && (job.total - report.rows) / rate >= 2 ? t("import.left", { age: age((job.total - report.rows) / rate) }) : "",
       !isAlive(job) && report.seconds ? t("import.took", { s: plain(report.seconds, 1) }) : ""].filter(Boolean).join(" · ");
     const bar = meter(share, { s: job.state === "failed" ? "bad" : ["cancelled", "interrupted"].includes(job.state) ? "warn" : "" });
     for (const [key, value] of Object.entries({ role: "progressbar", "aria-label": t("import.progress"), "aria-valuenow": Math.round(100 * share), "aria-valuemin": 0, "aria-valuemax": 100 })) bar.setAttribute(key, value);

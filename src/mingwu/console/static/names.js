@@ -1,6 +1,6 @@
 // Registration: the names of this node, found by text, template, state; and one more registered.
 
-import { button, empty, fill, h, named, nameHref, role, state, t, toast } from "mingwu-console/dom.js";
+import { button, empty, fill, h, icon, named, nameHref, role, state, t, toast } from "mingwu-console/dom.js";
 import { pageBadge, trouble } from "mingwu-console/absent.js";
 import { drawer, field, input, select } from "mingwu-console/dialog.js";
 import { ago } from "mingwu-console/figures.js";
@@ -24,7 +24,7 @@ export async function mount(root, { query }) {
   }
   const published = templates.filter((one) => one.state === "published").sort((a, b) => b.names - a.names);
   const list = table(query, templates);
-  fill(root, head(mayRegister ? button(t("names.new"), () => register(published), "mw-btn-main", "plus") : null), list.element);
+  fill(root, head(mayRegister ? [h("a.mw-btn", { href: "/names/import" }, icon("import"), t("import.title")), button(t("names.new"), () => register(published), "mw-btn-main", "plus")] : null), list.element);
   await list.reload();
   if (query.new && mayRegister) register(published, query.new, query.with);
   return { destroy: () => document.querySelector("dialog.mw-drawer")?.close() };
