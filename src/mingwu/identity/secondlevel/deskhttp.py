@@ -1,118 +1,137 @@
 """Routes for the pages of the second-level node: tables in pages, detail, sending again.
 
-``routes(node, journal)`` gives Starlette routes under /api/secondlevel/desk beside those of
-``http``; the same door and roles hold. Looking needs the permission *read* (applications:
-*register*), sending a refused message again *system*; it is written to the journal.
+They lie under /api/secondlevel/desk beside those of ``http``; the same door and roles hold.
+Looking needs the permission *read* (applications: *register*), sending a refused message again
+*system*; it is written to the journal.
 """
 
-import asyncio
-from typing import Any
+from functools import partial
+from typing import Annotated
 
-from starlette.requests import Request
-from starlette.responses import Response
+import msgspec
+from msgspec import Meta
 from starlette.routing import Route
 
-from mingwu.identity.routing import Journal
+from mingwu.identity.routing import Asked, Journal, Operation, routes_of
 from mingwu.identity.secondlevel import delegation
-from mingwu.identity.secondlevel.http import ROOT, account, json_reply, number
+from mingwu.identity.secondlevel.http import ROOT, TAG
 from mingwu.identity.secondlevel.model import State
 from mingwu.identity.secondlevel.service import SecondLevel
-from mingwu.kernel.errors import InvalidInput
-from mingwu.kernel.shapes import told
 from mingwu.trust.roles import Permission
 
 BASE = ROOT + "/desk"
-_MOST = 200
+_TEXT = Annotated[str, Meta(max_length=200)]
 
 
-class DeskHandlers:
-    """The handlers of one node."""
+class DeskPages(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a table."""
 
-    def __init__(self, node: SecondLevel, journal: Journal | None) -> None:
-        self._node, self._journal = node, journal
+    offset: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
 
-    async def about(self, request: Request) -> Response:
-        account(request, Permission.READ)
-        return json_reply(await asyncio.to_thread(self._node.desk.about))
 
-    async def applications(self, request: Request) -> Response:
-        account(request, Permission.REGISTER)
-        asked = request.query_params.get("state", "")
-        try:
-            state = State(asked) if asked else None
-        except ValueError as error:
-            raise InvalidInput("input.invalid", path="state", fault=told(error)) from error
-        found = await asyncio.to_thread(
-            self._node.desk.applications, state=state, q=_text(request, "q"), **_page(request)
-        )
-        return json_reply(found)
+class ApplicationsQuery(DeskPages, frozen=True, kw_only=True):
+    """Applications in a state, found by words."""
 
-    async def enterprises(self, request: Request) -> Response:
-        account(request, Permission.READ)
-        found = await asyncio.to_thread(
-            self._node.desk.enterprises, q=_text(request, "q"), sort=_text(request, "sort"),
-            order=_text(request, "order"), only=_text(request, "only"), **_page(request),
-        )  # fmt: skip
-        return json_reply(found)
+    state: State | None = None
+    q: _TEXT = ""
 
-    async def node(self, request: Request) -> Response:
-        account(request, Permission.READ)
-        return json_reply(
-            await asyncio.to_thread(self._node.desk.node, request.path_params["node"])
-        )
 
-    async def deposits(self, request: Request) -> Response:
-        account(request, Permission.READ)
-        return json_reply(await asyncio.to_thread(self._node.desk.deposits, **_page(request)))
+class EnterprisesQuery(DeskPages, frozen=True, kw_only=True):
+    """Enterprises found by words, some of them, in an order."""
 
-    async def duties(self, request: Request) -> Response:
-        account(request, Permission.READ)
-        return json_reply(await asyncio.to_thread(self._node.desk.duties))
+    q: _TEXT = ""
+    sort: _TEXT = ""
+    order: _TEXT = ""
+    only: _TEXT = ""
 
-    async def messages(self, request: Request) -> Response:
-        account(request, Permission.READ)
-        found = await asyncio.to_thread(
-            self._node.desk.messages, state=_text(request, "state"), **_page(request)
-        )
-        return json_reply(found)
 
-    async def again(self, request: Request) -> Response:
-        who = account(request, Permission.SYSTEM)
-        wanted = request.path_params["number"]
-        await asyncio.to_thread(self._node.outbox.again, wanted)
-        if self._journal is not None:
-            address = request.client.host if request.client is not None else ""
-            await asyncio.to_thread(
-                self._journal, who, "identity.upstream-again", str(wanted), {}, address
-            )
-        return json_reply({"number": wanted, "state": "waiting"})
+class MessagesQuery(DeskPages, frozen=True, kw_only=True):
+    """Messages to the top-level node in a state."""
 
-    async def delegation(self, request: Request) -> Response:
-        account(request, Permission.READ)
-        return json_reply(await delegation.look(self._node.settings, self._node.site))
+    state: _TEXT = ""
 
 
 def routes(node: SecondLevel, journal: Journal | None = None) -> list[Route]:
     """Routes for the API to mount behind its door."""
-    do = DeskHandlers(node, journal)
-    table: tuple[tuple[str, str, Any], ...] = (
-        ("GET", "/about", do.about),
-        ("GET", "/applications", do.applications),
-        ("GET", "/enterprises", do.enterprises),
-        ("GET", "/nodes/{node}", do.node),
-        ("GET", "/duties", do.duties),
-        ("GET", "/deposits", do.deposits),
-        ("GET", "/messages", do.messages),
-        ("POST", "/messages/{number:int}/again", do.again),
-        ("GET", "/delegation", do.delegation),
-    )
-    return [Route(BASE + path, handler, methods=[method]) for method, path, handler in table]
+    return routes_of(_Desk(node, journal).operations())
 
 
-def _page(request: Request) -> dict[str, int]:
-    return {"offset": number(request, "offset", 0, 2**31),
-            "limit": number(request, "limit", 50, _MOST)}  # fmt: skip
+class _Desk:
+    def __init__(self, node: SecondLevel, journal: Journal | None) -> None:
+        self._node, self._journal = node, journal
 
+    def operations(self) -> tuple[Operation, ...]:
+        get = partial(Operation, method="GET", tag=TAG)
+        return (
+            get(path=f"{BASE}/about", work=self.about, summary="What this node is"),
+            get(
+                path=f"{BASE}/applications", work=self.applications, query=ApplicationsQuery,
+                permission=Permission.REGISTER, summary="A page of the review queue",
+            ),
+            get(
+                path=f"{BASE}/enterprises", work=self.enterprises, query=EnterprisesQuery,
+                summary="A page of enterprises with the use of their names",
+            ),
+            get(
+                path=f"{BASE}/nodes/{{node}}", work=self.node, errors=(404,),
+                summary="One enterprise's node",
+            ),
+            get(path=f"{BASE}/duties", work=self.duties, summary="Tables, periods, what was told"),
+            get(
+                path=f"{BASE}/deposits", work=self.deposits, query=DeskPages,
+                summary="Escrow deposits",
+            ),
+            get(
+                path=f"{BASE}/messages", work=self.messages, query=MessagesQuery,
+                summary="Messages to the top-level node",
+            ),
+            Operation(
+                method="POST", path=f"{BASE}/messages/{{number:int}}/again", work=self.again,
+                tag=TAG, permission=Permission.SYSTEM, errors=(404, 409),
+                summary="Send a refused message again",
+            ),
+            get(
+                path=f"{BASE}/delegation", work=self.delegation,
+                summary="Where the top-level node refers names of this node to",
+            ),
+        )  # fmt: skip
 
-def _text(request: Request, name: str) -> str:
-    return request.query_params.get(name, "").strip()[:200]
+    def about(self, _asked: Asked) -> object:
+        return self._node.desk.about()
+
+    def applications(self, asked: Asked) -> object:
+        of: ApplicationsQuery = asked.query
+        return self._node.desk.applications(
+            state=of.state, q=of.q.strip(), offset=of.offset, limit=of.limit
+        )
+
+    def enterprises(self, asked: Asked) -> object:
+        of: EnterprisesQuery = asked.query
+        return self._node.desk.enterprises(
+            q=of.q.strip(), sort=of.sort, order=of.order, only=of.only, offset=of.offset,
+            limit=of.limit,
+        )  # fmt: skip
+
+    def node(self, asked: Asked) -> object:
+        return self._node.desk.node(asked.path("node"))
+
+    def duties(self, _asked: Asked) -> object:
+        return self._node.desk.duties()
+
+    def deposits(self, asked: Asked) -> object:
+        return self._node.desk.deposits(offset=asked.query.offset, limit=asked.query.limit)
+
+    def messages(self, asked: Asked) -> object:
+        of: MessagesQuery = asked.query
+        return self._node.desk.messages(state=of.state, offset=of.offset, limit=of.limit)
+
+    def again(self, asked: Asked) -> object:
+        wanted = int(asked.path("number"))
+        self._node.outbox.again(wanted)
+        if self._journal is not None:
+            self._journal(asked.account, "identity.upstream-again", str(wanted), {}, asked.address)
+        return {"number": wanted, "state": "waiting"}
+
+    async def delegation(self, _asked: Asked) -> object:
+        return await delegation.look(self._node.settings, self._node.site)

@@ -1,21 +1,20 @@
-"""HTTP handlers of the second-level node, for the API to mount.
+"""HTTP routes of the second-level node under /api/secondlevel, for the API to mount.
 
-``routes(node)`` gives Starlette routes under /api/secondlevel. The door in front puts
-``request.state.principal`` (with ``account`` and ``role``) on the request; handlers need a role of
-at least the one declared here. Faults are raised as MingwuError for the API to render.
+Looking needs the permission *read*, applying and registering *register*, deciding *system*; who
+did what goes into the journal. Real-name data is masked wherever it is shown.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from functools import partial
+from typing import Annotated, Any, Literal
 
 import msgspec
-from starlette.requests import Request
+from msgspec import Meta
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from mingwu.identity.routing import Journal
+from mingwu.identity.routing import Asked, Journal, Operation, routes_of
 from mingwu.identity.secondlevel import report
 from mingwu.identity.secondlevel.desk import masked_application, masked_tenant
 from mingwu.identity.secondlevel.model import (
@@ -28,25 +27,22 @@ from mingwu.identity.secondlevel.model import (
 from mingwu.identity.secondlevel.monitoring import REGISTER
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.synctables import TABLES
-from mingwu.kernel.catalogue import Phrase
-from mingwu.kernel.errors import InvalidInput, NotAuthenticated
+from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.shapes import told
-from mingwu.trust.roles import Permission, Role, require
+from mingwu.trust.roles import Permission
 from mingwu.wire.handle.codes import Rc
 
-T = TypeVar("T")
-Handler = Callable[[Request], Awaitable[Response]]
 ROOT = "/api/secondlevel"
+TAG = "second-level"
 _BODY_BYTES = 8 << 20
-_MOST = 1000
 # The printed report brings its style along; the door's policy for /api would refuse it.
 _PRINT_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
 
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a reviewer decided: accept, return or reject, the latter two with reasons."""
+    """What a reviewer decided; returning and rejecting take reasons."""
 
-    action: str
+    action: Literal["accept", "return", "reject"]
     reasons: tuple[Reason, ...] = ()
 
 
@@ -57,217 +53,204 @@ class TenantChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group: str = ""
 
 
-def json_reply(content: object, status: int = 200, media: str = "application/json") -> Response:
-    """A JSON reply."""
-    return Response(msgspec.json.encode(content), status, media_type=media)
+class Pages(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a list."""
+
+    offset: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
-def language(request: Request) -> str:
-    asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
-    return "en" if asked.lower().startswith("en") else "zh"
+class QueuePages(Pages, frozen=True, kw_only=True):
+    """Applications in one state, or all."""
+
+    state: State | None = None
 
 
-async def _body(request: Request, kind: type[T]) -> T:
-    data = b""
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > _BODY_BYTES:
-            raise InvalidInput(
-                "input.invalid", path="$", fault=Phrase("body too large", "请求体过大")
-            )
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.DecodeError as error:
-        raise InvalidInput("input.invalid", path="$", fault=told(error)) from error
+class Month(msgspec.Struct, frozen=True, kw_only=True):
+    """A month, ``YYYY-MM``, as data or to be printed."""
 
-
-def number(request: Request, name: str, default: int, most: int) -> int:
-    """A whole number of the query, at most ``most``; raises InvalidInput."""
-    text = request.query_params.get(name, str(default))
-    if not (text.isascii() and text.isdigit()):
-        raise InvalidInput("input.invalid", path=name, fault=Phrase("not a number", "不是数字"))
-    return min(int(text), most)
-
-
-def account(request: Request, permission: Permission) -> str:
-    """The caller's account if its role has the permission; NotAuthenticated or Denied."""
-    principal = getattr(request.state, "principal", None)
-    if principal is None:
-        raise NotAuthenticated("trust.no-session")
-    require(Role(principal.role), permission)
-    return str(principal.account)
-
-
-class Handlers:
-    """The handlers of one node."""
-
-    def __init__(self, node: SecondLevel, journal: Journal | None = None) -> None:
-        self.node = node
-        self._journal = journal
-
-    async def _note(
-        self, request: Request, actor: str, action: str, subject: str, **detail: object
-    ) -> None:
-        if self._journal is not None:
-            address = request.client.host if request.client is not None else ""
-            await asyncio.to_thread(
-                self._journal, actor, f"identity.{action}", subject, detail, address
-            )
-
-    async def submit(self, request: Request) -> Response:
-        who = account(request, Permission.REGISTER)
-        form = await _body(request, ApplicationForm)
-        again = request.path_params.get("id", "")
-        made = await asyncio.to_thread(self.node.applications.submit, form, who, id_=again)
-        await self._note(
-            request, who, "prefix-submit", made.id, prefix=form.prefix, kind=form.kind.value
-        )
-        return json_reply(masked_application(made), 201)
-
-    async def queue(self, request: Request) -> Response:
-        account(request, Permission.REGISTER)
-        asked = request.query_params.get("state", "")
-        try:
-            state = State(asked) if asked else None
-        except ValueError as error:
-            raise InvalidInput("input.invalid", path="state", fault=told(error)) from error
-        rows, total = await asyncio.to_thread(
-            self.node.applications.queue, state=state,
-            offset=number(request, "offset", 0, 2**31),
-            limit=number(request, "limit", 100, _MOST),
-        )  # fmt: skip
-        return json_reply({"rows": [masked_application(row) for row in rows], "total": total})
-
-    async def application(self, request: Request) -> Response:
-        account(request, Permission.REGISTER)
-        id_ = request.path_params["id"]
-        found = await asyncio.to_thread(self.node.applications.get, id_)
-        steps = await asyncio.to_thread(self.node.applications.steps, id_)
-        checks = await asyncio.to_thread(self.node.desk.checks, found)
-        told = {"application": masked_application(found), "steps": steps, "checks": checks}
-        return json_reply(told)
-
-    async def decide(self, request: Request) -> Response:
-        who = account(request, Permission.SYSTEM)
-        decision = await _body(request, Decision)
-        id_, queue = request.path_params["id"], self.node.applications
-        if decision.action == "accept":
-            given = await asyncio.to_thread(queue.accept, id_, who)
-            await self._note(request, who, "prefix-accept", id_, prefix=given.prefix)
-            return json_reply(given)
-        if decision.action not in {"return", "reject"}:
-            raise InvalidInput(
-                "input.invalid",
-                path="$.action",
-                fault=Phrase("accept, return or reject", "应为 accept、return 或 reject"),
-            )
-        final = decision.action == "reject"
-        sent = await asyncio.to_thread(queue.send_back, id_, who, decision.reasons, final=final)
-        await self._note(
-            request, who, f"prefix-{decision.action}", id_, prefix=sent.form.prefix,
-            reasons=len(decision.reasons),
-        )  # fmt: skip
-        return json_reply(masked_application(sent))
-
-    async def prefixes(self, request: Request) -> Response:
-        account(request, Permission.READ)
-        return json_reply(await asyncio.to_thread(self.node.prefixes.all, active=False))
-
-    async def upstream(self, request: Request) -> Response:
-        """What the top node holds about a prefix, beside what we told it."""
-        account(request, Permission.REGISTER)
-        row = await asyncio.to_thread(self.node.prefixes.get, request.path_params["prefix"])
-        told: dict[str, object] = {"prefix": row.prefix, "upstream": row.upstream, "asked": False}
-        if self.node.settings.upstream_epp:
-            held = await self.node.upstream.look(row.prefix)
-            told |= {"asked": True, "registered": held is not None, "fields": held or {}}
-        return json_reply(told)
-
-    async def tenants(self, request: Request) -> Response:
-        account(request, Permission.REGISTER)
-        rows = await asyncio.to_thread(self.node.tenants.all)
-        return json_reply([masked_tenant(row) for row in rows])
-
-    async def change_tenant(self, request: Request) -> Response:
-        who = account(request, Permission.SYSTEM)
-        change = await _body(request, TenantChange)
-        uscc = request.path_params["uscc"]
-        if change.quota is not None:
-            await asyncio.to_thread(self.node.tenants.set_quota, uscc, change.quota)
-        if change.group:
-            await asyncio.to_thread(self.node.tenants.set_group, uscc, change.group)
-        changed = await asyncio.to_thread(self.node.tenants.get, uscc)
-        quota = msgspec.to_builtins(changed.quota)
-        await self._note(request, who, "tenant-change", uscc, group=changed.group, quota=quota)
-        return json_reply(masked_tenant(changed))
-
-    async def register(self, request: Request) -> Response:
-        who = account(request, Permission.REGISTER)
-        items = await _body(request, tuple[HostedItem, ...])
-        prefix = request.path_params["prefix"]
-        began = time.perf_counter_ns()
-        outcomes = await asyncio.to_thread(self.node.hosted.register, prefix, items)
-        took_us = (time.perf_counter_ns() - began) // 1000
-        own = self.node.settings.prefix
-        await asyncio.to_thread(self.node.monitoring.count, own, REGISTER, took_us)
-        done = sum(one.code == Rc.SUCCESS for one in outcomes)
-        await self._note(request, who, "hosted-register", prefix, items=len(items), done=done)
-        lang = language(request)
-        return json_reply([{"name": one.name, "code": one.code, "error": one.error,
-                       "message": one.text(lang)} for one in outcomes])  # fmt: skip
-
-    async def statistics(self, request: Request) -> Response:
-        account(request, Permission.READ)
-        return json_reply(await asyncio.to_thread(self.node.desk.tenant_use))
-
-    async def nodes(self, request: Request) -> Response:
-        account(request, Permission.READ)
-        states = await asyncio.to_thread(self.node.monitoring.states)
-        events, total = await asyncio.to_thread(
-            self.node.monitoring.latest, offset=number(request, "offset", 0, 2**31),
-            limit=number(request, "limit", 100, _MOST),
-        )  # fmt: skip
-        return json_reply({"nodes": states, "events": events, "total": total})
-
-    async def duties(self, request: Request) -> Response:
-        account(request, Permission.READ)
-        lag = await asyncio.to_thread(self.node.outbox.lag)
-        tables = [
-            {"id": one.id, "zh": one.zh, "en": one.en, "period": one.period.value}
-            for one in TABLES.values()
-        ]
-        return json_reply({"tables": tables, "outbox": lag})
-
-    async def monthly(self, request: Request) -> Response:
-        account(request, Permission.READ)
-        month = request.query_params.get("month", "")
-        try:
-            made = await asyncio.to_thread(self.node.report, month)
-        except ValueError as error:
-            raise InvalidInput("input.invalid", path="month", fault=told(error)) from error
-        if request.query_params.get("form") == "html":
-            page = report.printable(made, language(request))
-            return HTMLResponse(page, headers=_PRINT_HEADERS)
-        return json_reply(made)
+    month: str = ""
+    form: str = ""
 
 
 def routes(node: SecondLevel, journal: Journal | None = None) -> list[Route]:
     """Routes for the API to mount behind its door; changes go into ``journal``."""
-    do = Handlers(node, journal)
-    table: tuple[tuple[str, str, Any], ...] = (
-        ("POST", "/applications", do.submit),
-        ("PUT", "/applications/{id}", do.submit),
-        ("GET", "/applications", do.queue),
-        ("GET", "/applications/{id}", do.application),
-        ("POST", "/applications/{id}/decision", do.decide),
-        ("GET", "/prefixes", do.prefixes),
-        ("GET", "/prefixes/{prefix}/upstream", do.upstream),
-        ("POST", "/prefixes/{prefix}/identifiers", do.register),
-        ("GET", "/tenants", do.tenants),
-        ("PATCH", "/tenants/{uscc}", do.change_tenant),
-        ("GET", "/statistics", do.statistics),
-        ("GET", "/nodes", do.nodes),
-        ("GET", "/duties", do.duties),
-        ("GET", "/report", do.monthly),
-    )
-    return [Route(ROOT + path, handler, methods=[method]) for method, path, handler in table]
+    return routes_of(_SecondLevelRoutes(node, journal).operations())
+
+
+class _SecondLevelRoutes:
+    def __init__(self, node: SecondLevel, journal: Journal | None) -> None:
+        self._node, self._journal = node, journal
+
+    def operations(self) -> tuple[Operation, ...]:
+        get = partial(Operation, method="GET", tag=TAG)
+        applying = partial(Operation, tag=TAG, permission=Permission.REGISTER)
+        deciding = partial(Operation, tag=TAG, permission=Permission.SYSTEM, errors=(404, 409))
+        applications, tenant = f"{ROOT}/applications", f"{ROOT}/tenants/{{uscc}}"
+        return (
+            applying(
+                method="POST", path=applications, work=self.submit, body=ApplicationForm,
+                status=201, summary="Apply for a prefix, its change or its exit",
+            ),
+            applying(
+                method="PUT", path=f"{applications}/{{id}}", work=self.submit, status=201,
+                body=ApplicationForm, errors=(404, 409),
+                summary="Send a returned application again",
+            ),
+            applying(
+                method="GET", path=applications, work=self.queue, query=QueuePages,
+                summary="The review queue",
+            ),
+            applying(
+                method="GET", path=f"{applications}/{{id}}", work=self.application, errors=(404,),
+                summary="One application with its steps and checks",
+            ),
+            deciding(
+                method="POST", path=f"{applications}/{{id}}/decision", work=self.decide,
+                body=Decision, summary="Accept, return or reject an application",
+            ),
+            get(path=f"{ROOT}/prefixes", work=self.prefixes, summary="Prefixes of enterprises"),
+            applying(
+                method="GET", path=f"{ROOT}/prefixes/{{prefix}}/upstream", work=self.upstream,
+                errors=(404,), summary="What the top-level node holds about a prefix",
+            ),
+            applying(
+                method="POST", path=f"{ROOT}/prefixes/{{prefix}}/identifiers", work=self.register,
+                body=tuple[HostedItem, ...], body_bytes=_BODY_BYTES, errors=(404,),
+                summary="Register names of a hosted enterprise, one result per item",
+            ),
+            applying(
+                method="GET", path=f"{ROOT}/tenants", work=self.tenants, summary="Enterprises",
+            ),
+            deciding(
+                method="PATCH", path=tenant, work=self.change_tenant, body=TenantChange,
+                summary="Change an enterprise's quota or permission group",
+            ),
+            get(
+                path=f"{ROOT}/statistics", work=self.statistics,
+                summary="Use of each enterprise's names",
+            ),
+            get(
+                path=f"{ROOT}/nodes", work=self.nodes, query=Pages,
+                summary="State of enterprises' nodes and what happened to them",
+            ),
+            get(
+                path=f"{ROOT}/duties", work=self.duties,
+                summary="Duties toward the top-level node and what waits",
+            ),
+            get(
+                path=f"{ROOT}/report", work=self.monthly, query=Month,
+                summary="The monthly report, as data or as a page to print",
+            ),
+        )  # fmt: skip
+
+    def submit(self, asked: Asked) -> object:
+        form: ApplicationForm = asked.body
+        again = asked.request.path_params.get("id", "")
+        made = self._node.applications.submit(form, asked.account, id_=again)
+        self._note(asked, "prefix-submit", made.id, prefix=form.prefix, kind=form.kind.value)
+        return masked_application(made)
+
+    def queue(self, asked: Asked) -> object:
+        of: QueuePages = asked.query
+        rows, total = self._node.applications.queue(
+            state=of.state, offset=of.offset, limit=of.limit
+        )
+        return {"rows": [masked_application(row) for row in rows], "total": total}
+
+    def application(self, asked: Asked) -> object:
+        found = self._node.applications.get(asked.path("id"))
+        return {
+            "application": masked_application(found),
+            "steps": self._node.applications.steps(asked.path("id")),
+            "checks": self._node.desk.checks(found),
+        }
+
+    def decide(self, asked: Asked) -> object:
+        decision: Decision = asked.body
+        id_, queue = asked.path("id"), self._node.applications
+        if decision.action == "accept":
+            given = queue.accept(id_, asked.account)
+            self._note(asked, "prefix-accept", id_, prefix=given.prefix)
+            return given
+        final = decision.action == "reject"
+        sent = queue.send_back(id_, asked.account, decision.reasons, final=final)
+        self._note(
+            asked, f"prefix-{decision.action}", id_, prefix=sent.form.prefix,
+            reasons=len(decision.reasons),
+        )  # fmt: skip
+        return masked_application(sent)
+
+    def prefixes(self, _asked: Asked) -> object:
+        return self._node.prefixes.all(active=False)
+
+    async def upstream(self, asked: Asked) -> object:
+        """What the top node holds about a prefix, beside what we told it."""
+        row = await asyncio.to_thread(self._node.prefixes.get, asked.path("prefix"))
+        told: dict[str, object] = {"prefix": row.prefix, "upstream": row.upstream, "asked": False}
+        if self._node.settings.upstream_epp:
+            held = await self._node.upstream.look(row.prefix)
+            told |= {"asked": True, "registered": held is not None, "fields": held or {}}
+        return told
+
+    def tenants(self, _asked: Asked) -> object:
+        return [masked_tenant(row) for row in self._node.tenants.all()]
+
+    def change_tenant(self, asked: Asked) -> object:
+        change: TenantChange = asked.body
+        uscc, tenants = asked.path("uscc"), self._node.tenants
+        if change.quota is not None:
+            tenants.set_quota(uscc, change.quota)
+        if change.group:
+            tenants.set_group(uscc, change.group)
+        changed = tenants.get(uscc)
+        quota = msgspec.to_builtins(changed.quota)
+        self._note(asked, "tenant-change", uscc, group=changed.group, quota=quota)
+        return masked_tenant(changed)
+
+    def register(self, asked: Asked) -> object:
+        prefix, items = asked.path("prefix"), asked.body
+        began = time.perf_counter_ns()
+        outcomes = self._node.hosted.register(prefix, items)
+        took_us = (time.perf_counter_ns() - began) // 1000
+        self._node.monitoring.count(self._node.settings.prefix, REGISTER, took_us)
+        done = sum(one.code == Rc.SUCCESS for one in outcomes)
+        self._note(asked, "hosted-register", prefix, items=len(items), done=done)
+        return [
+            {
+                "name": one.name, "code": one.code, "error": one.error,
+                "message": one.text(asked.lang),
+            }
+            for one in outcomes
+        ]  # fmt: skip
+
+    def statistics(self, _asked: Asked) -> object:
+        return self._node.desk.tenant_use()
+
+    def nodes(self, asked: Asked) -> object:
+        monitoring = self._node.monitoring
+        events, total = monitoring.latest(offset=asked.query.offset, limit=asked.query.limit)
+        return {"nodes": monitoring.states(), "events": events, "total": total}
+
+    def duties(self, _asked: Asked) -> object:
+        tables = [
+            {"id": one.id, "zh": one.zh, "en": one.en, "period": one.period.value}
+            for one in TABLES.values()
+        ]
+        return {"tables": tables, "outbox": self._node.outbox.lag()}
+
+    def monthly(self, asked: Asked) -> object:
+        try:
+            made = self._node.report(asked.query.month)
+        except ValueError as error:
+            raise InvalidInput("input.invalid", path="month", fault=told(error)) from error
+        if asked.query.form == "html":
+            page: Response = HTMLResponse(
+                report.printable(made, asked.lang), headers=_PRINT_HEADERS
+            )
+            return page
+        return made
+
+    def _note(self, asked: Asked, action: str, subject: str, **detail: Any) -> None:
+        if self._journal is not None:
+            self._journal(asked.account, f"identity.{action}", subject, detail, asked.address)

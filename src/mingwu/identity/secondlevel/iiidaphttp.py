@@ -20,7 +20,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mingwu.identity.secondlevel import iiidap, iiidapsearch
-from mingwu.identity.secondlevel.http import language
 from mingwu.identity.secondlevel.iiidap import Members, View
 from mingwu.identity.secondlevel.iiidapclient import bootstrap_document
 from mingwu.identity.secondlevel.iiidapfind import KINDS, controls
@@ -45,6 +44,12 @@ _LOOKUPS: dict[str, Callable[[SecondLevel, str, View], Members]] = {
 }
 _OPEN = {"Access-Control-Allow-Origin": "*"}  # RFC 7480 5.6; cookies do not travel with it
 _FRESH = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Language, Authorization, Cookie"}
+
+
+def _language(request: Request) -> str:
+    """As the national services answer: Chinese unless the asker wants English."""
+    asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
+    return "en" if asked.lower().startswith("en") else "zh"
 
 
 class _NotOffered(MingwuError):
@@ -131,7 +136,7 @@ class DataAccess:
         base = self._node.settings.iiidap_url.rstrip("/")
         return View(
             base=base or f"{request.url.scheme}://{request.url.netloc}{NAMES['root']}",
-            lang=language(request),
+            lang=_language(request),
             known=principal is not None,
             contacts=principal is not None and may(Role(principal.role), Permission.REGISTER),
         )
