@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from mingwu.kernel.catalogue import add
 from mingwu.kernel.errors import Conflict
+from mingwu.lab.enterprises.settings import FACADES
 from mingwu.lab.settings import LabWorld
 from mingwu.node.config import Config, Role
 
@@ -63,9 +64,9 @@ def _surroundings(config: Config) -> Iterator[tuple[str, str, int]]:
     ports = (top.root_port, top.top_port, top.recursive_port, top.emergency_port, top.epp_port,
              top.http_port)  # fmt: skip
     yield from (("lab_topnode", top.host, port) for port in ports)
-    first = own.own_first_port
-    if first:
-        yield from (("lab_enterprises", top.host, first + at) for at in range(own.own_nodes))
+    for first, count in ((own.own_first_port, own.own_nodes), (own.facade_first_port, FACADES)):
+        if first:
+            yield from (("lab_enterprises", top.host, first + at) for at in range(count))
 
 
 def require_free(config: Config) -> None:

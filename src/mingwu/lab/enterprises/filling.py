@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from mingwu.identity.aliases.book import AliasBook
 from mingwu.identity.secondlevel.hosted import MOST_ITEMS
+from mingwu.identity.secondlevel.links import LinkForm
 from mingwu.identity.secondlevel.model import (
     Application,
     ApplicationForm,
@@ -33,7 +34,8 @@ from mingwu.identity.secondlevel.model import (
 )
 from mingwu.identity.secondlevel.monitoring import REGISTER
 from mingwu.identity.secondlevel.service import SecondLevel
-from mingwu.lab.enterprises.settings import ENTERPRISES, EnterpriseLabSettings
+from mingwu.lab.enterprises.facade import application
+from mingwu.lab.enterprises.settings import ENTERPRISES, FACADES, EnterpriseLabSettings
 from mingwu.lab.enterprises.trade import E_DRIVE, Enterprise, enterprises, form, items, stranger
 from mingwu.wire.handle.codes import Rc
 
@@ -62,6 +64,18 @@ class Filled(msgspec.Struct, frozen=True, kw_only=True):
 def note_file(settings: EnterpriseLabSettings) -> Path:
     """The note that says that the node is filled: clients wait for it."""
     return Path(settings.directory) / "filled.json"
+
+
+def key_file(settings: EnterpriseLabSettings) -> Path:
+    """The second-level node's public key (PEM), as enterprises get it from the operator."""
+    return Path(settings.directory) / "query-key.pem"
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    draft.write_bytes(content)
+    draft.replace(path)
 
 
 class Filling:
@@ -93,6 +107,7 @@ class Filling:
         self._applications()
         self._queue()
         self._templates()
+        self._links()
         self._limits()
         began = time.perf_counter()
         counts = self._node.hosted.counts()
@@ -107,10 +122,7 @@ class Filling:
             identifiers=sum(self._node.hosted.counts().values()),
             register_per_s=made / took_s,
         )  # fmt: skip
-        done.parent.mkdir(parents=True, exist_ok=True)
-        draft = done.with_suffix(".new")
-        draft.write_bytes(msgspec.json.encode(filled))
-        draft.replace(done)
+        _write(done, msgspec.json.encode(filled))
         log.info(
             "filled enterprises=%d identifiers=%d refused=%d register_per_s=%.0f",
             filled.enterprises, filled.identifiers, refused, filled.register_per_s,
@@ -179,9 +191,25 @@ class Filling:
     def _templates(self) -> None:
         own = self._node.settings.prefix
         self._node.put_software("trace", own, "追溯（模拟）", "traceability (simulated)")
+        told = {
+            one.trade: {"zh": f"{one.trade.zh}（模拟）", "en": f"{one.trade.en} (simulated)"}
+            for one in self._hosted
+        }
+        for trade, definition in told.items():
+            self._node.put_template(f"{own}/T.{trade.head}", own, definition)
         for one in self._hosted:
-            definition = {"zh": f"{one.trade.zh}（模拟）", "en": f"{one.trade.en} (simulated)"}
-            self._node.put_template(f"{one.prefix}/T.1", one.prefix, definition)
+            self._node.put_template(f"{one.prefix}/T.1", one.prefix, told[one.trade])
+
+    def _links(self) -> None:
+        """How the nodes with façades are asked, as their enterprises told the operator."""
+        first = self._settings.facade_first_port
+        if not first:
+            return
+        for at, one in enumerate(self._own[:FACADES]):
+            told = LinkForm(url=f"http://127.0.0.1:{first + at}", application=application(one))
+            self._node.links.put(one.prefix, told, REVIEWER)
+            self._note(REVIEWER, "link-put", one.prefix, {"url": told.url})
+        _write(key_file(self._settings), self._node.query_key().public().pem())
 
     # -- names ------------------------------------------------------------------------------------
     def _limits(self) -> None:

@@ -3,7 +3,7 @@
 The second-level node refers to them. A node that is *down* does not listen; its records stay.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
@@ -13,8 +13,8 @@ from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.secondlevel.model import Mode, SiteForm
 from mingwu.identity.server.process import ResolverServer
 from mingwu.identity.settings import ResolverSettings
-from mingwu.lab.enterprises.settings import EnterpriseLabSettings
-from mingwu.lab.enterprises.trade import Enterprise, enterprises
+from mingwu.lab.enterprises.settings import FACADES, EnterpriseLabSettings
+from mingwu.lab.enterprises.trade import ITEMS, Enterprise, described, enterprises
 from mingwu.wire.handle.values import HandleValue
 
 HOST = "127.0.0.1"
@@ -29,15 +29,18 @@ def site(one: Enterprise, settings: EnterpriseLabSettings) -> SiteForm | None:
 
 
 class OwnNode:
-    """The node of one enterprise. ``port`` is where it listens, 0 while it is down."""
+    """The node of one enterprise. ``port`` is where it listens, 0 while it is down.
 
-    def __init__(self, one: Enterprise, directory: Path, port: int) -> None:
+    ``bare``: nobody else fills its store ``records``.
+    """
+
+    def __init__(self, one: Enterprise, directory: Path, port: int, *, bare: bool = True) -> None:
         self.enterprise = one
         self._wanted = port
         self._directory = directory
-        self._store = RecordStore(directory, map_bytes=_MAP_BYTES, durable=False)
-        if self._store.count_names(one.prefix) < one.names:
-            self._store.put_many(_records(one))
+        self.records = RecordStore(directory, map_bytes=_MAP_BYTES, durable=False)
+        if bare and self.records.count_names(one.prefix) < one.names:
+            self.records.put_many(_records(one))
         self._server: ResolverServer | None = None
 
     @property
@@ -54,7 +57,7 @@ class OwnNode:
             prefixes=(self.enterprise.prefix,), owner=self.enterprise.name, durable=False,
             writable=False, site_description="own node (simulated)",
         )  # fmt: skip
-        self._server = await ResolverServer(settings, self._store).__aenter__()
+        self._server = await ResolverServer(settings, self.records).__aenter__()
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -64,7 +67,7 @@ class OwnNode:
 
     def close(self) -> None:
         """Give the store back."""
-        self._store.close()
+        self.records.close()
 
 
 class OwnNodes:
@@ -93,7 +96,8 @@ class OwnNodes:
                 continue
             first = self._settings.own_first_port
             port = first + one.number - 1 if first else 0
-            node = OwnNode(one, base / f"own-{one.number:02d}", port)
+            bare = not (self._settings.facade_first_port and one.number <= FACADES)
+            node = OwnNode(one, base / f"own-{one.number:02d}", port, bare=bare)
             self._stack.callback(node.close)
             self._stack.push_async_callback(node.stop)
             await node.start()
@@ -106,16 +110,8 @@ class OwnNodes:
 
 
 def _records(one: Enterprise) -> Iterator[Record]:
-    texts: Sequence[tuple[str, str]] = (
-        ("MW.SIMULATED", "true"),
-        ("LOCATION", one.place),
-    )
     for number in range(one.names):
-        told = (
-            *texts,
-            ("DESC.zh", f"{one.trade.zh} {number:06d}（模拟）"),
-            ("DESC.en", f"{one.trade.en} {number:06d} (simulated)"),
-        )
+        told = zip(ITEMS, described(one, number), strict=True)
         values = [
             HandleValue(2000 + at, kind, text.encode()) for at, (kind, text) in enumerate(told)
         ]

@@ -7,14 +7,16 @@ first good answer on: a node that is only starting is not taken over.
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
+from pathlib import Path
 
 from mingwu.lab.control import Control
-from mingwu.lab.enterprises.filling import note_file
+from mingwu.lab.enterprises.facade import Facade
+from mingwu.lab.enterprises.filling import key_file, note_file
 from mingwu.lab.enterprises.incidents import Incidents
 from mingwu.lab.enterprises.load import Load
 from mingwu.lab.enterprises.ownnodes import OwnNodes
-from mingwu.lab.enterprises.settings import EnterpriseLabSettings
+from mingwu.lab.enterprises.settings import FACADES, EnterpriseLabSettings
 from mingwu.lab.topnode.run import TopNode
 from mingwu.lab.topnode.settings import TopNodeSettings
 
@@ -38,9 +40,34 @@ async def run_enterprises(
         await door.start(*control)
         log.info("surroundings run root=%d own_nodes=%d", top.root.port, len(own.nodes))
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_facades(settings, own, stop))
             tasks.create_task(_watch(top, stop))
             tasks.create_task(_ask(load, settings, stop))
             await stop.wait()
+
+
+async def _facades(settings: EnterpriseLabSettings, own: OwnNodes, stop: asyncio.Event) -> None:
+    """The façades of the first own nodes; one of them lets the second-level node in."""
+    first = settings.facade_first_port
+    if not first:
+        return
+    with ExitStack() as stack:
+        async with asyncio.TaskGroup() as tasks:
+            for at, node in enumerate([*own.nodes.values()][:FACADES]):
+                directory = Path(settings.directory) / f"facade-{node.enterprise.number:02d}"
+                facade = await asyncio.to_thread(Facade, node.enterprise, node.records, directory)
+                stack.callback(facade.close)
+                tasks.create_task(facade.run(first + at, stop))
+                if at == 0:
+                    tasks.create_task(_admit(facade, key_file(settings), stop))
+
+
+async def _admit(facade: Facade, key: Path, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        if await asyncio.to_thread(key.exists):
+            await asyncio.to_thread(lambda: facade.admit(key.read_text("utf-8")))
+            return
+        await _pause(stop)
 
 
 async def _watch(top: TopNode, stop: asyncio.Event) -> None:

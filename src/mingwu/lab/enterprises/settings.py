@@ -7,7 +7,7 @@ from msgspec import Meta
 from mingwu.kernel.settings import Settings
 
 Port = Annotated[int, Meta(ge=0, le=65_535)]
-ENTERPRISES = 60
+ENTERPRISES, FACADES = 60, 2
 
 
 class EnterpriseLabSettings(Settings, frozen=True, kw_only=True):
@@ -25,6 +25,8 @@ class EnterpriseLabSettings(Settings, frozen=True, kw_only=True):
     own_first_port: Port = 2751
     # Identifiers at each of those nodes.
     own_names: Annotated[int, Meta(ge=1, le=100_000)] = 200
+    # First HTTP port of the two nodes that offer façades; 0: none does.
+    facade_first_port: Port = 0
     # Address where the second-level node resolves, HOST:PORT.
     resolver: str = "127.0.0.1:2641"
     # Questions of clients in a second; 0 asks nothing.

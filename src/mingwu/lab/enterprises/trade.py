@@ -25,6 +25,7 @@ _FIRST = 1000  # enterprise 7 has the prefix <node>.1007
 _REGISTERS_MUCH = 6
 _ALPHABET = b"0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _TAIL = bytes(_ALPHABET[at % len(_ALPHABET)] for at in range(256))
+ITEMS = ("MW.SIMULATED", "LOCATION", "DESC.zh", "DESC.en")
 _PLACES = ("杭州/萧山", "合肥/经开区", "常州/金坛", "宁德/蕉城", "上海/嘉定", "广州/番禺")
 
 
@@ -126,6 +127,12 @@ def stranger(
     """The application of an enterprise to choose, under ``node``; odd numbers make batteries."""
     trade = BATTERY if number % 2 else E_DRIVE
     return form(Enterprise(number, f"{node}.{_FIRST + number}", trade, mode, 0, _PLACES[0]), site)
+
+
+def described(one: Enterprise, number: int) -> tuple[str, str, str, str]:
+    """What its own node tells about product ``number``, in the order of ``ITEMS``."""
+    zh, en = one.trade.zh, one.trade.en
+    return "true", one.place, f"{zh} {number:06d}（模拟）", f"{en} {number:06d} (simulated)"
 
 
 def motor_in(one: Enterprise, number: int, own: Sequence[Enterprise]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mingwu.identity.secondlevel.service import node_key
 from mingwu.lab.enterprises.load import OWNER_NETWORK, RECURSIVE_FROM, is_ours
-from mingwu.lab.enterprises.settings import EnterpriseLabSettings
+from mingwu.lab.enterprises.settings import FACADES, EnterpriseLabSettings
 from mingwu.lab.enterprises.trade import E_DRIVE, enterprises, registers_much
 from mingwu.lab.topnode.run import topnode_key
 from mingwu.node.config import Config, load
@@ -29,7 +29,7 @@ PORTS = {
     "epp": 2745,
     "receiver": 2746,
 }
-OWN_NODES, OWN_FIRST = 12, 2751
+OWN_NODES, OWN_FIRST, FACADE_FIRST = 12, 2751, 2771
 PREFIX, APP_ID = "88.101", "mingwu-demo"
 
 
@@ -45,6 +45,7 @@ def write(folder: Path, *, identifiers: int = 0) -> Path:
         sm2.public_point(topnode_key(data / "lab" / "topnode")).hex(),
     )
     own = {f"own {at}": OWN_FIRST + at for at in range(OWN_NODES)}
+    own |= {f"facade {at}": FACADE_FIRST + at for at in range(FACADES)}
     draft = folder / "mingwu.toml.new"
     wanted = identifiers or EnterpriseLabSettings().identifiers
     private(draft, _configuration(free_ports({**PORTS, **own}), wanted, *keys))
@@ -142,6 +143,7 @@ iiidap_url = "http://127.0.0.1:{ports["console"]}/iiidap"
 identifiers = {identifiers}
 own_nodes = {OWN_NODES}
 own_first_port = {ports["own 0"]}
+facade_first_port = {ports["facade 0"]}
 asked_per_s = 2.0
 """
 
