@@ -32,6 +32,8 @@ from mingwu.trust.secrets import load_or_create
 
 log = logging.getLogger(__name__)
 
+_GRACE_S = 1.0
+
 
 def factory_of(settings: CarrierLabSettings) -> Factory:
     """The lab's carrier factory, with the authority of the platform's identity."""
@@ -137,3 +139,9 @@ async def run_carriers(
                 with suppress(TimeoutError):
                     async with asyncio.timeout(settings.period_s):
                         await stop.wait()
+            if uploads:  # whoever waits for a platform that is gone goes on at the next start
+                _, waiting = await asyncio.wait(uploads.values(), timeout=_GRACE_S)
+                for upload in waiting:
+                    upload.cancel()
+            if looking is not None:
+                looking.cancel()

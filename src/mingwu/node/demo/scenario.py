@@ -13,6 +13,11 @@ from mingwu.node.ports import is_free
 
 STEP = 1000
 LAST_STEP = 40_000  # the end of the port range is near
+# Ports above 1023 that no browser opens (WHATWG Fetch, "bad port"); 10080 is two steps from 8080.
+BLOCKED_BY_BROWSERS = frozenset(
+    {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10_080}
+    | set(range(6665, 6670))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +47,11 @@ class Scenario:
 def free_ports(usual: Mapping[str, int]) -> dict[str, int]:
     """The usual ports, all shifted by the same step where one is taken. Raises OSError."""
     for step in range(0, LAST_STEP + 1, STEP):
-        if all(is_free(port + step) for port in usual.values()):
-            return {name: port + step for name, port in usual.items()}
+        chosen = {name: port + step for name, port in usual.items()}
+        if not BLOCKED_BY_BROWSERS.isdisjoint(chosen.values()):
+            continue
+        if all(map(is_free, chosen.values())):
+            return chosen
     raise OSError("no free ports for the demonstration")
 
 
