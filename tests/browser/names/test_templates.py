@@ -98,10 +98,12 @@ def test_an_industry_is_found_by_digits_words_or_levels(inside: Page) -> None:
     expect(dialog.locator(".mw-crumbs")).to_contain_text("36 Automobiles")
     dialog.get_by_label("Code or name").fill("汽车")
     expect(dialog.locator("[data-code='36']")).to_be_visible()
-    dialog.get_by_label("Code or name").fill("3612")
-    dialog.get_by_role("button", name="Use 3612").click()
-    expect(form.get_by_label("Industry")).to_contain_text("3612")
-    expect(form.get_by_label("Industry")).to_contain_text("Automobiles")
+    dialog.get_by_label("Code or name").fill("new-energy veh")
+    expect(dialog.locator("[data-code='3612']")).to_contain_text("Manufacturing / Automobiles")
+    dialog.get_by_label("Code or name").fill("5161")
+    dialog.get_by_role("button", name="Use 5161").click()
+    expect(form.get_by_label("Industry")).to_contain_text("5161")
+    expect(form.get_by_label("Industry")).to_contain_text("Wholesale")
 
 
 # ------------------------------------------------------------------ one template

@@ -1,8 +1,8 @@
 """Industry codes of GB/T 4754 as data: shipped as a table, kept in the store, editable.
 
 Four levels: category (one letter), division (2 digits), group (3), class (4). The two upper levels
-ship whole, the groups of mining, manufacturing, energy and water, storage and post, information; of
-the classes those the examples need. A lower code that is not in the table is
+ship whole, of the lower ones the groups of mining, manufacturing, energy and water, storage and
+post, information, and the classes of manufacturing. A lower code that is not in the table is
 accepted when its digits fit its parent's, because the table is not the whole standard; an unknown
 category or division is refused.
 """
