@@ -8,7 +8,7 @@ second-level node) is done by the process that :func:`is_leading` names.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 Journal = Callable[[str, str, str, dict[str, Any], str], None]
 GS1_MOUNT = "/gs1"
 _SEED_LOOK_S = 0.5
+_KEEP_UP_S = 5.0
 
 
 @dataclass
@@ -154,6 +155,8 @@ def _enterprise(
     web.stack.callback(desk.close)
     web.guarded += [*http.routes(services), *importhttp.routes(services, desk)]
     web.free += [*snms.routes(services), *idhub.routes(services)]
+    if is_leading(config, role):
+        web.beside.append(lambda stop: _keep_up(node, stop))
     if (
         Role.LAB in config.node.roles
         and config.lab.world is LabWorld.PLANT
@@ -177,6 +180,14 @@ def _enterprise(
 
         web.beside.append(seed)
     return node
+
+
+async def _keep_up(node: "EnterpriseNode", stop: asyncio.Event) -> None:
+    """Project what a full disk left behind as soon as it takes it, without waiting for a write."""
+    while not stop.is_set():
+        await pause(stop, _KEEP_UP_S)
+        with suppress(MingwuError):  # whoever wrote was told; next time
+            await asyncio.to_thread(node.recover)
 
 
 def _secondlevel(

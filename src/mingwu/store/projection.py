@@ -19,7 +19,7 @@ from typing import Any, Self
 import lmdb
 
 from mingwu.kernel.catalogue import add
-from mingwu.kernel.errors import Overloaded
+from mingwu.kernel.errors import Overloaded, Unavailable
 from mingwu.kernel.settings import Settings
 
 _META = b"meta"
@@ -34,6 +34,17 @@ add(
     ),
     zh=("投影 {path} 已达到上限 {max_bytes} 字节", "请调大其设置中的 max_bytes；被拒批次未写入。"),
 )
+
+add(
+    "store.projection-unwritable",
+    en=(
+        "The projection {path} cannot be written: {fault}",
+        "Make room on its disk, or give it the right to write; what waits for it is written then.",
+    ),
+    zh=("无法写入投影 {path}：{fault}", "请清理磁盘空间或授予写权限，待写内容届时自动写入。"),
+)
+# What LMDB says when the system refuses; its other errors are ours.
+_DISK = frozenset({lmdb.Error, lmdb.DiskError})
 
 
 class ProjectionSettings(Settings, frozen=True, kw_only=True):
@@ -53,7 +64,8 @@ class ProjectionSettings(Settings, frozen=True, kw_only=True):
 class Projection:
     """Sorted byte keys to byte values in the directory ``path``.
 
-    ``readonly`` opens an existing projection of another process.
+    ``readonly`` opens an existing projection of another process. Raises Unavailable
+    ``store.projection-unwritable`` when the disk does not let it.
     """
 
     def __init__(
@@ -65,6 +77,14 @@ class Projection:
     ) -> None:
         self.path = path
         self._settings = settings or ProjectionSettings()
+        try:
+            self._open(path, readonly=readonly)
+        except lmdb.Error as error:
+            if type(error) not in _DISK:
+                raise
+            raise self._unwritable(error) from error
+
+    def _open(self, path: Path, *, readonly: bool) -> None:
         if not readonly:
             path.mkdir(parents=True, exist_ok=True)
         # max_dbs: records, meta and room for what a later format adds.
@@ -140,7 +160,8 @@ class Projection:
         """One atomic batch: clear (if asked), then delete, then put; returns the new generation.
 
         ``mark`` is stored with the batch: the feeder's place in its source, see :attr:`mark`.
-        Raises Overloaded ``store.projection-full`` when the limit is reached, nothing stored.
+        Raises Overloaded ``store.projection-full`` when the limit is reached, Unavailable
+        ``store.projection-unwritable`` when the disk refuses; nothing is stored then.
         """
         try:
             return self._write(put, delete, mark, clear=clear)
@@ -149,6 +170,14 @@ class Projection:
             raise Overloaded(
                 "store.projection-full", path=str(self.path), max_bytes=limit
             ) from error
+        except lmdb.Error as error:
+            if type(error) not in _DISK:
+                raise
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: lmdb.Error) -> Unavailable:
+        fault = str(error).partition(": ")[2] or str(error)
+        return Unavailable("store.projection-unwritable", path=str(self.path), fault=fault)
 
     def _write(
         self,

@@ -30,6 +30,7 @@ from mingwu.identity.records import (
     encode_record,
     key_of,
 )
+from mingwu.kernel.errors import MingwuError
 from mingwu.kernel.names import fold
 from mingwu.store.engine import lock, writing
 
@@ -54,6 +55,7 @@ class Projector:
         # Both are emptied and filled within one transaction; its lock makes that safe.
         self._encoders: dict[tuple[object, ...], BatchEncoder] = {}
         self._seen: dict[int, Template] = {}
+        self.is_behind = False
 
     @property
     def mark(self) -> int:
@@ -63,8 +65,18 @@ class Projector:
     def catch_up(self, fresh: Sequence[Entry] = ()) -> int:
         """Project what is not projected; returns how many changes were.
 
-        ``fresh``: committed entries at hand, used instead of reading when they are next.
+        ``fresh``: committed entries at hand, used instead of reading when they are next. When the
+        record store refuses (its disk is full), :attr:`is_behind` says so until it took them.
         """
+        try:
+            done = self._catch_up(fresh)
+        except MingwuError:
+            self.is_behind = True
+            raise
+        self.is_behind = False
+        return done
+
+    def _catch_up(self, fresh: Sequence[Entry]) -> int:
         done = 0
         with writing(self._engine) as connection:
             lock(connection, _LOCK)

@@ -144,6 +144,8 @@ class Registrations:
             raise InvalidInput(
                 "enterprise.batch-too-large", count=len(items), limit=self._batch_items
             )
+        if self._projector.is_behind and not dry:
+            self._projector.catch_up()  # or refuse here, before more is written that waits
         with writing(self._engine) as connection:
             lock(connection, LOCK)
             keys = [fold(name_of(item)) for item in items]

@@ -112,6 +112,9 @@ class Hosted:
         # (time, keys) projected already, but not yet marked so
         self._unmarked: list[tuple[int, list[str]]] = []
         self._guard = threading.Lock()
+        # rows and records change in the same order; behind: rows that the record store did not take
+        self._order = threading.RLock()
+        self._is_behind = False
 
     def register(self, prefix: str, items: Sequence[HostedItem]) -> list[ItemOutcome]:
         """Register up to 2,000 names under a hosted prefix; one outcome per item, in order.
@@ -135,6 +138,11 @@ class Hosted:
                 f"{len(items)} 项，最多 {MOST_ITEMS} 项",
             )
             raise InvalidInput("input.invalid", path="$", fault=fault)
+        with self._order:
+            self.catch_up()
+            return self._stored(prefix, items, how)
+
+    def _stored(self, prefix: str, items: Sequence[HostedItem], how: int) -> list[ItemOutcome]:
         now = self._clock.time_ns() // 1_000_000
         with writing(self._engine) as connection:
             lock(connection, "secondlevel.identifier")
@@ -179,10 +187,12 @@ class Hosted:
     ) -> None:
         if not good:
             return
+        self._is_behind = True  # until it is done: the disk may refuse
         if how == DELETED:
             self._records.delete_many(item.name for _, item in good)
         else:
             self._records.put_encoded(_encoded(prefix, good))
+        self._is_behind = False
         with self._guard:
             self._unmarked.append((now, [key for key, _ in good]))
 
@@ -199,8 +209,18 @@ class Hosted:
             with writing(self._engine) as connection:
                 self._mark(connection)
 
+    def catch_up(self) -> None:
+        """Bring the record store up to date if a full disk left it behind; errors as before."""
+        with self._order:
+            if self._is_behind:
+                self._replay()
+
     def replay(self) -> int:
-        """Finish what a crash cut between rows and records; returns how many names."""
+        """Finish what a crash or a full disk cut between rows and records; how many names."""
+        with self._order:
+            return self._replay()
+
+    def _replay(self) -> int:
         with reading(self._engine) as connection:
             rows = connection.execute(select(_I).where(~_I.c.projected)).all()
         for start in range(0, len(rows), MOST_ITEMS):
@@ -213,6 +233,7 @@ class Hosted:
             )
             with writing(self._engine) as connection:
                 _mark(connection, [row.key for row in some])
+        self._is_behind = False
         return len(rows)
 
     def log_changes(self, changes: Iterable[tuple[str, str, int, str, Mapping[str, str]]]) -> int:

@@ -42,7 +42,7 @@ from mingwu.identity.secondlevel.unified import UnifiedQueries
 from mingwu.identity.secondlevel.upstream import CommandRefused, Notice, Upstream
 from mingwu.identity.secondlevel.usagecounts import AskedOf, UsageCounts
 from mingwu.kernel.clock import Clock, SystemClock
-from mingwu.kernel.errors import PeerError, Unavailable
+from mingwu.kernel.errors import Overloaded, PeerError, Unavailable
 from mingwu.store.engine import open_engine, reading, writing
 from mingwu.store.migrate import migrate
 from mingwu.trust import secrets, sm2
@@ -260,6 +260,12 @@ class SecondLevel:
             self.escrow.prune(self.settings.keep_days)
             self._pruned = day
 
+    def repair(self) -> None:
+        """Bring records up to date that a full disk left behind, as soon as it takes them."""
+        with suppress(Unavailable, Overloaded):  # whoever wrote was told; next time
+            self.prefixes.replay()
+            self.hosted.catch_up()
+
     def make_deposit(self) -> str:
         """Make today's deposit if it is due and a receiver is known; returns its id or nothing."""
         receiver = bytes.fromhex(self.settings.upstream_public_key)
@@ -287,7 +293,8 @@ class SecondLevel:
         self._records.refuse(self.tenants.over_quota(today))
 
     async def round(self) -> None:
-        """One round of the duties: count, make, deliver."""
+        """One round of the duties: repair, count, make, deliver."""
+        await asyncio.to_thread(self.repair)
         await asyncio.to_thread(self.count)
         await asyncio.to_thread(self.duties.make)
         await asyncio.to_thread(self.duties.make_report, self.report)

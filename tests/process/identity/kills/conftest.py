@@ -99,10 +99,21 @@ escrow_hour = 0
                 assert self.is_running, (self.folder / "output.txt").read_text()[-3000:]
                 await asyncio.sleep(0.02)
 
+    async def ended(self) -> subprocess.CompletedProcess[str]:
+        """What it says when it cannot start."""
+        return await asyncio.to_thread(
+            subprocess.run, self._command, check=False, text=True, timeout=60,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    @property
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "mingwu", "run", "api", "--config", str(self.file)]
+
     def _launch(self) -> None:
         with (self.folder / "output.txt").open("ab") as output:
             self.child = subprocess.Popen(
-                [sys.executable, "-m", "mingwu", "run", "api", "--config", str(self.file)],
+                self._command,
                 stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
@@ -211,3 +222,4 @@ upstream_public_key = "{sm2.public_point(topnode).hex()}"
             yield Land(top, node)
         finally:
             node.kill()
+            await asyncio.sleep(0.1)  # the top node sees its connections end
