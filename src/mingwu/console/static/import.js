@@ -87,6 +87,10 @@ export async function mount(root, { query }) {
     return h("section.mw-panel", null, h("header", null, h("h2", null, t("import.file"))), h("div.mw-pad", null, file, area, said));
 
     async function send(chosen) {
+      if (chosen.size > about.upload_bytes) {
+        fill(said, problem({ message: t("import.toolarge", { size: bytes(about.upload_bytes) }), next: t("import.toolarge.next") }));
+        return;
+      }
       fill(said, state("connecting", t("import.sending", { name: chosen.name })));
       try {
         const upload = await api("/identity/imports/uploads?name=" + encodeURIComponent(chosen.name), { method: "POST", body: chosen });

@@ -164,7 +164,7 @@ function rowList(number, about) {
 
   function table(found) {
     const isRefused = outcome === "refused";
-    const why = isRefused ? t("import.reason") : outcome === "changed" ? t("import.change") : "";
+    const why = isRefused ? t("import.reason") : ["changed", "skipped"].includes(outcome) ? t("import.change") : "";
     return h("div.mw-table-wrap", null, h("table.mw-table.mw-import-rows", null,
       h("thead", null, h("tr", null, h("th.num", { scope: "col" }, t("import.row")), h("th", { scope: "col" }, t("names.identifier")), why ? h("th", { scope: "col" }, why) : null)),
       h("tbody", null, found.map((row) => h("tr", { dataset: { row: row.row } }, h("td.num.mw-faint", { dataset: { label: t("import.row") } }, String(row.row)),

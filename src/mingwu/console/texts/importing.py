@@ -25,6 +25,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "CSV or .xlsx, at most {size} and {rows} rows; one row per name, columns named at the top.",
         "CSV 或 .xlsx，最大 {size}、{rows} 行；每行一个标识，顶部为列名。",
     ),
+    "import.toolarge": ("The file is larger than {size}", "文件超过 {size}"),
+    "import.toolarge.next": (
+        "Split it, or read the data from a database.",
+        "请拆分文件，或改用数据库数据源。",
+    ),
     "import.sending": ("{name} is being read …", "正在读取 {name} …"),
     "import.database": ("Or read a database", "或读取数据库"),
     "import.database.none": ("No database is configured", "未配置数据库"),

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Meta
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
@@ -138,6 +139,9 @@ def _about(call: Visit) -> object:
 
 async def _upload(services: EnterpriseServices, asked: Asked) -> object:
     """Takes a file of any size the settings allow, part by part."""
+    limit, told = services.node.settings.upload_bytes, asked.request.headers.get("content-length")
+    if told and told.isdecimal() and int(told) > limit:  # before all of it is sent
+        raise InvalidInput("enterprise.table-large", limit=limit)
     name, actor = asked.request.query_params.get("name", ""), asker_of(asked.request).actor.name
     uploading = await run_in_threadpool(partial(Uploading, services.node, name, actor=actor))
     ended = False
@@ -146,6 +150,8 @@ async def _upload(services: EnterpriseServices, asked: Asked) -> object:
             await run_in_threadpool(uploading.add, piece)
         upload = await run_in_threadpool(uploading.close)
         ended = True
+    except ClientDisconnect:  # nobody is there to be told
+        return Response(status_code=400)
     finally:
         if not ended:
             await run_in_threadpool(uploading.drop)

@@ -174,7 +174,7 @@ class Import:
             if not differing and state is not State.DEREGISTERED:
                 results.append(RowResult(number, item.name, Outcome.UNCHANGED))
             elif self._mapping.existing is Existing.SKIP:
-                results.append(RowResult(number, item.name, Outcome.SKIPPED))
+                results.append(RowResult(number, item.name, Outcome.SKIPPED, (), differing))
             elif self._mapping.existing is Existing.FAULT:
                 fault = Fault("enterprise.name-taken", {"name": item.name})
                 results.append(_refused(number, item.name, fault))

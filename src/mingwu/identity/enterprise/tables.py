@@ -18,17 +18,22 @@ from typing import Any, BinaryIO
 
 import msgspec
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from mingwu.identity.enterprise import importerrors as _texts  # noqa: F401 — registers the texts
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.settings import ImportSource
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, Unavailable
 
 Row = dict[str, str]
 Line = tuple[int, Row, Fault | None]
 """Where a row stands, its cells by column, and what is wrong with the row as such."""
 
+_UNCLOSED = Phrase(
+    "a cell is too long, or a quotation mark is not closed", "单元格过长，或引号未闭合"
+)
 Records = Generator[Sequence[Any], None, None]
 
 MAX_COLUMNS = 256
@@ -122,7 +127,7 @@ def _records(reader: Any) -> Iterator[Sequence[Any]]:
         for count, record in enumerate(reader, start=1):  # noqa: B007 - told when it breaks
             yield record
     except csv.Error as error:
-        raise InvalidInput("enterprise.table-broken", row=count + 1, fault=str(error)) from error
+        raise InvalidInput("enterprise.table-broken", row=count + 1, fault=_UNCLOSED) from error
 
 
 @contextmanager
@@ -140,7 +145,17 @@ def source_table(source: ImportSource, *, most: int) -> Iterator[Table]:
             engine.dispose()
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         fault = str(error).partition("\n")[0][:200]
+        if secret := _password(source):
+            fault = fault.replace(secret, "***")
         raise Unavailable("enterprise.source-failed", source=source.name, fault=fault) from error
+
+
+def _password(source: ImportSource) -> str:
+    """The secret of an address, so that no message of a driver tells it."""
+    try:
+        return str(make_url(source.url).password or "")
+    except ArgumentError:
+        return source.url
 
 
 def _with_head(names: tuple[str, ...], rows: Iterable[Any]) -> Iterator[Sequence[Any]]:

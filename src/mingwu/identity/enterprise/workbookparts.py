@@ -134,10 +134,10 @@ def shared_strings(archive: zipfile.ZipFile, path: str, *, most: int) -> list[st
     """The strings that cells refer to; phonetic readings are left out."""
     if not path or path not in archive.namelist():
         return []
-    if archive.getinfo(path).file_size > most // _MOST_STRINGS_SHARE:
-        raise InvalidInput(
-            "enterprise.table-unpacks", size=archive.getinfo(path).file_size, ratio="-"
-        )
+    entry = archive.getinfo(path)
+    if entry.file_size > most // _MOST_STRINGS_SHARE:
+        ratio = entry.file_size // max(1, entry.compress_size)
+        raise InvalidInput("enterprise.table-unpacks", size=entry.file_size, ratio=ratio)
     strings: list[str] = []
     texts: list[str] = []
     state = {"t": False, "phonetic": False}

@@ -24,8 +24,10 @@ from mingwu.identity.enterprise.tables import (
     cell_text,
     table_of,
 )
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 
+_DAMAGED = Phrase("the sheet is damaged", "工作表内容已损坏")
 ARCHIVE = b"PK\x03\x04"
 _MOST_RATIO = 200
 _FREE_BYTES = 32 * 2**20  # below this a high ratio does no harm
@@ -163,7 +165,7 @@ class _Page:
             reader.feed(b"", final=True)
         except parts.BROKEN as error:
             raise InvalidInput(
-                "enterprise.table-broken", row=max(count, 1), fault=str(error)
+                "enterprise.table-broken", row=max(count, 1), fault=_DAMAGED
             ) from error
 
     def _record(self, row: parts.RawRow) -> Sequence[str]:

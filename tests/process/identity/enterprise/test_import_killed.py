@@ -142,6 +142,12 @@ def test_a_web_process_is_killed_and_the_job_is_run_again(config, start):
             f"{base}/imports/uploads?name=l.csv", content=b"a,b\n" + b"1,2\n" * 5 * 10**6
         )
         assert large.json()["size"] > 16 << 20
+        with socket.create_connection(("127.0.0.1", settings.api.port)) as half:
+            half.sendall(
+                b"POST /api/identity/imports/uploads?name=half.csv HTTP/1.1\r\nHost: x\r\n"
+                b"Authorization: Bearer " + token.encode() + b"\r\n"
+                b"Content-Length: 900000\r\n\r\na,b\n1,2\n"
+            )  # and goes away
         upload = client.post(f"{base}/imports/uploads?name=parts.csv", content=table()).json()
         number = next(
             one["number"]
@@ -177,3 +183,6 @@ def test_a_web_process_is_killed_and_the_job_is_run_again(config, start):
         rows = client.get(f"{base}/imports/{again}/rows").json()
         assert [row["row"] for row in rows["rows"]] == [9, 10009, 20009, 30009]
     check_whole(config)
+    with import_desk(settings) as desk, desk.node.engine.connect() as connection:
+        kept = "SELECT name FROM enterprise_upload ORDER BY at_ms"
+        assert connection.exec_driver_sql(kept).scalars().all() == ["l.csv", "parts.csv"]

@@ -244,3 +244,7 @@ def test_sql_sources(tmp_path):
     with pytest.raises(Unavailable) as caught, source_table(broken, most=10):
         pass
     assert caught.value.code == "enterprise.source-failed"
+    secret = ImportSource(name="erp", url="sqlite://u:none@/x", query="SELECT * FROM none")
+    with pytest.raises(Unavailable) as caught, source_table(secret, most=10):
+        pass
+    assert "none" not in str(caught.value)  # a driver's message that holds the password
