@@ -13,7 +13,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from mingwu.identity.enterprise.door import Asker, EnterpriseServices, read_json
+from mingwu.identity.enterprise.door import Asker, EnterpriseServices, address_of, read_json
 from mingwu.identity.enterprise.grants import EVERYTHING, GROUP, Grant, May, Scope
 from mingwu.identity.enterprise.idhubforms import (
     ClassGrants,
@@ -55,6 +55,7 @@ class Meta:
     """The handlers."""
 
     def __init__(self, services: EnterpriseServices) -> None:
+        self.services = services
         self.node = services.node
         self.limit = services.node.settings.body_bytes
 
@@ -98,6 +99,7 @@ class Meta:
         template = await run_in_threadpool(
             lambda: self.node.templates.create(definition, actor=asker.actor.name)
         )
+        await self._note("template.create", template.definition.handle, asker, request)
         return OK, {"metaHandle": template.definition.handle}
 
     async def info(self, request: Request, asker: Asker) -> tuple[int, Any]:
@@ -169,7 +171,7 @@ class Meta:
         data = msgspec.to_builtins(old) | basic_data(body)
         if body.industry_category:
             data["industry"] = industry_data(body)
-        await self._change(old, data, asker)
+        await self._change(old, data, asker, request)
         return DONE, None
 
     async def update_items(self, request: Request, asker: Asker) -> tuple[int, Any]:
@@ -182,14 +184,27 @@ class Meta:
         for item in body.items:
             before = known.get(item.english_name, Item(type=item.english_name))
             items[item.english_name] = item_data(item, before)
-        await self._change(old, msgspec.to_builtins(old) | {"items": list(items.values())}, asker)
+        data = msgspec.to_builtins(old) | {"items": list(items.values())}
+        await self._change(old, data, asker, request)
         return DONE, None
 
-    async def _change(self, old: TemplateDef, data: dict[str, Any], asker: Asker) -> None:
+    async def _change(
+        self, old: TemplateDef, data: dict[str, Any], asker: Asker, request: Request
+    ) -> None:
         definition = checked(data)
         ref = TemplateRef(handle=old.handle)
         await run_in_threadpool(
             lambda: self.node.change_template(ref, definition, actor=asker.actor.name)
+        )
+        await self._note("template.change", old.handle, asker, request)
+
+    async def _note(
+        self, action: str, subject: str, asker: Asker, request: Request, **detail: Any
+    ) -> None:
+        await run_in_threadpool(
+            lambda: self.services.note(
+                asker.actor, action, subject, address_of(request), via="idhub", **detail
+            )
         )
 
     async def publish(self, request: Request, asker: Asker) -> tuple[int, Any]:
@@ -203,12 +218,17 @@ class Meta:
                 fault=Phrase("publish or withdraw", "应为 publish 或 withdraw"),
             )
         published = body.op_type == "publish"
-        return DONE, await run_in_threadpool(
+        results = await run_in_threadpool(
             lambda: [
                 self._published(handle, published=published, actor=asker.actor.name)
                 for handle in body.meta_handle_list
             ]
         )
+        for one in results:
+            if one["state"] == "success":
+                handle = one["metaHandle"]
+                await self._note("template.publish", handle, asker, request, published=published)
+        return DONE, results
 
     def _published(self, handle: str, *, published: bool, actor: str) -> dict[str, str]:
         try:
@@ -225,6 +245,7 @@ class Meta:
         for handle in handles:
             ref = TemplateRef(handle=handle)
             await run_in_threadpool(self.node.templates.delete, ref)
+            await self._note("template.delete", handle, asker, request)
         return DONE, None
 
     async def copy(self, request: Request, asker: Asker) -> tuple[int, Any]:
@@ -241,6 +262,7 @@ class Meta:
         template = await run_in_threadpool(
             lambda: self.node.templates.create(definition, actor=asker.actor.name)
         )
+        await self._note("template.create", template.definition.handle, asker, request)
         return OK, {"metaHandle": template.definition.handle}
 
     async def _template(self, handle: str) -> Template:
@@ -290,11 +312,11 @@ class Meta:
         """Open items of a template to everybody, or close them."""
         asker.require(Permission.CONFIGURE)
         body = await read_json(request, PublicItems, self.limit)
-        await self._set_public(body.meta_handle, body.items, body.scope == _PUBLIC, asker)
+        await self._set_public(body.meta_handle, body.items, body.scope == _PUBLIC, asker, request)
         return OK, None
 
     async def _set_public(
-        self, handle: str, types: Sequence[str], is_public: bool, asker: Asker
+        self, handle: str, types: Sequence[str], is_public: bool, asker: Asker, request: Request
     ) -> None:
         old = (await self._template(handle)).definition
         unknown = set(types) - {item.type for item in old.items}
@@ -305,7 +327,7 @@ class Meta:
         for item in data["items"]:
             if item["type"] in types:
                 item["restricted"] = not is_public
-        await self._change(old, data, asker)
+        await self._change(old, data, asker, request)
 
     async def class_grants(self, request: Request, asker: Asker) -> tuple[int, Any]:
         """Grants for all identifiers of a template, by item."""
@@ -319,14 +341,14 @@ class Meta:
                     "input.invalid", path="authType", fault=Phrase("1 read, 2 write", "1 读，2 写")
                 )
             if access.auth_type == _READ and access.scope == _PUBLIC:
-                await self._set_public(body.meta_handle, [access.item], True, asker)
+                await self._set_public(body.meta_handle, [access.item], True, asker, request)
                 continue
             may = May.READ if access.auth_type == _READ else May.WRITE
             given, taken = (
                 grants_of(users, Scope.TEMPLATE, target, access.item, may)
                 for users in (access.handle_users, access.remove_handle_users)
             )
-            await self._store(given, taken, asker)
+            await self._store(given, taken, asker, request)
         return OK, None
 
     async def single_grants(self, request: Request, asker: Asker) -> tuple[int, Any]:
@@ -339,6 +361,7 @@ class Meta:
         await run_in_threadpool(
             lambda: self.node.grants.set_own_access(body.handle, own=own, is_public=is_public)
         )
+        await self._note("access", body.handle, asker, request, own=own, is_public=is_public)
         if own:
             for may, users, gone in (
                 (May.READ, body.handle_user_readers, body.del_handle_user_readers),
@@ -348,12 +371,18 @@ class Meta:
                     grants_of(names, Scope.IDENTIFIER, body.handle, EVERYTHING, may)
                     for names in (users, gone)
                 )
-                await self._store(given, taken, asker)
+                await self._store(given, taken, asker, request)
         return OK, None
 
-    async def _store(self, given: list[Grant], taken: list[Grant], asker: Asker) -> None:
+    async def _store(
+        self, given: list[Grant], taken: list[Grant], asker: Asker, request: Request
+    ) -> None:
         for one in given:
             if not one.grantee.lower().startswith(GROUP):
                 await run_in_threadpool(self.node.applications.get, one.grantee)
         await run_in_threadpool(self.node.grants.revoke, taken)
         await run_in_threadpool(lambda: self.node.grants.grant(given, actor=asker.actor.name))
+        for action, grants in (("revoke", taken), ("grant", given)):
+            if grants:
+                who = [f"{one.grantee} {one.may.value} {one.item}" for one in grants]
+                await self._note(action, grants[0].target, asker, request, grants=who)

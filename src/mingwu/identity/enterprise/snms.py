@@ -215,12 +215,17 @@ class Snms:
         good = [result.name for result in results if result.ok]
         if good:
             subject = good[0] if len(good) == 1 else f"{good[0]} …"
-            await run_in_threadpool(
-                lambda: self.services.note(
-                    asker.actor, action, subject, address_of(request), count=len(good), via="snms"
-                )
-            )
+            await self._note(action, subject, asker, request, count=len(good))
         return results
+
+    async def _note(
+        self, action: str, subject: str, asker: Asker, request: Request, **detail: Any
+    ) -> None:
+        await run_in_threadpool(
+            lambda: self.services.note(
+                asker.actor, action, subject, address_of(request), via="snms", **detail
+            )
+        )
 
     # -- templates ----------------------------------------------------------------------------
 
@@ -238,16 +243,19 @@ class Snms:
         await run_in_threadpool(
             lambda: self.node.templates.create(definition, actor=asker.actor.name, publish=True)
         )
+        await self._note("template.create", definition.handle, asker, request)
         return True
 
     async def template_change(self, request: Request, asker: Asker, _lang: str) -> Any:
         """``PUT /snms/api/v5/template``: items it does not name stay as they are."""
         asker.require(Permission.CONFIGURE)
         body = await read_json(request, TemplateBody, self.limit)
-        await run_in_threadpool(self._template_change, body, asker)
+        handle = await run_in_threadpool(self._template_change, body, asker)
+        await self._note("template.change", handle, asker, request)
         return True
 
-    def _template_change(self, body: TemplateBody, asker: Asker) -> None:
+    def _template_change(self, body: TemplateBody, asker: Asker) -> str:
+        """Stores a revision; the template's handle."""
         ref = TemplateRef(body.prefix, body.version)
         old = self.node.templates.get(ref).definition
         new = definition_of(body, old.items)
@@ -259,13 +267,16 @@ class Snms:
             description=new.description or old.description,
         )
         self.node.change_template(ref, definition, actor=asker.actor.name)
+        return definition.handle
 
     async def template_delete(self, request: Request, asker: Asker, _lang: str) -> Any:
         """``DELETE /snms/api/v5/template``; only one nothing is registered with."""
         asker.require(Permission.CONFIGURE)
         body = await read_json(request, TemplateBody, self.limit)
         ref = TemplateRef(body.prefix, body.version)
+        handle = (await run_in_threadpool(self.node.templates.get, ref)).definition.handle
         await run_in_threadpool(lambda: self.node.templates.delete(ref, even_published=True))
+        await self._note("template.delete", handle, asker, request)
         return True
 
     # -- tokens -------------------------------------------------------------------------------

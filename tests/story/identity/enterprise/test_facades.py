@@ -119,7 +119,8 @@ async def test_snms_the_whole_way(client, world):
     reply = await client.get(f"{data}/detail", params={"handle": f"{PREFIX}/002"}, headers=head)
     assert "不存在" in reply.json()["message"]
     actions = [line[1] for line in world.lines]
-    assert actions == ["identity.register", "identity.change", "identity.deregister"]
+    registered = ["identity.register", "identity.change", "identity.deregister"]
+    assert actions == ["identity.template.create", *registered]
 
 
 async def test_snms_batches_answer_item_by_item(client, world):
@@ -311,6 +312,13 @@ async def test_idhub_grants_open_single_items(client, world):
     assert await content(head) == {"name": "件", "URL2": "u"}
     access["handleUsers"] = [f"{PREFIX}/App_none"]
     assert await post("/api/v1/open/classes-grant/authorization", grants) == 901
+    journal = [(line[1], line[2], line[3]["via"]) for line in world.lines]
+    assert journal == [
+        ("identity.template.create", meta, "snms"), ("identity.register", f"{PREFIX}/g1", "snms"),
+        ("identity.template.change", meta, "idhub"), ("identity.grant", "1", "idhub"),
+        ("identity.access", f"{PREFIX}/g1", "idhub"), ("identity.access", f"{PREFIX}/g1", "idhub"),
+        ("identity.grant", f"{PREFIX}/g1", "idhub"),
+    ]  # fmt: skip
 
 
 async def test_own_routes(client, world):
