@@ -240,10 +240,10 @@ class Snms:
         asker.require(Permission.CONFIGURE)
         body = await read_json(request, TemplateBody, self.limit)
         definition = definition_of(body, ())
-        await run_in_threadpool(
+        made = await run_in_threadpool(
             lambda: self.node.templates.create(definition, actor=asker.actor.name, publish=True)
         )
-        await self._note("template.create", definition.handle, asker, request)
+        await self._note("template.create", made.definition.handle, asker, request)
         return True
 
     async def template_change(self, request: Request, asker: Asker, _lang: str) -> Any:
