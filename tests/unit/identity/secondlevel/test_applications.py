@@ -134,11 +134,26 @@ def passing(make_form, **more):
     return msgspec.structs.replace(made, **({"holder": holder, "consent_sha256": "0" * 64} | more))
 
 
-def test_a_prefix_passes_to_another_enterprise(node, make_form, accepted):
+def owner(records, prefix):
+    values = records.get(f"0.NA/{prefix}").values
+    return [value.text() for value in values if value.type == "OWNER"]
+
+
+def test_a_prefix_record_names_the_holder_hosted_or_not(records, make_form, accepted):
+    accepted(1)
+    accepted(2, mode=Mode.OWN, site=SiteForm(host="127.0.0.1", port=2700))
+    accepted(3, mode=Mode.OWN, site=SiteForm(service="0.SERV/own"))
+    for number in (1, 2, 3):
+        name = make_form(number).organisation.name
+        assert owner(records, f"88.101.{number}") == [name]
+
+
+def test_a_prefix_passes_to_another_enterprise(node, records, make_form, accepted):
     accepted(1)
     node.hosted.register("88.101.1", [HostedItem(name="88.101.1/EDU.2026-00000001")])
     row = node.applications.accept(node.applications.submit(passing(make_form), "a").id, "r")
     assert row.uscc == make_form(2).organisation.uscc
+    assert owner(records, "88.101.1") == [make_form(2).organisation.name]
     assert node.outbox.entries()[0].body["verb"] == "transfer"
     assert node.hosted.counts() == {"88.101.1": 1}
     assert node.usage.tenants()[1]["identifiers"] == 1, "names go with their prefix"
