@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mingwu.api.ports import People, Principal
 from mingwu.kernel.errors import Denied, NotAuthenticated
+from mingwu.trust.roles import WORDS
 
 COOKIE = "mw_session"
 LANGUAGE_COOKIE = "mw_lang"
@@ -79,7 +80,7 @@ def require_role(principal: Principal | None, role: str) -> Principal:
     if principal.must_change:
         raise Denied("api.must-change")
     if ROLES.index(principal.role) < ROLES.index(role):
-        raise Denied("api.role-required", role=role, have=principal.role)
+        raise Denied("api.role-required", role=WORDS[role], have=WORDS[principal.role])
     return principal
 
 

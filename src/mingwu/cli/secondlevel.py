@@ -28,7 +28,7 @@ _TEXTS = {
     "name": ("Name", "标识"),
     "source": ("From", "来源"),
     "nothing": ("Nothing was found.", "没有找到。"),
-    "simulated": ("# Simulated data", "# 模拟数据"),
+    "simulated": ("# Simulated data", "# 仿真数据"),
     "node": ("Node", "节点"),
     "enterprise": ("Enterprise", "企业"),
     "state": ("State", "状态"),

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Denied
 
 
@@ -28,6 +29,23 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+WORDS: dict[str, Phrase] = {
+    Permission.READ: Phrase("read", "查看"),
+    Permission.EXPORT: Phrase("export", "导出"),
+    Permission.ACKNOWLEDGE: Phrase("acknowledge", "确认报警"),
+    Permission.OPERATE: Phrase("operate", "操作"),
+    Permission.CONFIGURE: Phrase("configure", "配置"),
+    Permission.REGISTER: Phrase("register", "注册标识"),
+    Permission.ACCOUNTS: Phrase("accounts", "管理账号"),
+    Permission.JOURNAL: Phrase("journal", "查看审计日志"),
+    Permission.SYSTEM: Phrase("system", "管理系统"),
+    Role.VIEWER: Phrase("viewer", "访客"),
+    Role.OPERATOR: Phrase("operator", "操作员"),
+    Role.ENGINEER: Phrase("engineer", "工程师"),
+    Role.ADMIN: Phrase("admin", "管理员"),
+}
+"""Permissions and roles as sentences name them."""
+
 _ADDS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({Permission.READ, Permission.EXPORT}),
     Role.OPERATOR: frozenset({Permission.ACKNOWLEDGE, Permission.OPERATE}),
@@ -50,7 +68,7 @@ def may(role: Role, permission: Permission) -> bool:
 def require(role: Role, permission: Permission) -> None:
     """Raise Denied ``trust.no-permission`` unless the role has the permission."""
     if not may(role, permission):
-        raise Denied("trust.no-permission", role=role.value, permission=permission.value)
+        raise Denied("trust.no-permission", role=WORDS[role], permission=WORDS[permission])
 
 
 def weaker(one: Role, other: Role) -> Role:

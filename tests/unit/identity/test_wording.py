@@ -9,15 +9,17 @@ import pytest
 
 import mingwu
 import mingwu.identity.secondlevel.errors  # the texts
+import mingwu.trust.errors
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.lifecycle import WORDS, Action, State
 from mingwu.identity.secondlevel.applications import form_faults
 from mingwu.identity.secondlevel.coderules import RULES
 from mingwu.identity.secondlevel.model import ApplicationForm, Organisation, Person
 from mingwu.kernel.catalogue import Phrase, render, zh_of
-from mingwu.kernel.errors import InvalidInput
+from mingwu.kernel.errors import Denied, InvalidInput, MingwuError
 from mingwu.kernel.names import parse
 from mingwu.kernel.shapes import told
+from mingwu.trust.roles import Permission, Role, may, require
 
 ROOT = Path(mingwu.__file__).parent / "identity"
 RAISED = re.compile(
@@ -61,7 +63,7 @@ def test_no_error_of_the_identity_plane_is_filled_with_plain_english():
     assert found == [], "\n".join(found)
 
 
-def in_chinese(error: InvalidInput | Fault) -> str:
+def in_chinese(error: MingwuError | Fault) -> str:
     text = error.text("zh")
     assert CHINESE.search(text)
     assert not ENGLISH.search(text), text
@@ -99,6 +101,17 @@ def test_states_and_actions_have_words():
             params = {"name": "88.1/x", "state": WORDS[state], "action": WORDS[action],
                       "possible": WORDS[action]}  # fmt: skip
             in_chinese(Fault("enterprise.not-allowed", params))
+
+
+@pytest.mark.parametrize("permission", list(Permission))
+def test_a_missing_permission_is_told_in_one_language(permission):
+    for role in Role:
+        if not may(role, permission):
+            with pytest.raises(Denied) as caught:
+                require(role, permission)
+            text = in_chinese(caught.value)
+            assert permission.value not in text
+            assert role.value not in text
 
 
 def test_code_rules_answer_in_the_language_asked():

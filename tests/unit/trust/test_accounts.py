@@ -241,7 +241,7 @@ def test_bearer_tokens_have_at_most_their_own_role(trust, clock):
     principal.require(Permission.READ)
     with pytest.raises(Denied) as caught:
         principal.require(Permission.CONFIGURE)
-    assert "configure" in caught.value.text("zh")
+    assert "配置" in caught.value.text("zh")
     trust.sessions.check_csrf(principal, "")
     (row,) = trust.sessions.list("ann")
     assert (row.label, row.kind) == ("erp", "token")

@@ -34,7 +34,7 @@ _ITEMS = (
     (OWNER_TYPE, "所有者", "Owner"),
     ("DESC.zh", "说明", "Description (zh)"),
     ("DESC.en", "英文说明", "Description (en)"),
-    (SIMULATED, "模拟数据", "Simulated"),
+    (SIMULATED, "仿真数据", "Simulated"),
     ("t9.terminal_type", "终端类型", "Terminal type"),
     ("t9.terminal_owner", "终端所属单位", "Terminal owner"),
     ("t9.terminal_use", "终端用途", "Terminal use"),

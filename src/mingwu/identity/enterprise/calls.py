@@ -111,7 +111,7 @@ def field_fault(call: Call, key: str, known: Mapping[str, Any], content: str) ->
     for kind, _ in old ^ new:
         if kind not in granted:
             return _no_access(
-                call.actor.name, Phrase(f"change “{kind}” of", f"变更属性“{kind}”于"), known["name"]
+                call.actor.name, Phrase(f"change “{kind}” of", f"变更属性“{kind}”"), known["name"]
             )
     return None
 

@@ -26,7 +26,7 @@ from mingwu.kernel.errors import (
 )
 from mingwu.kernel.shapes import read_json as read_json_body
 from mingwu.trust.accounts import Accounts
-from mingwu.trust.roles import Permission, Role, may
+from mingwu.trust.roles import WORDS, Permission, Role, may
 from mingwu.trust.sessions import Sessions
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class Asker:
         """Raise Denied ``enterprise.no-access`` unless the role has the permission."""
         if not may(self.role, permission):
             raise Denied(
-                "enterprise.no-access", who=self.actor.name, right=permission.value, name="*"
+                "enterprise.no-access", who=self.actor.name, right=WORDS[permission], name="*"
             )
 
 

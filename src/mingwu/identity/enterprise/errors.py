@@ -50,7 +50,7 @@ add(
 add(
     "enterprise.not-allowed",
     en=("{name} is {state}: “{action}” is not possible", "Possible now: {possible}."),
-    zh=("标识 {name} 的状态为 {state}，不能执行 {action}", "当前可执行：{possible}。"),
+    zh=("标识 {name} 的状态为“{state}”，不能{action}", "当前可执行：{possible}。"),
 )
 add(
     "enterprise.changed-meanwhile",
@@ -65,12 +65,12 @@ add(
 add(
     "enterprise.value-unknown",
     en=("Item “{item}” (index {index}) is not in the template", "See the template's items."),
-    zh=("非法操作，属性“{item}”（索引 {index}）在模板中不存在", "请查看模板属性列表。"),
+    zh=("非法操作，属性“{item}”（索引 {index}）在模板中不存在", "请查看数据模板的属性列表。"),
 )
 add(
     "enterprise.value-bad",
     en=("Item “{item}”: {fault}", "Correct the value as the template asks."),
-    zh=("属性“{item}”的值不符合模板：{fault}", "请按模板要求改正。"),
+    zh=("属性“{item}”的值不符合数据模板：{fault}", "请按数据模板要求改正。"),
 )
 add(
     "enterprise.value-taken",
@@ -136,7 +136,7 @@ add(
 add(
     "enterprise.no-access",
     en=("{who} may not {right} {name}", "Ask the owner for a grant."),
-    zh=("{who} 没有 {right} {name} 的权限", "请向标识所有者申请授权。"),
+    zh=("{who} 对 {name} 没有“{right}”权限", "请向标识所有者申请授权。"),
 )
 add(
     "enterprise.group-unknown",

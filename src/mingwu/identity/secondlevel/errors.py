@@ -5,7 +5,7 @@ from mingwu.kernel.catalogue import add
 add(
     "secondlevel.application-bad",
     en=("The application is incomplete: {faults}", "Correct what is named and submit again."),
-    zh=("申请材料不完整：{faults}", "请改正所列内容后重新提交。"),
+    zh=("申请材料不完整或有误：{faults}", "请改正所列内容后重新提交。"),
 )
 add(
     "secondlevel.application-unknown",
@@ -15,7 +15,7 @@ add(
 add(
     "secondlevel.application-state",
     en=("Application {id} is {state}: “{action}” is not possible", "Reload the queue."),
-    zh=("申请 {id} 的状态为 {state}，不能执行 {action}", "请刷新审核队列。"),
+    zh=("申请 {id} 的状态为“{state}”，不能{action}", "请刷新审核队列。"),
 )
 add(
     "secondlevel.message-unknown",
@@ -73,7 +73,7 @@ add(
 add(
     "secondlevel.not-granted",
     en=("Group “{group}” may not {permission}", "Ask the node's operator for another group."),
-    zh=("权限组“{group}”不允许 {permission}", "请向节点运营者申请其他权限组。"),
+    zh=("权限组“{group}”不允许{permission}", "请向节点运营者申请其他权限组。"),
 )
 add(
     "secondlevel.name-bad",

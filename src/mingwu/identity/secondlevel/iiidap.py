@@ -29,9 +29,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "参照 RDAP 及 IIIDAP 草案实现；草案仅见首页，正文未能取得。",
         "Modelled on RDAP and the IIIDAP drafts, of which only the first pages were available.",
     ),
-    "simulated": ("模拟数据", "Simulated data"),
+    "simulated": ("仿真数据", "Simulated data"),
     "simulated-text": (
-        "本节点及其企业、标识均为模拟。",
+        "本节点及其企业、标识均为仿真。",
         "This node, its enterprises and identifiers are made up.",
     ),
     "contact": ("联系人", "Contact person"),

@@ -109,7 +109,7 @@ async def test_what_a_definition_would_mean_is_told_and_nothing_stored(client, w
     ]  # fmt: skip
     means = said["effect"]
     assert (means["names"], means["invalid"], means["newly"]) == (6, 3, 3)
-    assert means["first"][0]["faults"][0]["message_zh"] == "属性“mass”的值不符合模板：大于 25"
+    assert means["first"][0]["faults"][0]["message_zh"] == "属性“mass”的值不符合数据模板：大于 25"
     assert (await client.get(at, headers=VIEWER)).json()["revision"] == 1
     new["items"][0]["min_length"] = 21
     said = (await client.post(f"{at}/check", json=new, headers=ENGINEER)).json()

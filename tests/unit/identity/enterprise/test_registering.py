@@ -327,7 +327,7 @@ def test_a_refused_name_is_told_everything_that_is_wrong_with_it(node, boss, par
     ]  # fmt: skip
     assert result.fault == result.faults[0]
     assert result.faults[1].text("en") == "Item “mass”: not a number"
-    assert result.faults[1].text("zh") == "属性“mass”的值不符合模板：不是数值"
+    assert result.faults[1].text("zh") == "属性“mass”的值不符合数据模板：不是数值"
     foreign = replace(wrong, name="99.1/x")
     [result] = node.registrations.register([foreign], actor=boss)
     assert [fault.code for fault in result.faults][:2] == [

@@ -66,7 +66,7 @@ async def test_lookups_in_the_shapes_of_rdap(client, node, accepted):
         assert reply.headers["access-control-allow-origin"] == "*"
         told = reply.json()
         assert told["rdapConformance"][0] == "rdap_level_0"
-        assert [one["title"] for one in told["notices"]][:2] == ["参照实现", "模拟数据"]
+        assert [one["title"] for one in told["notices"]][:2] == ["参照实现", "仿真数据"]
         assert PHONE not in reply.text
         assert CITIZEN not in reply.text
     found = (await client.get("identifier/88.101.1/prt.0001")).json()
