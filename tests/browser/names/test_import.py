@@ -60,7 +60,7 @@ def test_from_a_file_to_names_with_faults_and_a_reload(
     expect(figure(inside, "registered")).to_have_text("698")
     expect(part(inside, "job")).to_contain_text("Nothing was stored.")
     fault = part(inside, "rows").locator("tr[data-row='8']")
-    expect(fault).to_contain_text("not a number")
+    expect(fault).to_contain_text("not a number 重")
     with inside.expect_download() as download:
         inside.get_by_role("link", name="Download the faults (CSV)").click()
     told = download.value.path().read_text("utf-8-sig").splitlines()

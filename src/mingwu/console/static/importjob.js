@@ -172,6 +172,6 @@ function rowList(number, about) {
   }
 }
 
-const fault = (one) => h("div.mw-import-fault", { dataset: { code: one.code } }, h("span", null, one.message), h("small.mw-faint", null, one.next));
+const fault = (one) => h("div.mw-import-fault", { dataset: { code: one.code } }, h("span", null, one.message, one.value ? [" ", h("code.mw-import-given", null, one.value)] : null), h("small.mw-faint", null, one.next));
 
 const changes = (all) => h("dl.mw-diff", null, Object.entries(all).map(([type, [before, after]]) => [h("dt", null, type), h("dd", null, before ? h("del", null, before) : null, before && after ? " → " : null, after ? h("ins", null, after) : null)]));

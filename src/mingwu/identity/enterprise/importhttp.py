@@ -243,7 +243,9 @@ def _rows(desk: ImportDesk, call: Visit) -> object:
 def _shown_row(row: JobRow, lang: str) -> dict[str, Any]:
     told: dict[str, Any] = {"row": row.row, "name": row.name, "outcome": row.outcome}
     if row.faults:
-        told["faults"] = faults_of(row.faults, lang)
+        told["faults"] = [
+            {**one, "value": row.given.get(one["item"], "")} for one in faults_of(row.faults, lang)
+        ]
     if row.changes:
         told["changes"] = row.changes
     return told
@@ -260,13 +262,14 @@ def _rows_csv(desk: ImportDesk, call: Visit) -> Response:
 
 def faults_csv(rows: Iterator[JobRow], lang: str) -> Iterator[str]:
     """Refused rows as CSV with a byte order mark; no cell begins as a formula does."""
-    head = ("行", "标识", "代码", "原因", "下一步") if lang == "zh" else (
-        "row", "name", "code", "reason", "next step")  # fmt: skip
+    head = ("行", "标识", "属性", "值", "原因", "下一步", "代码") if lang == "zh" else (
+        "row", "name", "item", "value", "reason", "next step", "code")  # fmt: skip
     yield "\ufeff" + _csv_line(head)
     for row in rows:
         for fault in row.faults:
-            told = (fault.code, fault.text(lang), fault.next_step(lang))
-            yield _csv_line((row.row, row.name, *told))
+            item = str(fault.params.get("item", ""))
+            about = (row.row, row.name, item, row.given.get(item, ""))
+            yield _csv_line((*about, fault.text(lang), fault.next_step(lang), fault.code))
 
 
 def _csv_line(cells: tuple[object, ...]) -> str:

@@ -25,6 +25,7 @@ from mingwu.kernel.errors import NotFound
 from mingwu.kernel.names import fold
 
 _FAULTS_SHOWN = 500
+_VALUE_SHOWN = 200
 
 ValuesOf = MappingOf[str, str]
 Changes = dict[str, tuple[str, str]]
@@ -43,13 +44,17 @@ class Outcome(StrEnum):
 
 
 class RowResult(msgspec.Struct, frozen=True, gc=False):
-    """One row: where it stands in the table, its name, what became of it and why not."""
+    """One row: where it stands in the table, its name, what became of it and why not.
+
+    ``given``: the values of the items that its faults are about.
+    """
 
     row: int
     name: str
     outcome: Outcome
     faults: tuple[Fault, ...] = ()
     changes: Changes = {}
+    given: dict[str, str] = {}
 
 
 class RowFault(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,7 +220,7 @@ class Import:
                 taken = self._taken_fault(item)
                 faults = (taken,) if taken else ()
             if faults:
-                yield _refused(number, item.name, *faults)
+                yield _refused(number, item.name, *faults, given=_given(item, faults))
             else:
                 yield RowResult(number, item.name, good, (), changes.get(number, {}))
 
@@ -238,5 +243,11 @@ def _differing(old: ValuesOf, new: ValuesOf) -> Changes:
     }
 
 
-def _refused(row: int, name: str, *faults: Fault) -> RowResult:
-    return RowResult(row, name[:255], Outcome.REFUSED, faults)
+def _given(item: Registration, faults: tuple[Fault, ...]) -> dict[str, str]:
+    """The values that faults are about, as far as a person needs to see them."""
+    kinds = {str(fault.params.get("item", "")) for fault in faults}
+    return {kind: item.values[kind][:_VALUE_SHOWN] for kind in kinds if item.values.get(kind)}
+
+
+def _refused(row: int, name: str, *faults: Fault, given: dict[str, str] | None = None) -> RowResult:
+    return RowResult(row, name[:255], Outcome.REFUSED, faults, {}, given or {})

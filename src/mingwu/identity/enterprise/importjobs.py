@@ -86,6 +86,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     faults: tuple[Fault, ...]
     changes: dict[str, tuple[str, str]]
+    given: dict[str, str]
 
 
 _Kept = tuple[str, dict[str, str | tuple[str, str]]]
@@ -95,6 +96,7 @@ _Kept = tuple[str, dict[str, str | tuple[str, str]]]
 class _Detail(msgspec.Struct, omit_defaults=True):
     faults: list[_Kept] = []
     changes: dict[str, tuple[str, str]] = {}
+    given: dict[str, str] = {}
 
 
 class ImportJobs:
@@ -283,7 +285,7 @@ def _stored(job: int, rows: Iterable[RowResult]) -> Iterator[dict[str, Any]]:
             "name": one.name,
             "code": one.faults[0].code if one.faults else "",
             "detail": _encode(
-                _Detail([_kept(fault) for fault in one.faults], one.changes)
+                _Detail([_kept(fault) for fault in one.faults], one.changes, one.given)
             ).decode(),
         }
 
@@ -296,6 +298,7 @@ def _row(row: Any) -> JobRow:
         outcome=Outcome(row["outcome"]),
         faults=tuple(_fault(kept) for kept in detail.faults),
         changes=detail.changes,
+        given=detail.given,
     )
 
 

@@ -2,7 +2,8 @@
 
 A column is proposed for an item that has its type, code or name (units in brackets, spaces and
 case set aside), then for one whose name contains it. Names are proposed from a column that says so,
-else from one that tells the first rows apart. A proposal is a beginning, never a decision.
+else from one that tells the first rows apart. Items without a column begin with their template's
+default. A proposal is a beginning, never a decision.
 """
 
 import re
@@ -123,7 +124,11 @@ def proposal(
     definition = template.definition
     name = name_column(columns, rows)
     free = [column for column in columns if column != name or not _is_name(column)]
-    values = item_columns([item for item in definition.items if item.enabled], free)
+    items = [item for item in definition.items if item.enabled]
+    values = {kind: f"{{{column}}}" for kind, column in item_columns(items, free).items()}
+    for item in items:
+        if item.default and "{" not in item.default and "}" not in item.default:
+            values.setdefault(item.type, item.default)
     begin = _beginning(node, template)
     whole = bool(name) and all("/" in row[name] for row in rows)
     return Mapping(
@@ -131,7 +136,7 @@ def proposal(
         prefix=definition.prefix,
         version=definition.version,
         identifier=f"{{{name}}}" if whole else begin + (f"{{{name}}}" if name else ""),
-        values={kind: f"{{{column}}}" for kind, column in values.items()},
+        values=values,
         existing=Existing.SKIP,
         sheet=sheet,
         head=head,

@@ -113,13 +113,15 @@ async def test_every_fault_is_had_in_pages_and_as_a_table(client, template):
     assert [one["code"] for one in last["faults"]] == ["enterprise.value-bad"] * 2
     assert [one["item"] for one in last["faults"]] == ["name", "mass"]
     assert "不是数" in last["faults"][1]["message"]
+    assert last["faults"][1]["value"] == "x"
     reply = await client.get(path + ".csv", headers=CHINESE)
     assert reply.content.startswith(b"\xef\xbb\xbf")
     assert "attachment" in reply.headers["content-disposition"]
     told = list(csv.reader(io.StringIO(reply.text.lstrip("\ufeff"))))
     assert len(told) == 1 + 2 * 1300
-    assert told[0][:3] == ["行", "标识", "代码"]
-    assert told[1][:2] == ["2", f"{PREFIX}/=cmd1"]
+    assert told[0][:4] == ["行", "标识", "属性", "值"]
+    assert told[1][:4] == ["2", f"{PREFIX}/=cmd1", "name", "'=cmd1"]  # no formula
+    assert told[2][2:4] == ["mass", "x"]
     samples = {"outcome": "registered"}
     assert (await client.get(path, params=samples, headers=ENGINEER)).json()["total"] == 0
 

@@ -178,6 +178,16 @@ def test_columns_are_proposed_by_type_code_and_name():
     assert name_column(["型号"], rows) == ""
 
 
+def test_a_proposal_takes_defaults_of_the_template(node, part_template):
+    items = (Item(type="name", name_zh="名称", default="件"), Item(type="grade", default="A"),
+             Item(type="odd", default="{x}"))  # fmt: skip
+    made = node.templates.create(
+        msgspec.structs.replace(part_template, version="DEFAULTS", items=items), actor="boss"
+    )
+    said = proposal(node, made, ["名称"], [{"名称": "壳"}], "", 1)
+    assert said.values == {"name": "{名称}", "grade": "A"}
+
+
 def test_a_proposal_begins_as_the_names_of_its_template_do(node, part_template, boss, part):
     template = node.templates.list()[0]
     rows = [{"编号": "1", "名称": "壳"}, {"编号": "2", "名称": "盖"}]
