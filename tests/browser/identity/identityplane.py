@@ -277,7 +277,7 @@ class Plane:
         platform.suspend(serial_of(fleet[5].mould), actor="admin")
         platform.revoke(serial_of(fleet[6].mould), actor="admin")
         for carrier in (fleet[0], fleet[2], fleet[7], fleet[8]):
-            platform.discover(serial_of(carrier.mould))
+            platform.discover(serial_of(carrier.mould), asker="partner")
 
     async def turn(self, seconds: float) -> None:
         """Let the moulds work and report."""

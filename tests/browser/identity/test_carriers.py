@@ -113,6 +113,14 @@ def test_its_name_shows_what_it_measured_and_proves_it(inside: Page) -> None:
     expect(live(inside).locator("header")).to_contain_text("Simulated")
 
 
+def test_a_carrier_leads_to_its_name_and_says_who_asked_last(inside: Page) -> None:
+    inside.goto(f"{PAGE}?id=MWC-000009")
+    expect(drawer(inside).locator("[data-fact=queried]")).to_contain_text("partner")
+    drawer(inside).get_by_role("link", name="88.888.102/MLD.M0009").click()
+    inside.wait_for_url("**/names/88.888.102/MLD.M0009")
+    expect(live(inside).locator("[data-reading=shots]")).to_be_visible()
+
+
 def test_a_suspended_one_loses_its_readings_on_the_open_page(
     inside: Page, console: str, session: str
 ) -> None:

@@ -1,6 +1,6 @@
 // One carrier: whether it is believed now, its facts, its orders, its events with signed evidence.
 
-import { button, fill, h, has, icon, lang, role, simBadge, state, t, toast } from "mingwu-console/dom.js";
+import { button, fill, h, has, icon, lang, nameHref, role, simBadge, state, t, toast } from "mingwu-console/dom.js";
 import { confirmed, field, input } from "mingwu-console/dialog.js";
 import { ago } from "mingwu-console/figures.js";
 import { count, moment, plain } from "mingwu-console/format.js";
@@ -44,13 +44,13 @@ function trust(found, carrier, goTo) {
 
 function threeFacts(one) {
   const rows = [["registered", one.registered_ms, one.registered_ms ? moment(one.registered_ms) : ""], ["reported", one.reported_ms, t("carriers.reports", { n: count(one.reports), age: ago(one.reported_ms) })],
-    ["queried", one.queried_ms, t("carriers.queries", { n: count(one.queries), age: ago(one.queried_ms) })]];
+    ["queried", one.queried_ms, t("carriers.queries", { n: count(one.queries), age: ago(one.queried_ms) }) + (one.queried_by ? ` · ${one.queried_by}` : "")]];
   return h("ul.mw-three", null, rows.map(([name, ms, words]) => h("li", { dataset: { fact: name, s: ms ? "yes" : "no" } }, icon(ms ? "good" : "absent", ms ? t("yes") : t("no")), h("b", null, t("carriers." + name)), h("span", null, ms ? words : t("carriers.never")))));
 }
 
 function identity(one) {
   return [
-    [t("carriers.serial"), one.serial, true], [t("carriers.name"), one.identifier || t("carriers.noname"), true],
+    [t("carriers.serial"), one.serial, true], [t("carriers.name"), one.identifier ? h("a", { href: nameHref(one.identifier) }, one.identifier) : t("carriers.noname"), true],
     [t("carriers.owner"), one.owner], [t("carriers.holder"), one.holder],
     [t("carriers.form"), `${t("carrierform." + one.form)} · ${one.bearer.toUpperCase()}`],
     [t("carriers.key"), one.protection ? `${keyPlace(one.protection)}${one.certified ? t("carriers.certified") : ""}` : ""],
