@@ -66,7 +66,7 @@ def _node(ports: dict[str, int], top_key: str) -> str:
 name = "demo-s3"
 data = "data"
 roles = ["bus", "resolver", "console", "lab"]
-identity = ["codes", "gs1", "marking", "trust", "usage", "secondlevel"]
+identity = ["codes", "gs1", "marking", "trust", "usage", "enterprise", "secondlevel"]
 
 [bus_server]
 port = {ports["bus"]}
