@@ -25,6 +25,16 @@ def session(console: str) -> str:
     return _login(console, "admin")
 
 
+@pytest.fixture(scope="session")
+def desk_template(console: str, session: str) -> dict[str, str]:
+    """A template like that of parts, for names in numbers that other tests must not count."""
+    base, head = f"{console}/api/identity/templates", {"Authorization": f"Bearer {session}"}
+    found = httpx.get(base, params={"text": "S1-PART-1.0"}, headers=head).json()["templates"]
+    made = {**found[0]["definition"], "version": "DESK-1.0", "handle": "", "name_en": "Desk parts"}
+    httpx.post(f"{base}?publish=true", json=made, headers=head).raise_for_status()
+    return {"prefix": made["prefix"], "version": made["version"]}
+
+
 @pytest.fixture
 def as_viewer(page: Page, console: str) -> Page:
     """The page, logged in as somebody who may only look."""

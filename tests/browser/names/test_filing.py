@@ -15,16 +15,17 @@ Register = Callable[[str, int], list[str]]
 
 
 @pytest.fixture
-def register(console: str, session: str) -> Register:
+def register(console: str, session: str, desk_template: dict[str, str]) -> Register:
     """``register(tag, n)``: n parts of their own, by name."""
 
     def make(tag: str, number: int) -> list[str]:
         names = [f"{PREFIX}/PRT.{tag}.{n:04}" for n in range(number)]
-        template = {"prefix": PREFIX, "version": "S1-PART-1.0"}
         values = {"name": "零件（模拟）", "model": "EAH3"}
         for at in range(0, number, 500):
             part = names[at : at + 500]
-            body = {"items": [{"name": n, "template": template, "values": values} for n in part]}
+            body = {
+                "items": [{"name": n, "template": desk_template, "values": values} for n in part]
+            }
             reply = httpx.post(
                 f"{console}/api/identity/names/register", json=body,
                 headers={"Authorization": f"Bearer {session}"}, timeout=30,

@@ -26,11 +26,11 @@ def ask(console: str, session: str) -> Ask:
 
 
 @pytest.fixture
-def name(ask: Ask, request: pytest.FixtureRequest) -> str:
+def name(ask: Ask, desk_template: dict[str, str], request: pytest.FixtureRequest) -> str:
     """A part of the test's own with a restricted value."""
     made = f"{PREFIX}/PRT.GRANT.{request.node.name.removeprefix('test_').upper()}"
     item = {
-        "name": made, "template": {"prefix": PREFIX, "version": "S1-PART-1.0"},
+        "name": made, "template": desk_template,
         "values": {"name": "零件（模拟）", "model": "EAH3", "inspector": "赵六（模拟）"},
     }  # fmt: skip
     assert ask("POST", "/names/register", json={"items": [item]})["done"] == 1

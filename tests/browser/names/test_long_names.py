@@ -9,17 +9,21 @@ LONG = f"{PREFIX}/{'PRT.' + 'X' * 236}"
 
 
 @pytest.fixture(scope="module")
-def long_name(console: str, session: str) -> str:
+def long_name(console: str, session: str, desk_template: dict[str, str]) -> str:
     """A registered name of 251 characters without a place to break, granted to another as long."""
     head = {"Authorization": f"Bearer {session}"}
     item = {
-        "name": LONG, "template": {"prefix": PREFIX, "version": "S1-PART-1.0"},
+        "name": LONG, "template": desk_template,
         "values": {"name": "W" * 100, "model": "W" * 60, "inspector": "W" * 60},
     }  # fmt: skip
     base = f"{console}/api/identity"
     reply = httpx.post(f"{base}/names/register", json={"items": [item]}, headers=head)
     assert reply.json()["done"] == 1
     grant = {"grantee": f"300:88.1/{'U' * 200}", "scope": "identifier", "target": LONG}
+    found = httpx.get(f"{base}/templates", params={"text": "DESK-1.0"}, headers=head).json()
+    wide = {**found["templates"][0]["definition"], "version": "WIDE-1", "handle": ""}
+    wide["name_en"] = "W" * 150  # stands in the lists to choose a template from
+    httpx.post(f"{base}/templates?publish=true", json=wide, headers=head).raise_for_status()
     reply = httpx.post(f"{base}/grants", json={"grants": [grant]}, headers=head)
     assert reply.json() == {"granted": 1}
     return LONG

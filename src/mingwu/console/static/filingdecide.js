@@ -1,6 +1,6 @@
 // Deciding about names of the filing queue: the question, the work in steps with progress, what was refused.
 
-import { button, fill, h, iconButton, nameHref, problem, t } from "mingwu-console/dom.js";
+import { button, fill, h, iconButton, lang, nameHref, problem, t } from "mingwu-console/dom.js";
 import { field, input } from "mingwu-console/dialog.js";
 import { count } from "mingwu-console/format.js";
 import { api } from "mingwu-console/net.js";
@@ -105,7 +105,7 @@ export function decide(what, { items, matching, upto, total, step: size = 1 }) {
     }
 
     function outcome() {
-      const rows = state.refused.slice(0, SHOWN).map((one) => h("li", null, h("a.mw-mono.mw-break", { href: nameHref(one.name) }, one.name), h("small", null, `${one.message}. ${one.next}`)));
+      const rows = state.refused.slice(0, SHOWN).map((one) => h("li", null, h("a.mw-mono.mw-break", { href: nameHref(one.name) }, one.name), h("small", null, one.message + (lang === "zh" ? "。" : ". ") + one.next)));
       return h("div", null, h("p", null, told()), rows.length ? h("ul.mw-refused", { "aria-label": t("filing.refused") }, rows) : null,
         state.refused.length > SHOWN ? h("small.mw-faint", null, t("filing.refused.more", { n: count(state.refused.length - SHOWN) })) : null);
     }

@@ -49,7 +49,7 @@ export async function granting(templates, { name = "", who = "", done }) {
   const single = field(t("names.identifier"), input(name, { maxlength: 255, autocapitalize: "none", onchange: items }));
   single.append(suggestions(single.control));
   const place = h("div");
-  const choice = h("div.mw-items", { role: "group", "aria-label": t("grants.items") });
+  const choice = h("div.mw-grant-items", { role: "group", "aria-label": t("grants.items") });
   const said = h("div", { "aria-live": "polite" });
   const go = h("button.mw-btn.mw-btn-main", { type: "submit" }, t("grants.do"));
   const form = h("form.mw-registering", { onsubmit: submit, novalidate: true }, whom,

@@ -89,8 +89,8 @@ export function chooseIndustry({ least = 2, all = "" } = {}) {
       const found = await api(`/identity/industries?parent=${encodeURIComponent(parent)}`).catch(() => ({ industries: [] }));
       if (mine !== turn) return;
       const above = Object.fromEntries([...path, ...found.industries].map((row) => [row.code, row]));
-      fill(crumbs, path.length ? [h("button.mw-link", { type: "button", onclick: () => browse([]) }, t("industry.top")), path.map((row, i) => [icon("right"),
-        h("button.mw-link", { type: "button", onclick: () => browse(path.slice(0, i + 1)) }, `${row.code} ${nameOf(row)}`)])] : null);
+      fill(crumbs, path.length ? [h("button.mw-inline", { type: "button", onclick: () => browse([]) }, t("industry.top")), path.map((row, i) => [icon("right"),
+        h("button.mw-inline", { type: "button", onclick: () => browse(path.slice(0, i + 1)) }, `${row.code} ${nameOf(row)}`)])] : null);
       fill(rows, all && !path.length ? h("li", null, h("button.mw-industry-row", { type: "button", onclick: () => done("", {}) }, all)) : null,
         found.industries.map((row) => line(row, above, () => browse([...path, row]))), found.industries.length ? null : h("li.mw-dim", null, t("industry.none")));
     }
