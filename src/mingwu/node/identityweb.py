@@ -98,7 +98,7 @@ def open_identity(
         if config.runs(IdentityPart.ENTERPRISE):
             enterprise = _enterprise(web, config, role, store, registry, trust, journal)
         if config.runs(IdentityPart.SECONDLEVEL):
-            secondlevel = _secondlevel(web, config, role, store, journal)
+            secondlevel = _secondlevel(web, config, role, store, trust, journal)
         if config.runs(IdentityPart.CARRIERS):
             _carriers(web, config, role, store, journal, enterprise, secondlevel)
     except BaseException:
@@ -191,12 +191,18 @@ async def _keep_up(node: "EnterpriseNode", stop: asyncio.Event) -> None:
 
 
 def _secondlevel(
-    web: IdentityWeb, config: Config, role: Role, store: RecordStore, journal: Journal
+    web: IdentityWeb,
+    config: Config,
+    role: Role,
+    store: RecordStore,
+    trust: Trust,
+    journal: Journal,
 ) -> "SecondLevel":
     from mingwu.identity.secondlevel import deskhttp, iiidaphttp, queryhttp
     from mingwu.identity.secondlevel.http import routes
     from mingwu.identity.secondlevel.service import SecondLevel, run_duties
     from mingwu.identity.server.process import site_of
+    from mingwu.node.latelines import keep_journal
     from mingwu.node.prefixuse import LogUse
 
     site = site_of(config.resolver, config.resolver.port, config.resolver.http_port)
@@ -215,6 +221,7 @@ def _secondlevel(
             web.beside.append(lambda stop: fill_and_serve(node, config, store, journal, stop))
         else:
             web.beside.append(lambda stop: run_duties(node, stop))
+            web.beside.append(lambda stop: keep_journal(node, trust.journal, journal, stop))
     return node
 
 

@@ -194,6 +194,12 @@ class Applications:
         with reading(self._engine) as connection:
             return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001
 
+    def latest_steps(self, count: int, *, before_ms: int) -> list[dict[str, object]]:
+        """The last steps of all applications up to a time, latest first."""
+        query = select(_V).where(_V.c.at_ms <= before_ms).order_by(_V.c.at_ms.desc()).limit(count)
+        with reading(self._engine) as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001
+
     def send_back(
         self, id_: str, reviewer: str, reasons: Sequence[Reason], *, final: bool = False
     ) -> Application:

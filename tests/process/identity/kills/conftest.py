@@ -91,7 +91,7 @@ escrow_hour = 0
     async def start(self) -> None:
         """Start the process and wait until it answers."""
         self._launch()
-        async with asyncio.timeout(60), self.client() as client:
+        async with asyncio.timeout(120), self.client() as client:
             while True:
                 with contextlib.suppress(httpx.TransportError):
                     if (await client.get("/api/secondlevel/prefixes")).status_code == 200:
@@ -167,7 +167,7 @@ escrow_hour = 0
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until it holds."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not condition():
                 assert self.is_running, "the node died by itself"
                 await asyncio.sleep(0.05)

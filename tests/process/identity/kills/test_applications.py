@@ -1,6 +1,7 @@
 """kill -9 between an application's acceptance, the prefix at the top node and the answer."""
 
 import asyncio
+from collections import Counter
 
 import msgspec
 import pytest
@@ -67,7 +68,15 @@ async def test_exactly_one_prefix_and_one_answer(land):
             assert again == (lost, "")
     await node.until(node.settled, "everything delivered")
     await land.node.until(lambda: set(told) <= set(land.top.epp.registered), "all prefixes there")
+    await node.until(lambda: lines_of(node, told) == dict.fromkeys(told, 1), "journal")
     check(land, told)
+
+
+def lines_of(node, told):
+    """How many lines the journal has for the acceptance of each prefix."""
+    query = "SELECT object FROM journal WHERE action = 'identity.prefix-accept'"
+    lines = Counter(one for (one,) in node.rows(query, database="trust"))
+    return {prefix: lines[id_] for prefix, id_ in told.items()}
 
 
 def check(land, told):
