@@ -1,8 +1,6 @@
 """Scenario S2 as the command starts it: carriers by MQTT with TLS, incidents, kill -9."""
 
 import asyncio
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,7 +12,6 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from mingwu.cli.main import main
 from mingwu.identity.carriers import schema
 from mingwu.identity.carriers.certificates import Anchors
 from mingwu.identity.carriers.frames import Report, Sample, read
@@ -24,16 +21,15 @@ from mingwu.identity.carriers.rows import evidence_of
 from mingwu.identity.carriers.setup import prepare
 from mingwu.identity.client.handleclient import request, resolve
 from mingwu.identity.server.http import TUNNEL
-from mingwu.kernel.errors import MingwuError
 from mingwu.lab.carriers.moulds import MOULDERS
-from mingwu.node.config import load
 from mingwu.node.demo import s2
 from mingwu.store.engine import open_engine, reading
 from mingwu.trust.roles import Role
-from mingwu.trust.service import Trust
 from mingwu.wire.handle.bodies import Resolve, read_body
 from mingwu.wire.handle.codes import Op
 from mingwu.wire.handle.message import decode, encode
+
+from .running import RunningDemo, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 MOULDS = 3
@@ -45,77 +41,23 @@ QUICK = {
 }
 
 
-class Demo:
+BASE = "/identity/carriers"
+
+
+class Demo(RunningDemo):
     """The running scenario, small and quick."""
 
     def __init__(self, folder: Path) -> None:
-        self.file = s2.write(folder / "demo", moulds=MOULDS)
-        text = self.file.read_text("utf-8")
-        for usual, quick in QUICK.items():
-            assert usual in text
-            text = text.replace(usual, quick)
-        self.file.write_text(text, "utf-8")
-        self.config = load(self.file)
-        self.config.data.mkdir(exist_ok=True)
-        trust = Trust.open(self.config.trust)
-        trust.accounts.create("eve", "a long enough password 7", Role.ENGINEER)
-        self.token = trust.sessions.create_token("eve", "test")
-        trust.close()
-        self.output = (folder / "output.txt").open("wb")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "mingwu", "demo", "--scenario", "s2", "--folder",
-             str(folder / "demo")],
-            stdout=self.output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        self.client = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{self.config.console.port}/api/identity/carriers",
-            headers={"Authorization": f"Bearer {self.token}"}, timeout=20,
-        )  # fmt: skip
+        super().__init__("s2", s2.write(folder / "demo", moulds=MOULDS), QUICK, Role.ENGINEER)
 
     async def carrier(self, number: int) -> dict:
-        return (await self.client.get(f"/MWC-{number:06d}")).json()
+        return await self.get(f"{BASE}/MWC-{number:06d}")
 
     async def codes(self, number: int) -> set[str]:
         return {event["code"] for event in (await self.carrier(number))["events"]}
 
     async def samples(self, number: int) -> int:
         return (await self.carrier(number))["carrier"]["samples"]
-
-    def fault(self, *words: str) -> None:
-        assert main(["lab", "fault", *words, "--config", str(self.file)]) == 0
-
-    def kill(self, role: str) -> None:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        for pid in children.read_text().split():
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-            if "run" in words and role in words:
-                os.kill(int(pid), signal.SIGKILL)
-                return
-        raise AssertionError(role)
-
-    async def stop(self) -> None:
-        await self.client.aclose()
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.to_thread(self.process.wait, 40)
-        finally:
-            self.process.kill()
-            self.output.close()
-
-
-async def until(condition, what: str, deadline_s: float = 40) -> None:
-    last = None
-    try:
-        async with asyncio.timeout(deadline_s):
-            while True:
-                try:
-                    if await condition():
-                        return
-                except (httpx.HTTPError, KeyError, ValueError, MingwuError) as error:
-                    last = error
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        raise AssertionError(f"{what} did not happen (last error: {last!r})") from None
 
 
 @pytest.fixture(scope="module")
@@ -144,12 +86,12 @@ async def test_carriers_are_registered_and_live_in_a_trusted_state(demo):
     assert values["MW.SIMULATED"] == "true"
     assert values["carrier.serial"] == "MWC-000003"
     assert "（模拟）" in values["OWNER"]
-    live = (await demo.client.get(f"/discover/{name}")).json()
+    live = (await demo.client.get(f"{BASE}/discover/{name}")).json()
     assert live["is_trusted"]
     assert live["readings"]["shots"] >= 20_000
 
     async def has_r12() -> bool:
-        told = (await demo.client.get(f"/discover/{name}")).json()
+        told = (await demo.client.get(f"{BASE}/discover/{name}")).json()
         return told["readings"]["parameter_set"] == "r12"
 
     await until(has_r12, "the parameter set")
@@ -183,7 +125,7 @@ async def test_a_name_resolves_to_what_its_carrier_measured(demo):
         assert shots["value"] >= 20_000
         assert (shots["unit"], shots["quality"], shots["simulated"]) == ("1", "good", True)
         # the value names the signed report that brought it, and that proves itself
-        proof = (await demo.client.get(f"/reports/{shots['evidence']}")).content
+        proof = (await demo.client.get(f"{BASE}/reports/{shots['evidence']}")).content
         report = msgspec.json.decode(proof, type=Evidence)
         assert is_sound(report, Anchors(prepare(demo.config.data / "secrets").anchors))
         said = read(report.frame).body
@@ -225,7 +167,7 @@ async def test_resolved_by_somebody_it_is_queried(demo):
     carrier = (await demo.carrier(1))["carrier"]
     assert (carrier["registered"], carrier["reported"], carrier["queried"]) == (True, True, True)
     assert carrier["queried_by"] == "127.0.0.0/24"
-    page = (await demo.client.get("/desk/units")).json()
+    page = (await demo.client.get(f"{BASE}/desk/units")).json()
     row = next(row for row in page["rows"] if row["identifier"] == name)
     assert min(row["registered_ms"], row["reported_ms"], row["queried_ms"]) > 0
     assert page["counts"]["queried"] >= 1
@@ -235,7 +177,7 @@ async def test_suspended_it_tells_nothing_until_it_is_resumed(demo):
     name = "88.888.102/MLD.M0003"
 
     async def command(action: str) -> None:
-        done = await demo.client.post("/MWC-000003/commands", json={"action": action})
+        done = await demo.client.post(f"{BASE}/MWC-000003/commands", json={"action": action})
         assert done.status_code == 200, done.text
 
     await command("suspend")
@@ -279,7 +221,7 @@ async def test_the_story_happens_by_itself(demo):
         one for one in (await demo.carrier(1))["events"] if one["code"] == "carriers.left-fence"
     )
     assert event["severity"] == "warning"
-    proof = (await demo.client.get(f"/events/{event['number']}/evidence")).content
+    proof = (await demo.client.get(f"{BASE}/events/{event['number']}/evidence")).content
     anchors = Anchors(prepare(demo.config.data / "secrets").anchors)
     assert is_sound(msgspec.json.decode(proof, type=Evidence), anchors)
 

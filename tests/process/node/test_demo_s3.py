@@ -2,18 +2,13 @@
 
 import asyncio
 import json
-import os
 import signal
 import struct
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
-import httpx
 import pytest
 
-from mingwu.cli.main import main
 from mingwu.identity.client.handleclient import resolve
 from mingwu.identity.client.root import resolve_from, root_at
 from mingwu.identity.secondlevel.iiidapclient import (
@@ -25,18 +20,17 @@ from mingwu.identity.secondlevel.iiidapclient import (
 )
 from mingwu.identity.trusted.client import verify_resolution
 from mingwu.identity.usage.causes import Cause
-from mingwu.kernel.errors import MingwuError
 from mingwu.lab.control import Request, forward
 from mingwu.lab.enterprises.filling import note_file
 from mingwu.lab.enterprises.load import CLIENTS, is_ours
 from mingwu.lab.enterprises.settings import FACADES
 from mingwu.lab.enterprises.trade import E_DRIVE, enterprises, registers_much
-from mingwu.node.config import load
 from mingwu.node.demo import s3
 from mingwu.node.signing import anchors
 from mingwu.trust.roles import Role
-from mingwu.trust.service import Trust
 from mingwu.wire.handle.codes import Op, Rc
+
+from .running import RunningDemo, until
 
 pytestmark = [
     pytest.mark.anyio,
@@ -54,44 +48,16 @@ QUICK = {
 }
 
 
-class Demo:
+class Demo(RunningDemo):
     """The running scenario, small and quick."""
 
     def __init__(self, folder: Path) -> None:
-        self.file = s3.write(folder / "demo", identifiers=NAMES)
-        text = self.file.read_text("utf-8")
-        for usual, quick in QUICK.items():
-            assert usual in text
-            text = text.replace(usual, quick)
-        self.file.write_text(text, "utf-8")
-        self.config = load(self.file)
-        trust = Trust.open(self.config.trust)
-        trust.accounts.create("eve", "a long enough password 7", Role.ADMIN)
-        self.token = trust.sessions.create_token("eve", "test")
-        trust.close()
-        self.output = (folder / "output.txt").open("wb")
-        self.start()
-        self.client = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{self.config.console.port}/api",
-            headers={"Authorization": f"Bearer {self.token}"}, timeout=20,
-        )  # fmt: skip
+        super().__init__("s3", s3.write(folder / "demo", identifiers=NAMES), QUICK, Role.ADMIN)
         self.enterprises = enterprises(self.config.lab_enterprises)
         self.much = registers_much(self.enterprises)
         self.drive = next(
             one for one in self.enterprises if one.trade is E_DRIVE and one is not self.much
         )
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "mingwu", "demo", "--scenario", "s3", "--folder",
-             str(self.file.parent)],
-            stdout=self.output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-
-    async def get(self, path: str):
-        reply = await self.client.get(path)
-        reply.raise_for_status()
-        return reply.json()
 
     async def status(self) -> dict:
         lab = self.config.lab
@@ -104,18 +70,6 @@ class Demo:
         rows = (await self.get("/secondlevel/desk/enterprises?limit=200"))["rows"]
         return next(row for row in rows if row["prefix"] == prefix)
 
-    def fault(self, *words: str) -> None:
-        assert main(["lab", "fault", *words, "--config", str(self.file)]) == 0
-
-    def kill(self, role: str, number: int = signal.SIGKILL) -> None:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        for pid in children.read_text().split():
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-            if "run" in words and role in words:
-                os.kill(int(pid), number)
-                return
-        raise AssertionError(role)
-
     async def state(self) -> tuple:
         """What must outlive every process."""
         told = await self.status()
@@ -126,33 +80,6 @@ class Demo:
 
     async def asked(self) -> int:
         return (await self.get("/identity/usage/span?days=2"))["total"]["resolutions"]
-
-    async def end(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.to_thread(self.process.wait, 40)
-        finally:
-            self.process.kill()
-
-    async def stop(self) -> None:
-        await self.client.aclose()
-        await self.end()
-        self.output.close()
-
-
-async def until(condition, what: str, deadline_s: float = 40) -> None:
-    last = None
-    try:
-        async with asyncio.timeout(deadline_s):
-            while True:
-                try:
-                    if await condition():
-                        return
-                except (httpx.HTTPError, MingwuError, KeyError, ValueError) as error:
-                    last = error  # not there yet
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        raise AssertionError(f"{what} did not happen (last error: {last!r})") from None
 
 
 @pytest.fixture(scope="module")
