@@ -441,6 +441,14 @@ class RecordStore:
             self.projection.write(_rows(record), gone)
             return record
 
+    def replace_many(self, pairs: Iterable[tuple[Record, Record]]) -> int:
+        """Store the second of each pair where the first still stands; how many. One transaction."""
+        given = list(pairs)  # may cost its maker time, which nobody should wait for
+        with self._writing:
+            fresh = [made for seen, made in given if self.get(seen.name) == seen]
+            self.projection.write(_sorted_rows(fresh))
+        return len(fresh)
+
     def named(self, code_key: str) -> list[str]:
         """Names whose records carry this alias (``Code.key``), in no particular order."""
         found = [data.decode() for _, data in self.projection.scan(alias_key(code_key))]

@@ -1,8 +1,9 @@
 """Keeping a store signed beside the work of a node.
 
 Whoever writes records need not know about signatures: what lacks a current one is found and signed
-soon after. Until then it is simply unsigned, never wrongly signed. A round walks all names, so it
-runs only when the store changed since the last one, and once a day for signatures that are ending.
+soon after. Until then it is simply unsigned, never wrongly signed. A round runs when the store
+changed since the last one; it judges records only where their stretch of the store changed, and all
+of them once a day for signatures that are ending.
 """
 
 import asyncio
@@ -18,10 +19,11 @@ from mingwu.identity.trusted.signing import RecordSigner, sign_due
 log = logging.getLogger(__name__)
 
 _DAY_S = 86_400.0
+_RESTS, _LONGEST_REST_S = 10, 60.0
 
 
-def _sign(store: RecordStore, signer: RecordSigner, prefix: str) -> int:
-    return sign_due(store, signer_under(store, signer, prefix), prefix)
+def _sign(store: RecordStore, signer: RecordSigner, prefix: str, settled: set[bytes]) -> int:
+    return sign_due(store, signer_under(store, signer, prefix), prefix, settled)
 
 
 async def keep_signed(
@@ -32,17 +34,25 @@ async def keep_signed(
     *,
     period_s: float = 10.0,
 ) -> None:
-    """Sign what is due under ``prefixes`` until ``stop``; for the process that writes the store."""
-    seen, walked_at = -1, 0.0
+    """Sign what is due under ``prefixes`` until ``stop``; for the process that writes the store.
+
+    After a round it rests ``period_s``, or ten times as long as the round took up to a minute.
+    """
+    settled: dict[str, set[bytes]] = {}
+    seen, judged_at = -1, time.monotonic()
     while not stop.is_set():
+        began = time.monotonic()
+        if began - judged_at > _DAY_S:
+            settled, seen, judged_at = {}, -1, began
         generation = store.generation
-        if generation != seen or time.monotonic() - walked_at > _DAY_S:
-            signed = 0
-            for prefix in prefixes():
-                signed += await asyncio.to_thread(_sign, store, signer, prefix)
-            # What we signed changed the store too; only changes by others call for a new round.
-            seen, walked_at = generation + signed, time.monotonic()
+        if generation != seen:
+            signed, seen = 0, generation
+            settled = {prefix: settled.get(prefix, set()) for prefix in prefixes()}
+            for prefix, quiet in settled.items():
+                signed += await asyncio.to_thread(_sign, store, signer, prefix, quiet)
             if signed:
                 log.info("signed records=%d", signed)
+        took_s = time.monotonic() - began
+        rest_s = max(period_s, min(_RESTS * took_s, _LONGEST_REST_S))
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), period_s)
+            await asyncio.wait_for(stop.wait(), rest_s)

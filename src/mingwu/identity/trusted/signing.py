@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.trusted import jws
 from mingwu.identity.trusted.jws import Claims, DigestItem, Digests, Perm
+from mingwu.identity.trusted.stretches import stretches
 from mingwu.kernel.names import fold
 from mingwu.trust.keys import Algorithm, PrivateKey, PublicKey
 from mingwu.wire.handle.values import HandleValue, Reference, encode_value
@@ -130,26 +131,27 @@ class RecordSigner:
         return Digests(algorithm, items)
 
 
-def sign_due(store: RecordStore, signer: RecordSigner, prefix: str, *, page: int = 1000) -> int:
+def sign_due(
+    store: RecordStore, signer: RecordSigner, prefix: str, settled: set[bytes] | None = None
+) -> int:
     """Sign every record of ``prefix`` that needs it; returns how many.
 
-    Each record is one durable change, taken only if nobody changed it while it was being signed
-    (it stays due then), so a running node can do this beside its work.
+    A stretch of records is one durable change; a record that somebody changed while it was being
+    signed stays due, so a running node can do this beside its work. ``settled`` holds digests of
+    stretches where nothing was due; they are passed over, and it is brought up to date.
     """
-    done, after = 0, ""
-    while names := store.names(prefix, after=after, limit=page):
-        for name in names:
-            record = store.get(name)
-            if record is not None and signer.is_due(record):
-                signed = signer.presign(record)
-                stored = store.change(name, _if_still(record, signed))
-                done += stored == signed
-        after = names[-1]
+    done, quiet = 0, set[bytes]()
+    for stretch in stretches(store, prefix):
+        if settled is None or stretch.digest not in settled:
+            due = [record for record in stretch.records() if signer.is_due(record)]
+            if due:
+                done += store.replace_many((record, signer.presign(record)) for record in due)
+                continue
+        quiet.add(stretch.digest)
+    if settled is not None:
+        settled.clear()
+        settled |= quiet
     return done
-
-
-def _if_still(seen: Record, signed: Record) -> Callable[[Record], Record]:
-    return lambda current: signed if current == seen else current
 
 
 def self_signed(

@@ -75,6 +75,33 @@ def test_a_change_makes_it_due_again(store, signer, anchors):
     assert sign_due(store, signer, PREFIX) == 1
 
 
+def test_only_where_something_changed_is_judged_again(store, signer, anchors):
+    value = HandleValue(1, "URL", b"https://example.org/1")
+    store.put_many([Record(f"{PREFIX}/N.{n:05}", (value,)) for n in range(3000)])
+    settled: set[bytes] = set()
+    assert sign_due(store, signer, PREFIX, settled) == 3003
+    assert sign_due(store, signer, PREFIX, settled) == 0  # judged once more: signing changed them
+    brief = replace(signer, lifetime_s=100)  # whatever it judges is due
+    before = set(settled)
+    assert sign_due(store, brief, PREFIX, settled) == 0
+    assert settled == before
+    changed = HandleValue(1, "URL", b"https://example.org/2")
+    store.change(f"{PREFIX}/N.00017", lambda r: replace(r, values=(changed, *r.values[1:])))
+    store.put(Record(f"{PREFIX}/N.02500.NEW", (value,)))
+    assert 2 <= sign_due(store, brief, PREFIX, settled) <= 2500
+    assert len(before & settled) >= len(before) - 2
+
+
+def test_what_changed_while_it_was_signed_stays_due(store, signer, anchors):
+    record = store.get(NAME)
+    store.change(NAME, lambda r: replace(r, values=r.values[1:]))
+    other = store.get(f"{PREFIX}/DEV.2")
+    pairs = [(record, signer.presign(record)), (other, signer.presign(other))]
+    assert store.replace_many(pairs) == 1
+    assert len(store.get(NAME).values) == 1
+    assert sign_due(store, signer, PREFIX) == 2  # the anchor's record too
+
+
 def test_flag_speaks_for_the_whole_answer(store, signer, anchors):
     sign_due(store, signer, PREFIX)
     verifier, record = StoreVerifier(store, anchors), store.get(NAME)
