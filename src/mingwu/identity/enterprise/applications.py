@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -34,8 +34,12 @@ from mingwu.wire.handle.values import Reference
 _RSA_BITS = 2048
 _MOST_CHALLENGES = 10_000
 _TOUCH_MS = 60_000
+_PROVEN = ("enabled", "account", "secret_sha256", "public_key")
 # The deployed scheme stamps the date of the client's clock; any zone of the earth may be meant.
 _DATE_SHIFTS_H = (-12, 0, 14)
+
+
+A = TypeVar("A", bound="Application")
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +53,12 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool
     created_at_ms: int
     last_used_at_ms: int = 0
+
+
+class Proven(Application, frozen=True, kw_only=True):
+    """An application that has just proven itself, with what it is known by: never shown."""
+
+    secret_sha256: str
 
 
 class Applications:
@@ -153,7 +163,7 @@ class Applications:
 
     # -- logging in ---------------------------------------------------------------------------
 
-    def check_secret(self, login: str, secret: str, address: str) -> Application | None:
+    def check_secret(self, login: str, secret: str, address: str) -> Proven | None:
         """The application of this login and secret, or None when ``login`` is none.
 
         Raises NotAuthenticated ``enterprise.bad-credentials`` for a wrong secret.
@@ -161,7 +171,7 @@ class Applications:
         return self._check(login, address, lambda stored: hmac.compare_digest(
             stored.encode(), _sha256(secret).encode()))  # fmt: skip
 
-    def check_dated(self, login: str, digest: str, address: str) -> Application:
+    def check_dated(self, login: str, digest: str, address: str) -> Proven:
         """The application whose ``sha256(sha256(secret) + date)`` this is, today somewhere."""
 
         def proves(stored: str) -> bool:
@@ -178,7 +188,7 @@ class Applications:
             raise NotAuthenticated("enterprise.bad-credentials")
         return application
 
-    def _check(self, login: str, address: str, proves: Callable[[str], bool]) -> Application | None:
+    def _check(self, login: str, address: str, proves: Callable[[str], bool]) -> Proven | None:
         row = self._row(schema.application.c.login == login)
         if row is None:
             return None
@@ -188,7 +198,7 @@ class Applications:
         if not proves(row["secret_sha256"]) or not row["enabled"]:
             self._failures.note(address, who)
             raise NotAuthenticated("enterprise.bad-credentials")
-        return self._used(_application(row))
+        return self._used(_proven(row))
 
     def challenge(self, handle: str) -> str:
         """A nonce for an application to sign; NotFound ``enterprise.application-unknown``."""
@@ -202,7 +212,7 @@ class Applications:
         self._challenges[fold(handle)] = nonce, now + self._challenge_s
         return nonce
 
-    def answer(self, handle: str, signature: str, address: str) -> Application:
+    def answer(self, handle: str, signature: str, address: str) -> Proven:
         """The application that signed its nonce (RSA PKCS#1 v1.5, SHA-256, Base64).
 
         Each nonce is good for one answer. Raises NotAuthenticated ``enterprise.bad-credentials``.
@@ -211,13 +221,16 @@ class Applications:
         nonce, until = self._challenges.pop(fold(handle), ("", 0.0))
         if not nonce or until < self._monotonic() or self._failures.too_many(address, who):
             raise NotAuthenticated("enterprise.bad-credentials")
-        application = self.get(handle)
+        row = self._row(schema.application.c.handle_key == fold(handle))
+        if row is None:
+            raise NotFound("enterprise.application-unknown", handle=handle)
+        application = _proven(row)
         if not application.enabled or not _signed(application, nonce, signature):
             self._failures.note(address, who)
             raise NotAuthenticated("enterprise.bad-credentials")
         return self._used(application)
 
-    def _used(self, application: Application) -> Application:
+    def _used(self, application: A) -> A:
         """Note when an application was last in, at most once a minute."""
         now = self._now_ms()
         if now - application.last_used_at_ms > _TOUCH_MS:
@@ -229,14 +242,24 @@ class Applications:
 
     # -- sessions -----------------------------------------------------------------------------
 
-    def remember(self, session: str, handle: str, expires_at_ms: int) -> None:
-        """Note that a session of ``trust`` was opened by an application."""
-        table = schema.session
+    def remember(self, session: str, by: Proven, expires_at_ms: int) -> None:
+        """Note that a session of ``trust`` was opened by an application.
+
+        Raises NotAuthenticated ``enterprise.bad-credentials`` when what it had proven itself with
+        was replaced meanwhile; the session then stands for nobody.
+        """
+        table, known = schema.session, schema.application
         with writing(self._engine) as connection:
             connection.execute(delete(table).where(table.c.expires_at_ms <= self._now_ms()))
+            query = select(known).where(known.c.handle_key == fold(by.handle))
+            row = connection.execute(query).mappings().first()
+            still = row is not None and all(row[name] == getattr(by, name) for name in _PROVEN)
+            handle = by.handle if still else ""
             connection.execute(
                 insert(table).values(session=session, handle=handle, expires_at_ms=expires_at_ms)
             )
+        if not handle:
+            raise NotAuthenticated("enterprise.bad-credentials")
 
     def of_session(self, session: str) -> Application | None:
         """The application that opened a session, or None for a person's; it must be enabled."""
@@ -262,6 +285,10 @@ def _end_sessions(connection: Connection, handle: str) -> None:
     table, known = schema.session, schema.application
     spelt = select(known.c.handle).where(known.c.handle_key == fold(handle)).scalar_subquery()
     connection.execute(update(table).where(table.c.handle == spelt).values(handle=""))
+
+
+def _proven(row: Any) -> Proven:
+    return Proven(**{name: row[name] for name in Proven.__struct_fields__})
 
 
 def _application(row: Any) -> Application:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from mingwu.identity.enterprise.applications import Application
+from mingwu.identity.enterprise.applications import Application, Proven
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.model import Actor
 from mingwu.identity.enterprise.service import EnterpriseNode
@@ -163,13 +163,13 @@ class FacadeDoor:
         """A token for ``sha256(sha256(secret) + date)`` of an application; blocks."""
         return self.token_of(self._node.applications.check_dated(username, digest, address))
 
-    def token_of(self, application: Application) -> str:
+    def token_of(self, application: Proven) -> str:
         """A token for an application that has proven itself; blocks."""
         token = self._sessions.create_token(
             application.account, application.handle, days=self._days()
         )
         principal = self._sessions.check(token)
-        self._node.applications.remember(principal.id, application.handle, principal.expires_at_ms)
+        self._node.applications.remember(principal.id, application, principal.expires_at_ms)
         return token
 
     def _days(self) -> float:

@@ -110,14 +110,22 @@ def test_access_is_found_and_explained(node):
 
 
 def test_tokens_end_with_a_new_secret(node):
-    node.applications.create(APP, login="mes", account="boss")
-    node.applications.remember("s1", APP, node.now_ms() + 60_000)
+    secret = node.applications.create(APP, login="mes", account="boss")
+    until = node.now_ms() + 60_000
+    proven = node.applications.check_secret("mes", secret, "::1")
+    node.applications.remember("s1", proven, until)
     assert node.applications.of_session("s1").handle == APP
     assert node.applications.get(APP).last_used_at_ms > 0
-    node.applications.reset_secret(APP)
+    again = node.applications.reset_secret(APP)
     with pytest.raises(NotAuthenticated):
         node.applications.of_session("s1")
-    node.applications.remember("s2", APP, node.now_ms() + 60_000)
+    with pytest.raises(NotAuthenticated):  # who proved the old secret before it was replaced
+        node.applications.remember("s0", proven, until)
+    with pytest.raises(NotAuthenticated):
+        node.applications.of_session("s0")
+    proven = node.applications.check_secret("mes", again, "::1")
+    node.applications.remember("s2", proven, until)
+    assert node.applications.of_session("s2").handle == APP
     node.applications.remove(APP.upper())
     with pytest.raises(NotAuthenticated):
         node.applications.of_session("s2")
