@@ -7,6 +7,7 @@ import random
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -30,6 +31,7 @@ from mingwu.trust.service import Trust
 NODE = "88.101"
 ENTERPRISE = "88.888.101"
 _MAP_BYTES = 2**28
+_TLS = ssl.create_default_context()  # made once: a client of its own per call would make it anew
 
 
 def free_port() -> int:
@@ -138,7 +140,7 @@ escrow_hour = 0
     def client(self) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {self.token}"}
         return httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=20
+            base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=20, verify=_TLS
         )
 
     async def call(self, method: str, path: str, body: Any = None) -> httpx.Response | None:

@@ -79,8 +79,10 @@ async def test_every_row_arrives_and_counts_once(land, tmp_path):
         await accepted(node, 2, Mode.HOSTED)
         await accepted(node, 3, Mode.OWN, SiteForm(host="127.0.0.1", port=port))
         for turn in range(ROUNDS):
+            had = len(done)
             work = asyncio.create_task(registering(node, turn, done))
-            await node.kill_within(1.0)
+            await node.until(lambda: len(done) > had, "a first batch")  # noqa: B023 - called now
+            await node.kill_within(0.6)
             await work
             turn_the_day(node)
             await node.start()

@@ -72,7 +72,9 @@ async def test_what_was_answered_is_there_and_batches_are_whole(land):
             asyncio.create_task(registering(node, turn, lane, token, done, begun))
             for lane in range(3)
         ]
-        await node.kill_within(0.8)
+        had = len(done)
+        await node.until(lambda: len(done) > had, "a first batch")  # noqa: B023 - called now
+        await node.kill_within(0.6)
         await asyncio.gather(*lanes)
         await node.start()
         await check_over_http(node, done)
