@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 
 from mingwu.cli import handlekeys, handlevalues, roots
-from mingwu.cli.handlewords import meaning, next_step, say
+from mingwu.cli.handlewords import next_step, say
 from mingwu.identity.client import adminclient
 from mingwu.identity.client.adminclient import Asking
 from mingwu.identity.client.certified import home_servers
@@ -31,7 +31,7 @@ from mingwu.identity.client.root import admin_server, home_of
 from mingwu.identity.client.sessionclient import open_session
 from mingwu.identity.client.showing import check
 from mingwu.identity.lookup import prefix_of
-from mingwu.kernel.errors import InvalidInput, PeerError
+from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.jsonform import data_to_json, value_to_json
 from mingwu.wire.handle.site import encode_site
@@ -104,13 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     if getattr(arguments, "dry_run", False):
         return _show_change(arguments)
     who = _credentials(arguments)
-    try:
-        return asyncio.run(_carry_out(arguments, who))
-    except PeerError as error:
-        said = meaning(int(str(error.params.get("code") or 0)))
-        told = str(error.params.get("detail", ""))
-        error.params["detail"] = f"{said} ({told})" if said and told else said or told
-        raise
+    return asyncio.run(_carry_out(arguments, who))
 
 
 async def _carry_out(arguments: argparse.Namespace, who: Credentials) -> int:
@@ -149,7 +143,7 @@ async def _server(arguments: argparse.Namespace) -> str:
 
 def _credentials(arguments: argparse.Namespace) -> Credentials:
     if not arguments.who:
-        raise InvalidInput("input.invalid", path="--as", fault=meaning(402))
+        raise InvalidInput("input.invalid", path="--as", fault=say("identity"))
     who = handlevalues.key_name(arguments.who)
     try:
         if arguments.key:

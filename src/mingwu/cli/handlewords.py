@@ -1,4 +1,4 @@
-"""What ``mingwu handle`` says, in English and Chinese: results, next steps, codes of servers."""
+"""What ``mingwu handle`` says, in English and Chinese: results, next steps."""
 
 from mingwu.cli.main import language
 
@@ -20,6 +20,8 @@ _TEXTS = {
         "Nothing was sent. This would go to {server} as {who}:",
         "未发送任何内容。以下内容将以 {who} 的身份发往 {server}：",
     ),
+    "identity": ("an identity is needed: give --as with --key or --secret-file",
+                 "需要身份认证：请用 --as 并给出 --key 或 --secret-file"),
     "nobody": ("(nobody: give --as)", "（未指定身份：请用 --as）"),
     "key-made": (
         "The private key is in {file} (only you can read it). Value to store:",
@@ -57,26 +59,6 @@ _TEXTS = {
     "ask-secret": ("Secret of {who}: ", "{who} 的密钥："),
 }  # fmt: skip
 
-_CODES = {
-    100: ("no such name", "标识不存在"),
-    101: ("the name is registered already", "标识已注册"),
-    102: ("the name cannot be registered", "标识不合规，无法注册"),
-    200: ("no such value", "没有所指的值"),
-    201: ("a value with this index exists", "该索引的值已存在"),
-    202: ("a value is not acceptable", "值不可接受"),
-    301: ("this server does not serve the prefix", "该服务器不负责此前缀"),
-    400: ("this key does not administer the name", "该密钥不是此标识的管理者"),
-    401: ("this key lacks the right", "该密钥没有此项权限"),
-    402: ("an identity is needed: give --as with --key or --secret-file",
-          "需要身份认证：请用 --as 并给出 --key 或 --secret-file"),
-    403: ("the proof of identity does not hold", "身份证明不成立"),
-    407: ("log in again", "请重新登录"),
-    408: ("log in first", "请先登录"),
-    603: ("the daily limit of requests is used up", "当日请求次数已达上限"),
-    604: ("the limit of registrations is used up", "注册数量已达上限"),
-    605: ("the limit of prefixes is used up", "前缀数量已达上限"),
-}  # fmt: skip
-
 
 def say(key: str, **fields: object) -> str:
     """A sentence in the terminal's language."""
@@ -86,8 +68,3 @@ def say(key: str, **fields: object) -> str:
 def next_step(key: str, **fields: object) -> None:
     """Print what to do next."""
     print("  → " + say(key, **fields))
-
-
-def meaning(rc: int) -> str:
-    """What a server's code means; empty for unusual ones."""
-    return _CODES.get(rc, ("", ""))[language() == "zh"]

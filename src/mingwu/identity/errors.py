@@ -33,8 +33,8 @@ add(
 )
 add(
     "identity.refused",
-    en=("{server} answered code {code} for {name}: {detail}", "See what the code asks for."),
-    zh=("{server} 对 {name} 返回代码 {code}：{detail}", "请按代码提示处理。"),
+    en=("{server} answered code {code} for {name}: {detail}", "{step}"),
+    zh=("{server} 对 {name} 返回代码 {code}：{detail}", "{step}"),
 )
 add(
     "identity.port-taken",

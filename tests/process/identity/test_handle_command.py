@@ -56,6 +56,7 @@ async def test_the_life_of_a_name(serving, mingwu, secret_file, tmp_path):
         status, _, err = await mingwu("handle", "create", NAME, *words, *me)
         assert status == 1
         assert "registered already" in err
+        assert "choose another name" in err, "the next step fits the code"
         note = tmp_path / "note.txt"
         note.write_text("second")
         assert (await mingwu("handle", "modify", NAME, f"2:NOTE=@{note}", *me))[0] == 0
@@ -227,6 +228,7 @@ async def test_the_first_key_of_a_node_of_ones_own(mingwu, tmp_path, key_file):
             me = ("--server", f"127.0.0.1:{server.port}", "--as", f"300:{home}", "--key", pem)
             words = ("1:URL=https://example.org", "--admin", f"300:{home}")
             assert (await mingwu("handle", "create", NAME, *words, *me))[0] == 0
+            assert NAME in (await mingwu("handle", "list", PREFIX, *me))[1].splitlines()
             assert (await mingwu("handle", "delete", NAME, *me))[0] == 0
             other = ("handle", "key", tmp_path / "other.pem", "--install")
             status, _, err = await beside(*other, home, "--config", config.file)

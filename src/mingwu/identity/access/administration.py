@@ -70,6 +70,11 @@ class ReadGrants(Protocol):
 _DONE = Outcome(Rc.SUCCESS)
 
 
+def _named(needed: int) -> str:
+    """Rights as an administrator's tools write them, e.g. ``ADD_VALUE + REMOVE_VALUE``."""
+    return " + ".join(str(right.name) for right in AdminRight(needed))
+
+
 def _fault(name: str) -> str:
     """Why a name cannot be registered; empty when it can."""
     prefix, slash, suffix = name.partition("/")
@@ -119,7 +124,7 @@ class Administration:
         if granted is None:
             return Outcome(Rc.INVALID_ADMIN, f"{who} does not administer this")
         if granted & needed != needed:
-            return Outcome(Rc.NO_PERMISSION, f"{who} lacks the right {AdminRight(needed)!r}")
+            return Outcome(Rc.NO_PERMISSION, f"{who} lacks the right {_named(needed)}")
         return None
 
     def may_read(self, name: str, who: Reference) -> frozenset[int]:

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from mingwu.identity.client.credentials import Credentials
 from mingwu.identity.client.handleclient import HandleClient, request
+from mingwu.identity.client.refusals import refused
 from mingwu.identity.client.sessionclient import SecureClient
 from mingwu.kernel.catalogue import Phrase
-from mingwu.kernel.errors import PeerError
 from mingwu.wire.handle.bodies import (
     Body,
     Challenge,
@@ -48,9 +48,7 @@ async def perform(client: Asking, who: Credentials, op: int, body: Body, *, flag
     if reply.rc != Rc.SUCCESS:
         detail = answer.message if isinstance(answer, ErrorBody) else ""
         handle = getattr(body, "handle", "")
-        raise PeerError(
-            "identity.refused", server=client.server, code=reply.rc, name=handle, detail=detail
-        )
+        raise refused(client.server, reply.rc, handle, detail)
     return answer
 
 
@@ -83,10 +81,7 @@ async def login(client: Asking, who: Credentials, *, password: bool = False) -> 
     if reply.rc != Rc.SUCCESS:
         answer = read_body(reply)
         detail = answer.message if isinstance(answer, ErrorBody) else ""
-        raise PeerError(
-            "identity.refused", server=client.server, code=reply.rc, name=str(who.who),
-            detail=detail,
-        )  # fmt: skip
+        raise refused(client.server, reply.rc, str(who.who), detail)
     return reply.session_id
 
 
@@ -173,11 +168,5 @@ async def site_info(client: Asking) -> Site:
     reply = await client.ask(request(Op.SITE_INFO, OneHandle("/").encode()))
     answer = read_body(reply)
     if not isinstance(answer, SiteInfo):
-        raise PeerError(
-            "identity.refused",
-            server=client.server,
-            code=reply.rc,
-            name="/",
-            detail=Phrase("no site", "没有站点"),
-        )
+        raise refused(client.server, reply.rc, "/", Phrase("no site", "没有站点"))
     return read_site(answer.site)

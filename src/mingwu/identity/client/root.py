@@ -23,9 +23,10 @@ from mingwu.identity.client.handleclient import (
     site_address,
     through_aliases,
 )
+from mingwu.identity.client.refusals import refused
 from mingwu.identity.lookup import PREFIX_HOME, prefix_of
 from mingwu.kernel.catalogue import Phrase
-from mingwu.kernel.errors import InvalidInput, PeerError, Unavailable
+from mingwu.kernel.errors import InvalidInput, Unavailable
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.codes import Rc
 from mingwu.wire.handle.errors import ProtocolError
@@ -165,9 +166,7 @@ async def admin_server(root: Root, name: str, *, timeout_s: float = 3.0) -> str:
     servers = await _servers(root, home, name, timeout_s, Service.ADMIN)
     if not servers:
         lost = _homeless(home, name)
-        raise PeerError(
-            "identity.refused", server=home.path[-1], code=lost.rc, name=name, detail=lost.message
-        )
+        raise refused(home.path[-1], lost.rc, name, lost.message)
     return servers[0]
 
 

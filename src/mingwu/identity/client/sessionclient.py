@@ -13,6 +13,7 @@ from mingwu.identity.access.agreement import Half, key_from_answer
 from mingwu.identity.access.serverkey import is_certified_by
 from mingwu.identity.access.sessions import DIFFIE_HELLMAN, Session
 from mingwu.identity.client.handleclient import HandleClient, request
+from mingwu.identity.client.refusals import refused
 from mingwu.kernel.errors import PeerError, Unavailable
 from mingwu.wire.handle.bodies import ErrorBody, OneHandle, SessionReply, SessionSetup, read_body
 from mingwu.wire.handle.codes import ENVELOPE_BYTES, DigestAlgorithm, EnvelopeFlag, Op, OpFlag
@@ -67,9 +68,7 @@ async def open_session(client: HandleClient, *, server_key: bytes = b"") -> Secu
     body = read_body(reply)
     if not isinstance(body, SessionReply):
         detail = body.message if isinstance(body, ErrorBody) else ""
-        raise PeerError(
-            "identity.refused", server=client.server, code=reply.rc, name="session", detail=detail
-        )
+        raise refused(client.server, reply.rc, "session", detail)
     digest, _ = split_digest(reply)
     if not digest or digest != request_digest(asked, DigestAlgorithm(digest[0])):
         raise ProtocolError("the session's set-up was changed on the way")

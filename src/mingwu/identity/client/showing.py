@@ -7,9 +7,9 @@ with a next step. Control characters of a stranger's record never reach a termin
 import orjson
 
 from mingwu.identity.client.handleclient import Resolution
+from mingwu.identity.client.refusals import refused
 from mingwu.identity.live import LIVE_TYPE, is_live
 from mingwu.kernel.catalogue import codes, render
-from mingwu.kernel.errors import PeerError
 from mingwu.wire.handle.jsonform import value_to_json
 from mingwu.wire.handle.values import HandleValue
 
@@ -100,8 +100,5 @@ def _line(value: HandleValue) -> str:
 def check(result: Resolution, server: str) -> Resolution:
     """The result if it resolved; raises PeerError ``identity.refused`` otherwise."""
     if not result.ok:
-        raise PeerError(
-            "identity.refused", server=server, code=result.rc, name=result.handle,
-            detail=result.message,
-        )  # fmt: skip
+        raise refused(server, result.rc, result.handle, result.message)
     return result

@@ -21,6 +21,7 @@ from mingwu.identity.secondlevel.model import Mode, PrefixRow, SiteForm
 from mingwu.identity.server.process import home_prefixes
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.store.engine import reading, writing
+from mingwu.wire.handle.codes import ALL_RIGHTS
 from mingwu.wire.handle.site import (
     Interface,
     Server,
@@ -166,7 +167,7 @@ class Prefixes:
             values = (referral_value(site, form.service), *((told,) if owner else ()))
             now = int(time.time())
             stamped = (replace(one, timestamp=now) for one in values)
-            self._records.put(Record(name, (*stamped, prefix_admin(row.prefix))))
+            self._records.put(Record(name, (*stamped, prefix_admin(row.prefix, ALL_RIGHTS))))
 
 
 def find(connection: Connection, prefix: str) -> PrefixRow:

@@ -33,7 +33,7 @@ from mingwu.identity.server.worker import Worker
 from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.statistics import Statistics
 from mingwu.kernel.errors import ConfigError, Unavailable
-from mingwu.wire.handle.codes import Rc
+from mingwu.wire.handle.codes import ALL_RIGHTS, Rc
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.site import (
     Interface,
@@ -109,7 +109,7 @@ def home_prefixes(
         told[_OWNER_INDEX] = ("OWNER", owner.encode())
     for prefix in prefixes:
         name = f"{PREFIX_HOME}/{prefix}"
-        record = store.get(name) or Record(name, (prefix_admin(prefix),))
+        record = store.get(name) or Record(name, (prefix_admin(prefix, ALL_RIGHTS),))
         have = {value.index: (value.type, value.data) for value in record.values}
         fresh = {index: told[index] for index in told if have.get(index) != told[index]}
         if fresh:
