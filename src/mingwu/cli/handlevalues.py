@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from mingwu.identity.access.ownvalues import kept_secret
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.handle.admin import Admin, encode_admin
 from mingwu.wire.handle.codes import ALL_RIGHTS, DEFAULT_PERMISSIONS
@@ -78,10 +79,11 @@ def _word(word: str, ttl: int, permissions: int) -> HandleValue:
     if not equals or not colon or not kind:
         raise _invalid(word, "write it as INDEX:TYPE=DATA, e.g. 1:URL=https://example.org")
     content = _bytes_of(data[1:]) if data.startswith("@") else data.encode()
-    return HandleValue(
+    made = HandleValue(
         index_of(number), kind, content, ttl=ttl, permissions=permissions,
         timestamp=int(time.time()),
     )  # fmt: skip
+    return kept_secret(made)  # another's server may store just what it is sent
 
 
 def _from_file(name: str) -> tuple[HandleValue, ...]:

@@ -15,13 +15,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mingwu.identity.access.authority import is_admin_value, readable, rights
+from mingwu.identity.access.ownvalues import fault_of, kept_secret
 from mingwu.identity.lookup import PREFIX_HOME, prefix_of
-from mingwu.identity.namespaces import is_namespace, templates_in
 from mingwu.identity.records import Record, RecordStore
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import MAX_CHARS, fold
 from mingwu.wire.handle.codes import AdminRight, Permission, Rc
-from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.values import HandleValue, Reference
 
 log = logging.getLogger(__name__)
@@ -182,7 +181,9 @@ class Administration:
         now = int(self._clock())
         stamped = tuple(replace(value, timestamp=now) for value in values)
         return self._store(
-            Record(name, stamped, existing.live if existing else ()), created=existing is None
+            Record(name, stamped, existing.live if existing else ()),
+            stamped,
+            created=existing is None,
         )
 
     def _unregistrable(self, name: str) -> Outcome | None:
@@ -207,15 +208,15 @@ class Administration:
             for count in range(1, prefix.count(".") + 1)
         )
 
-    def _store(self, record: Record, *, created: bool = False) -> Outcome:
-        for value in record.values:
-            if is_namespace(value.type):
-                try:
-                    templates_in(value.data)
-                except ProtocolError as error:
-                    return Outcome(Rc.INVALID_VALUE, f"value {value.index}: {error}")
+    def _store(
+        self, record: Record, fresh: Iterable[HandleValue], *, created: bool = False
+    ) -> Outcome:
+        """Store ``record``, of which the values ``fresh`` come from outside just now."""
+        fault = next(filter(None, map(fault_of, fresh)), "")
+        if fault:
+            return Outcome(Rc.INVALID_VALUE, fault)
         try:
-            self.store.put(record)
+            self.store.put(replace(record, values=tuple(map(kept_secret, record.values))))
         except InvalidInput as error:
             return Outcome(Rc.INVALID_VALUE, str(error))
         return Outcome(Rc.SUCCESS, handle=record.name, created=created)
@@ -275,7 +276,7 @@ class Administration:
         if len(fresh) != len(values):
             return Outcome(Rc.INVALID_VALUE, "an index stands twice")
         kept = tuple(value for value in found.values if value.index not in fresh)
-        return self._store(replace(found, values=(*kept, *fresh.values())))
+        return self._store(replace(found, values=(*kept, *fresh.values())), fresh.values())
 
     def remove(self, name: str, indexes: tuple[int, ...], who: Reference) -> Outcome:
         """Remove values; indexes without a value are ignored."""
@@ -291,7 +292,7 @@ class Administration:
         if not all(_writable_by_admin(value) for value in doomed):
             return Outcome(Rc.NO_PERMISSION, "a value may not be changed")
         kept = tuple(value for value in found.values if value.index not in indexes)
-        return self._store(replace(found, values=kept))
+        return self._store(replace(found, values=kept), ())
 
     def _own(self, name: str, who: Reference, needed: int) -> tuple[Record | None, Outcome | None]:
         """The record if ``who`` may change it, or the reason why not."""
