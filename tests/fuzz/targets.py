@@ -15,8 +15,8 @@ from pathlib import Path
 
 from mingwu.identity.access.administration import Administration
 from mingwu.identity.access.gate import Gate
+from mingwu.identity.enterprise.imports.tablefile import TableFile
 from mingwu.identity.enterprise.settings import EnterpriseSettings
-from mingwu.identity.enterprise.tablefile import TableFile
 from mingwu.identity.namespaces import evaluate, templates_in
 from mingwu.identity.records import Record as StoredName
 from mingwu.identity.records import RecordStore

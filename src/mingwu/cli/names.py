@@ -17,14 +17,14 @@ import msgspec
 from mingwu.cli.main import language
 from mingwu.cli.namewords import OUTCOMES, STATES, say
 from mingwu.cli.tables import plain, table
-from mingwu.identity.enterprise.importdesk import ImportDesk
-from mingwu.identity.enterprise.importhttp import faults_csv
-from mingwu.identity.enterprise.importing import Outcome
-from mingwu.identity.enterprise.importjobs import ImportOrder, Job, JobState
+from mingwu.identity.enterprise.imports.desk import ImportDesk
+from mingwu.identity.enterprise.imports.importing import Outcome
+from mingwu.identity.enterprise.imports.jobs import ImportOrder, Job, JobState
+from mingwu.identity.enterprise.imports.previews import Preview, preview_source, preview_upload
+from mingwu.identity.enterprise.imports.uploads import PART_BYTES, Uploading
 from mingwu.identity.enterprise.mappings import Existing, Mapping
 from mingwu.identity.enterprise.model import Actor, Template, TemplateRef
-from mingwu.identity.enterprise.previews import Preview, preview_source, preview_upload
-from mingwu.identity.enterprise.uploads import PART_BYTES, Uploading
+from mingwu.identity.enterprise.routes.imports import faults_csv
 from mingwu.kernel.errors import InvalidInput
 from mingwu.node.config import load
 from mingwu.node.nameimport import actor_of, import_desk

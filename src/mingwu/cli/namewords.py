@@ -1,8 +1,8 @@
 """Words of ``mingwu names``, English and Chinese."""
 
 from mingwu.cli.main import language
-from mingwu.identity.enterprise.importing import Outcome
-from mingwu.identity.enterprise.importjobs import JobState
+from mingwu.identity.enterprise.imports.importing import Outcome
+from mingwu.identity.enterprise.imports.jobs import JobState
 
 _TEXTS = {
     "which": (

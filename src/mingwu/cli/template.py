@@ -15,13 +15,13 @@ import msgspec
 
 from mingwu.cli.lab import DEFAULT_CONFIG
 from mingwu.cli.main import language
-from mingwu.identity.enterprise import templatefile
 from mingwu.identity.enterprise.model import Item, Template, TemplateDef, TemplateRef, TemplateState
 from mingwu.identity.enterprise.service import EnterpriseNode
-from mingwu.identity.enterprise.templatediff import Difference, FieldChange, difference
-from mingwu.identity.enterprise.templateeffect import Effect, effect
-from mingwu.identity.enterprise.templaterules import judged
-from mingwu.identity.enterprise.templates import TemplateSearch
+from mingwu.identity.enterprise.templates import file as templatefile
+from mingwu.identity.enterprise.templates.diff import Difference, FieldChange, difference
+from mingwu.identity.enterprise.templates.effect import Effect, effect
+from mingwu.identity.enterprise.templates.keeping import TemplateSearch
+from mingwu.identity.enterprise.templates.rules import judged
 from mingwu.identity.server.process import open_store
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.plant import Kind

@@ -141,9 +141,10 @@ def _enterprise(
     trust: Trust,
     journal: Journal,
 ) -> "EnterpriseNode":
-    from mingwu.identity.enterprise import http, idhub, importhttp, snms
     from mingwu.identity.enterprise.door import EnterpriseServices
-    from mingwu.identity.enterprise.importdesk import ImportDesk
+    from mingwu.identity.enterprise.facades import idhub, snms
+    from mingwu.identity.enterprise.imports.desk import ImportDesk
+    from mingwu.identity.enterprise.routes import imports, names
     from mingwu.identity.enterprise.service import EnterpriseNode
 
     node = EnterpriseNode.open(config.enterprise, store)
@@ -153,7 +154,7 @@ def _enterprise(
     )
     desk = ImportDesk(node, services.note_of)
     web.stack.callback(desk.close)
-    web.guarded += [*http.routes(services), *importhttp.routes(services, desk)]
+    web.guarded += [*names.routes(services), *imports.routes(services, desk)]
     web.free += [*snms.routes(services), *idhub.routes(services)]
     if is_leading(config, role):
         web.beside.append(lambda stop: _keep_up(node, stop))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from mingwu.identity.enterprise.importdesk import ImportDesk
+from mingwu.identity.enterprise.imports.desk import ImportDesk
 from mingwu.identity.enterprise.model import Actor
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.server.process import open_store

@@ -23,7 +23,7 @@ from mingwu.identity.carriers.registrar import RecordRegistrar
 from mingwu.identity.carriers.settings import CarrierSettings
 from mingwu.identity.carriers.setup import prepare
 from mingwu.identity.enterprise.door import EnterpriseServices
-from mingwu.identity.enterprise.http import routes as enterprise_routes
+from mingwu.identity.enterprise.routes.names import routes as enterprise_routes
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings
 from mingwu.identity.records import RecordStore

@@ -7,8 +7,8 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from mingwu.identity.enterprise import idhub, snms
 from mingwu.identity.enterprise.door import EnterpriseServices
+from mingwu.identity.enterprise.facades import idhub, snms
 from mingwu.identity.enterprise.model import (
     Actor,
     Industry,

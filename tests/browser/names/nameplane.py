@@ -19,11 +19,11 @@ from mingwu.identity.aliases.http import routes as alias_routes
 from mingwu.identity.aliases.sources import local_source
 from mingwu.identity.cards import sync_cards
 from mingwu.identity.enterprise.door import EnterpriseServices
-from mingwu.identity.enterprise.http import routes as enterprise_routes
-from mingwu.identity.enterprise.importdesk import ImportDesk
-from mingwu.identity.enterprise.importhttp import routes as import_routes
+from mingwu.identity.enterprise.imports.desk import ImportDesk
 from mingwu.identity.enterprise.lifecycle import Action
 from mingwu.identity.enterprise.model import Actor, Move, Registration, TemplateRef
+from mingwu.identity.enterprise.routes.imports import routes as import_routes
+from mingwu.identity.enterprise.routes.names import routes as enterprise_routes
 from mingwu.identity.enterprise.seed import seed_s1, version_of
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings, ImportSource

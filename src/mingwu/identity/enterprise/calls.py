@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.errors import Fault
-from mingwu.identity.enterprise.grants import EVERYTHING
+from mingwu.identity.enterprise.granting.grants import EVERYTHING
 from mingwu.identity.enterprise.lifecycle import WORDS, Action, State, after, possible
 from mingwu.identity.enterprise.model import Actor, ItemResult, TemplateRef
 from mingwu.identity.enterprise.projecting import Entry

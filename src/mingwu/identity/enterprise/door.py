@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from mingwu.identity.enterprise.applications import Application, Proven
 from mingwu.identity.enterprise.errors import Fault
+from mingwu.identity.enterprise.granting.applications import Application, Proven
 from mingwu.identity.enterprise.model import Actor
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.routing import Journal, read_body

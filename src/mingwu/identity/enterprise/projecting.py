@@ -17,7 +17,7 @@ from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.encoding import foreign_values, fresh_encoder, merged, own_values
 from mingwu.identity.enterprise.lifecycle import RESOLVABLE, Action, State
 from mingwu.identity.enterprise.model import Template
-from mingwu.identity.enterprise.templates import Templates
+from mingwu.identity.enterprise.templates.keeping import Templates
 from mingwu.identity.enterprise.validation import read_content
 from mingwu.identity.records import (
     ALIAS_TYPE,

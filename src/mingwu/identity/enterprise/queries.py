@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, func, select
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.lifecycle import State
 from mingwu.identity.enterprise.model import HistoryRow, Identifier, IdentifierRow, Template
-from mingwu.identity.enterprise.templates import Templates
+from mingwu.identity.enterprise.templates.keeping import Templates
 from mingwu.identity.enterprise.validation import read_content
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound

@@ -28,7 +28,7 @@ from mingwu.identity.enterprise.calls import (
     unique_fault,
 )
 from mingwu.identity.enterprise.errors import Fault
-from mingwu.identity.enterprise.grants import Grants
+from mingwu.identity.enterprise.granting.grants import Grants
 from mingwu.identity.enterprise.lifecycle import Action
 from mingwu.identity.enterprise.model import (
     Actor,
@@ -39,7 +39,7 @@ from mingwu.identity.enterprise.model import (
     TemplateState,
 )
 from mingwu.identity.enterprise.projecting import Projector
-from mingwu.identity.enterprise.templates import LOCK, Templates
+from mingwu.identity.enterprise.templates.keeping import LOCK, Templates
 from mingwu.identity.enterprise.validation import MOST_FAULTS, Checker, read_content
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound

@@ -8,7 +8,7 @@ registers what is new and leaves the rest alone.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from mingwu.identity.enterprise.importing import ImportReport
+from mingwu.identity.enterprise.imports.importing import ImportReport
 from mingwu.identity.enterprise.model import (
     Actor,
     DataType,

@@ -13,11 +13,10 @@ from sqlalchemy import Engine
 
 from mingwu.identity.enterprise import errors as _texts  # noqa: F401 — registers the texts
 from mingwu.identity.enterprise import migrations
-from mingwu.identity.enterprise.access import AccessDesk
-from mingwu.identity.enterprise.applications import Applications
 from mingwu.identity.enterprise.filing import FilingQueue
-from mingwu.identity.enterprise.grants import Grants, names_of
-from mingwu.identity.enterprise.industry import Industries
+from mingwu.identity.enterprise.granting.applications import Applications
+from mingwu.identity.enterprise.granting.explaining import AccessDesk
+from mingwu.identity.enterprise.granting.grants import Grants, names_of
 from mingwu.identity.enterprise.lifecycle import State
 from mingwu.identity.enterprise.mappings import Mappings
 from mingwu.identity.enterprise.model import (
@@ -32,7 +31,8 @@ from mingwu.identity.enterprise.projecting import Projector
 from mingwu.identity.enterprise.queries import Register
 from mingwu.identity.enterprise.registering import Registrations
 from mingwu.identity.enterprise.settings import EnterpriseSettings
-from mingwu.identity.enterprise.templates import Templates
+from mingwu.identity.enterprise.templates.industry import Industries
+from mingwu.identity.enterprise.templates.keeping import Templates
 from mingwu.identity.records import RecordStore
 from mingwu.kernel.errors import NotFound
 from mingwu.kernel.names import fold

@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 
 from mingwu.api.serve import serve
 from mingwu.api.settings import ApiSettings
-from mingwu.identity.enterprise import idhub, snms
 from mingwu.identity.enterprise.door import EnterpriseServices
+from mingwu.identity.enterprise.facades import idhub, snms
 from mingwu.identity.enterprise.model import (
     Actor,
     Industry,

@@ -6,11 +6,11 @@ import time
 import msgspec
 import pytest
 
-from mingwu.identity.enterprise import templateeffect, uniques
-from mingwu.identity.enterprise.grants import Grant, Group, Scope
-from mingwu.identity.enterprise.importdesk import ImportDesk
-from mingwu.identity.enterprise.importing import Outcome
-from mingwu.identity.enterprise.importjobs import ImportOrder, JobState
+from mingwu.identity.enterprise.granting.grants import Grant, Group, Scope
+from mingwu.identity.enterprise.imports.desk import ImportDesk
+from mingwu.identity.enterprise.imports.importing import Outcome
+from mingwu.identity.enterprise.imports.jobs import ImportOrder, JobState
+from mingwu.identity.enterprise.imports.uploads import PART_BYTES, Uploading
 from mingwu.identity.enterprise.mappings import Mapping
 from mingwu.identity.enterprise.model import (
     Actor,
@@ -23,9 +23,10 @@ from mingwu.identity.enterprise.model import (
 from mingwu.identity.enterprise.queries import Search
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings
-from mingwu.identity.enterprise.templateeffect import effect
-from mingwu.identity.enterprise.templates import TemplateSearch
-from mingwu.identity.enterprise.uploads import PART_BYTES, Uploading
+from mingwu.identity.enterprise.templates import effect as templateeffect
+from mingwu.identity.enterprise.templates import uniques
+from mingwu.identity.enterprise.templates.effect import effect
+from mingwu.identity.enterprise.templates.keeping import TemplateSearch
 from mingwu.identity.records import RecordStore
 from mingwu.kernel.errors import Conflict
 from mingwu.store.settings import StoreSettings

@@ -2,10 +2,10 @@
 
 import pytest
 
-from mingwu.identity.enterprise.access import Because
 from mingwu.identity.enterprise.filing import Asked, Wanted
-from mingwu.identity.enterprise.grants import Grant, Group, Scope
-from mingwu.identity.enterprise.grantsearch import GrantSearch, Who
+from mingwu.identity.enterprise.granting.explaining import Because
+from mingwu.identity.enterprise.granting.grants import Grant, Group, Scope
+from mingwu.identity.enterprise.granting.search import GrantSearch, Who
 from mingwu.identity.enterprise.lifecycle import Action, State
 from mingwu.identity.enterprise.model import (
     Actor,

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mingwu.identity.enterprise.importjobs import JobState
+from mingwu.identity.enterprise.imports.jobs import JobState
 from mingwu.identity.enterprise.seed import templates
 from mingwu.node.config import load
 from mingwu.node.nameimport import import_desk

@@ -20,9 +20,9 @@ from starlette.routing import Route
 from mingwu.api.door import Doorkeeper
 from mingwu.api.engines import TrustPeople
 from mingwu.api.guarding import guard
-from mingwu.identity.enterprise import idhub, snms
 from mingwu.identity.enterprise.door import EnterpriseServices
-from mingwu.identity.enterprise.grants import Grant, Scope
+from mingwu.identity.enterprise.facades import idhub, snms
+from mingwu.identity.enterprise.granting.grants import Grant, Scope
 from mingwu.identity.enterprise.model import (
     Actor,
     Industry,

@@ -7,9 +7,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware
 
-from mingwu.identity.enterprise import http, idhub, importhttp, snms
 from mingwu.identity.enterprise.door import EnterpriseServices
-from mingwu.identity.enterprise.importdesk import ImportDesk
+from mingwu.identity.enterprise.facades import idhub, snms
+from mingwu.identity.enterprise.imports.desk import ImportDesk
+from mingwu.identity.enterprise.routes import imports, names
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings, ImportSource
 from mingwu.identity.records import RecordStore
@@ -62,8 +63,8 @@ def world(tmp_path):
     )
     desk = ImportDesk(node, services.note_of)
     routes = [
-        *http.routes(services),
-        *importhttp.routes(services, desk),
+        *names.routes(services),
+        *imports.routes(services, desk),
         *snms.routes(services),
         *idhub.routes(services),
     ]

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from mingwu.identity.enterprise import idhub
+from mingwu.identity.enterprise.facades import idhub
 
 pytestmark = pytest.mark.anyio
 

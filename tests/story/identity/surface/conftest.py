@@ -14,7 +14,8 @@ import pytest
 from starlette.routing import Mount, Route
 
 from mingwu.api.app import create_app
-from mingwu.identity.enterprise import idhub, idhubforms, snms, snmsforms
+from mingwu.identity.enterprise.facades import idhub, idhubforms, snms
+from mingwu.identity.enterprise.templates import snmsform as snmsforms
 from mingwu.identity.routing import operation_of
 from mingwu.identity.secondlevel import http as secondlevel
 from mingwu.identity.secondlevel.model import ApplicationForm, HostedItem

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from mingwu.identity.enterprise.access import Because, checked_grantee, checked_group
-from mingwu.identity.enterprise.grants import EVERYTHING, Grant, Group, May, Scope
-from mingwu.identity.enterprise.grantsearch import GrantSearch, Who, kind_of
+from mingwu.identity.enterprise.granting.explaining import Because, checked_grantee, checked_group
+from mingwu.identity.enterprise.granting.grants import EVERYTHING, Grant, Group, May, Scope
+from mingwu.identity.enterprise.granting.search import GrantSearch, Who, kind_of
 from mingwu.identity.enterprise.model import Actor, Registration, TemplateRef
 from mingwu.identity.records import Record
 from mingwu.kernel.errors import InvalidInput, NotFound

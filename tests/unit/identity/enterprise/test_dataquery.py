@@ -4,7 +4,7 @@ import pytest
 
 from mingwu.identity.enterprise import dataquery
 from mingwu.identity.enterprise.dataquery import DataQuery, query
-from mingwu.identity.enterprise.grants import Grant, Scope
+from mingwu.identity.enterprise.granting.grants import Grant, Scope
 from mingwu.identity.enterprise.model import Actor
 
 STRANGER = Actor(name="88.101/App_query", account="reader")

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from mingwu.identity.enterprise.grants import Grant, Group, May, Scope
+from mingwu.identity.enterprise.granting.grants import Grant, Group, May, Scope
 from mingwu.identity.enterprise.model import Actor, Registration, TemplateRef
 from mingwu.kernel.errors import Conflict, InvalidInput, NotAuthenticated, NotFound
 from mingwu.wire.handle.values import Reference

@@ -6,12 +6,13 @@ import time
 import msgspec
 import pytest
 
-from mingwu.identity.enterprise import importdesk, importjobs
-from mingwu.identity.enterprise.importdesk import ImportDesk
-from mingwu.identity.enterprise.importing import Outcome
-from mingwu.identity.enterprise.importjobs import ImportOrder, JobState
+from mingwu.identity.enterprise.imports import desk as importdesk
+from mingwu.identity.enterprise.imports import jobs as importjobs
+from mingwu.identity.enterprise.imports.desk import ImportDesk
+from mingwu.identity.enterprise.imports.importing import Outcome
+from mingwu.identity.enterprise.imports.jobs import ImportOrder, JobState
+from mingwu.identity.enterprise.imports.uploads import Uploading, sweep, upload_of
 from mingwu.identity.enterprise.mappings import Mapping
-from mingwu.identity.enterprise.uploads import Uploading, sweep, upload_of
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound, Overloaded
 
 PREFIX = "88.888.101"

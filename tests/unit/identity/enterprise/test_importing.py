@@ -5,12 +5,12 @@ import io
 import msgspec
 import pytest
 
-from mingwu.identity.enterprise.importing import Import
+from mingwu.identity.enterprise.imports.importing import Import
+from mingwu.identity.enterprise.imports.previews import item_columns, name_column, proposal
+from mingwu.identity.enterprise.imports.tablefile import TableFile
 from mingwu.identity.enterprise.mappings import Existing, Mapping
 from mingwu.identity.enterprise.model import DataType, Item
-from mingwu.identity.enterprise.previews import item_columns, name_column, proposal
 from mingwu.identity.enterprise.seed import seed_s1, templates
-from mingwu.identity.enterprise.tablefile import TableFile
 from mingwu.identity.enterprise.tables import table_of
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.plant import Kind, ThingCard

@@ -9,9 +9,9 @@ from decimal import Decimal
 import openpyxl
 import pytest
 
-from mingwu.identity.enterprise import workbooks
+from mingwu.identity.enterprise.imports import workbooks
+from mingwu.identity.enterprise.imports.tablefile import TableFile
 from mingwu.identity.enterprise.settings import EnterpriseSettings, ImportSource
-from mingwu.identity.enterprise.tablefile import TableFile
 from mingwu.identity.enterprise.tables import cell_text, source_table, text_form
 from mingwu.kernel.errors import InvalidInput, Unavailable
 

@@ -3,7 +3,6 @@
 import msgspec
 import pytest
 
-from mingwu.identity.enterprise import readymade, templatefile
 from mingwu.identity.enterprise.model import (
     DataType,
     Industry,
@@ -12,10 +11,12 @@ from mingwu.identity.enterprise.model import (
     TemplateRef,
     TemplateState,
 )
-from mingwu.identity.enterprise.templatediff import difference
-from mingwu.identity.enterprise.templateeffect import effect
-from mingwu.identity.enterprise.templaterules import judged
-from mingwu.identity.enterprise.templates import TemplateSearch
+from mingwu.identity.enterprise.templates import file as templatefile
+from mingwu.identity.enterprise.templates import readymade
+from mingwu.identity.enterprise.templates.diff import difference
+from mingwu.identity.enterprise.templates.effect import effect
+from mingwu.identity.enterprise.templates.keeping import TemplateSearch
+from mingwu.identity.enterprise.templates.rules import judged
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
 from mingwu.kernel.plant import Kind
 

@@ -8,7 +8,6 @@ from sqlalchemy import delete
 
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.errors import Fault
-from mingwu.identity.enterprise.industry import IndustryRow, shipped
 from mingwu.identity.enterprise.model import (
     DataType,
     Industry,
@@ -18,6 +17,7 @@ from mingwu.identity.enterprise.model import (
     TemplateRef,
     TemplateState,
 )
+from mingwu.identity.enterprise.templates.industry import IndustryRow, shipped
 from mingwu.identity.enterprise.validation import Checker, read_content
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
 from mingwu.store.engine import writing

@@ -19,20 +19,20 @@ import msgspec
 
 from mingwu.identity.enterprise import tables
 from mingwu.identity.enterprise.errors import Fault
-from mingwu.identity.enterprise.importing import (
+from mingwu.identity.enterprise.imports.importing import (
     Import,
     ImportReport,
     Outcome,
     RowResult,
     configured_source,
 )
-from mingwu.identity.enterprise.importjobs import ImportJobs, ImportOrder, Job, JobState
+from mingwu.identity.enterprise.imports.jobs import ImportJobs, ImportOrder, Job, JobState
+from mingwu.identity.enterprise.imports.tablefile import TableFile
+from mingwu.identity.enterprise.imports.uploads import spooled, upload_of
 from mingwu.identity.enterprise.mappings import check_mapping
 from mingwu.identity.enterprise.model import Actor
 from mingwu.identity.enterprise.service import EnterpriseNode
-from mingwu.identity.enterprise.tablefile import TableFile
 from mingwu.identity.enterprise.tables import Table
-from mingwu.identity.enterprise.uploads import spooled, upload_of
 from mingwu.kernel.errors import Conflict, MingwuError, Overloaded
 
 log = logging.getLogger(__name__)

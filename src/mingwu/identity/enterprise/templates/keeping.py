@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from mingwu.identity.enterprise import industry, schema
+from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.model import (
     Revision,
     Template,
@@ -29,8 +29,9 @@ from mingwu.identity.enterprise.model import (
     TemplateRef,
     TemplateState,
 )
-from mingwu.identity.enterprise.templaterules import completed
-from mingwu.identity.enterprise.uniques import follow
+from mingwu.identity.enterprise.templates import industry
+from mingwu.identity.enterprise.templates.rules import completed
+from mingwu.identity.enterprise.templates.uniques import follow
 from mingwu.identity.enterprise.validation import Checker
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound

@@ -15,14 +15,14 @@ from itertools import islice
 
 import msgspec
 
-from mingwu.identity.enterprise.importing import configured_source
+from mingwu.identity.enterprise.imports.importing import configured_source
+from mingwu.identity.enterprise.imports.tablefile import TableFile
+from mingwu.identity.enterprise.imports.uploads import Upload, spooled, upload_of
 from mingwu.identity.enterprise.mappings import Existing, Mapping
 from mingwu.identity.enterprise.model import Item, Template
 from mingwu.identity.enterprise.queries import Search
 from mingwu.identity.enterprise.service import EnterpriseNode
-from mingwu.identity.enterprise.tablefile import TableFile
 from mingwu.identity.enterprise.tables import Row, Table, TableForm, source_table
-from mingwu.identity.enterprise.uploads import Upload, spooled, upload_of
 
 SHOWN_ROWS = 10
 _SAMPLE = 200

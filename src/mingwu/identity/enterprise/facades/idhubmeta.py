@@ -14,8 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from mingwu.identity.enterprise.door import Asker, EnterpriseServices, address_of, read_json
-from mingwu.identity.enterprise.grants import EVERYTHING, GROUP, Grant, May, Scope
-from mingwu.identity.enterprise.idhubforms import (
+from mingwu.identity.enterprise.facades.idhubforms import (
     ClassGrants,
     CopyBody,
     ItemsBody,
@@ -37,6 +36,7 @@ from mingwu.identity.enterprise.idhubforms import (
     template_row,
     time_range,
 )
+from mingwu.identity.enterprise.granting.grants import EVERYTHING, GROUP, Grant, May, Scope
 from mingwu.identity.enterprise.model import Item, Template, TemplateDef, TemplateRef
 from mingwu.identity.enterprise.queries import Search
 from mingwu.kernel.catalogue import Phrase

@@ -20,7 +20,7 @@ from mingwu.identity.enterprise.filing import (
     Wanted,
 )
 from mingwu.identity.enterprise.model import Move
-from mingwu.identity.enterprise.visits import BASE, OwnRoute, Visit, plain, results_of
+from mingwu.identity.enterprise.routes.visits import BASE, OwnRoute, Visit, plain, results_of
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.trust.roles import Permission

@@ -15,8 +15,8 @@ from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.lifecycle import State
 from mingwu.identity.enterprise.model import Template, TemplateDef
-from mingwu.identity.enterprise.templatediff import difference
-from mingwu.identity.enterprise.uniques import unique_types
+from mingwu.identity.enterprise.templates.diff import difference
+from mingwu.identity.enterprise.templates.uniques import unique_types
 from mingwu.identity.enterprise.validation import Checker, read_content
 from mingwu.kernel.catalogue import Phrase
 from mingwu.store.engine import reading

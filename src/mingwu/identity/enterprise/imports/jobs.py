@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.errors import Fault
-from mingwu.identity.enterprise.importing import ImportReport, Outcome, RowResult
+from mingwu.identity.enterprise.imports.importing import ImportReport, Outcome, RowResult
 from mingwu.identity.enterprise.mappings import Mapping
 from mingwu.identity.enterprise.model import Actor
 from mingwu.identity.enterprise.service import EnterpriseNode

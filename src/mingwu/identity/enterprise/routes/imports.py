@@ -22,13 +22,20 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from mingwu.identity.enterprise.door import EnterpriseServices, address_of, asker_of
-from mingwu.identity.enterprise.importdesk import ImportDesk
-from mingwu.identity.enterprise.importing import Outcome
-from mingwu.identity.enterprise.importjobs import MAX_PAGE, ImportOrder, Job, JobRow
+from mingwu.identity.enterprise.imports.desk import ImportDesk
+from mingwu.identity.enterprise.imports.importing import Outcome
+from mingwu.identity.enterprise.imports.jobs import MAX_PAGE, ImportOrder, Job, JobRow
+from mingwu.identity.enterprise.imports.previews import preview_source, preview_upload
+from mingwu.identity.enterprise.imports.uploads import Uploading
 from mingwu.identity.enterprise.mappings import Mapping
-from mingwu.identity.enterprise.previews import preview_source, preview_upload
-from mingwu.identity.enterprise.uploads import Uploading
-from mingwu.identity.enterprise.visits import BASE, OwnRoute, Visit, faults_of, mounted, plain
+from mingwu.identity.enterprise.routes.visits import (
+    BASE,
+    OwnRoute,
+    Visit,
+    faults_of,
+    mounted,
+    plain,
+)
 from mingwu.identity.routing import Asked, Operation, routes_of
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput

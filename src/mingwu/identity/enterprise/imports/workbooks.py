@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from mingwu.identity.enterprise import workbookparts as parts
 from mingwu.identity.enterprise.errors import Fault
+from mingwu.identity.enterprise.imports import workbookparts as parts
 from mingwu.identity.enterprise.tables import (
     MAX_COLUMNS,
     Line,

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from mingwu.identity.enterprise import snmsforms
 from mingwu.identity.enterprise.model import Template, TemplateDef
+from mingwu.identity.enterprise.templates import snmsform
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import fold
 from mingwu.kernel.shapes import told
@@ -43,7 +43,7 @@ def dump(template: Template) -> bytes:
 
 def dump_snms(template: Template) -> bytes:
     """The same in the form of the deployed systems."""
-    data = msgspec.json.encode(snmsforms.shown(template))
+    data = msgspec.json.encode(snmsform.shown(template))
     return msgspec.json.format(data, indent=2) + b"\n"
 
 
@@ -71,11 +71,11 @@ def _read(data: bytes) -> TemplateDef:
         if isinstance(outline, dict) and "format" in outline:
             return msgspec.json.decode(data, type=TemplateFile).definition
         # numbers come as text from deployed systems
-        body = msgspec.json.decode(data, type=snmsforms.TemplateBody, strict=False)
+        body = msgspec.json.decode(data, type=snmsform.TemplateBody, strict=False)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidInput("enterprise.template-file", fault=told(error)) from error
     try:
-        return snmsforms.definition_of(body, ())
+        return snmsform.definition_of(body, ())
     except InvalidInput as error:
         fault = error.params.get("fault", error)
         raise InvalidInput("enterprise.template-file", fault=fault) from error

@@ -13,7 +13,7 @@ from msgspec import Meta
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from mingwu.identity.enterprise import schema
-from mingwu.identity.enterprise.grants import GROUP, Grant, May, Scope, read_grants
+from mingwu.identity.enterprise.granting.grants import GROUP, Grant, May, Scope, read_grants
 from mingwu.kernel.errors import NotFound
 from mingwu.kernel.names import fold
 

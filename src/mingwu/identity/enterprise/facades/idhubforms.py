@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 
-from mingwu.identity.enterprise.grants import Grant, May, Scope
-from mingwu.identity.enterprise.industry import Industries
+from mingwu.identity.enterprise.granting.grants import Grant, May, Scope
 from mingwu.identity.enterprise.model import (
     MAX_VALUE_CHARS,
     DataType,
@@ -23,6 +22,7 @@ from mingwu.identity.enterprise.model import (
     TemplateState,
 )
 from mingwu.identity.enterprise.queries import MAX_PAGE
+from mingwu.identity.enterprise.templates.industry import Industries
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.shapes import told

@@ -3,7 +3,8 @@
 from contextlib import AbstractContextManager, closing
 from typing import BinaryIO
 
-from mingwu.identity.enterprise import tables, workbooks
+from mingwu.identity.enterprise import tables
+from mingwu.identity.enterprise.imports import workbooks
 from mingwu.identity.enterprise.settings import EnterpriseSettings
 from mingwu.identity.enterprise.tables import Records, Table, TableForm
 

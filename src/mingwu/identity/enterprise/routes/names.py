@@ -9,7 +9,6 @@ Replies are JSON; errors are ``{code, message, next}`` in the asker's language; 
 import msgspec
 from starlette.routing import Route
 
-from mingwu.identity.enterprise import filinghttp, grantshttp, templatehttp
 from mingwu.identity.enterprise.door import EnterpriseServices
 from mingwu.identity.enterprise.lifecycle import Action, possible
 from mingwu.identity.enterprise.model import (
@@ -18,9 +17,10 @@ from mingwu.identity.enterprise.model import (
     TemplateRef,
 )
 from mingwu.identity.enterprise.queries import Search
-from mingwu.identity.enterprise.visits import OwnRoute, Visit, mounted
-from mingwu.identity.enterprise.visits import plain as _plain
-from mingwu.identity.enterprise.visits import results_of as _results
+from mingwu.identity.enterprise.routes import filing, grants, templates
+from mingwu.identity.enterprise.routes.visits import OwnRoute, Visit, mounted
+from mingwu.identity.enterprise.routes.visits import plain as _plain
+from mingwu.identity.enterprise.routes.visits import results_of as _results
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.plant import Kind
 from mingwu.kernel.shapes import told
@@ -193,6 +193,4 @@ _ROUTES = (
 
 def routes(services: EnterpriseServices) -> list[Route]:
     """The own routes; they want ``request.state.principal`` from the API's door."""
-    return mounted(
-        [*_ROUTES, *templatehttp.ROUTES, *filinghttp.ROUTES, *grantshttp.ROUTES], services
-    )
+    return mounted([*_ROUTES, *templates.ROUTES, *filing.ROUTES, *grants.ROUTES], services)

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from mingwu.identity.enterprise import importerrors as _texts  # noqa: F401 — registers the texts
 from mingwu.identity.enterprise import schema
+from mingwu.identity.enterprise.imports.tablefile import TableFile
 from mingwu.identity.enterprise.service import EnterpriseNode
-from mingwu.identity.enterprise.tablefile import TableFile
 from mingwu.identity.enterprise.tables import TableForm
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.store.engine import reading, writing

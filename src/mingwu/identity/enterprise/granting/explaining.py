@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, select
 from mingwu.identity.access.authority import readable as admin_readable
 from mingwu.identity.access.authority import rights
 from mingwu.identity.enterprise import schema
-from mingwu.identity.enterprise.grants import (
+from mingwu.identity.enterprise.granting.grants import (
     EVERYTHING,
     Grants,
     Group,
@@ -23,7 +23,7 @@ from mingwu.identity.enterprise.grants import (
     grantees,
     names_of,
 )
-from mingwu.identity.enterprise.grantsearch import (
+from mingwu.identity.enterprise.granting.search import (
     PUBLIC,
     GrantSearch,
     Told,

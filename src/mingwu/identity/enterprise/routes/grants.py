@@ -11,11 +11,11 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from mingwu.identity.enterprise.access import Inquired, checked_grantee, checked_group
-from mingwu.identity.enterprise.grants import EVERYTHING, Grant, Group, Scope
-from mingwu.identity.enterprise.grantsearch import GrantSearch, Who, kind_of
+from mingwu.identity.enterprise.granting.explaining import Inquired, checked_grantee, checked_group
+from mingwu.identity.enterprise.granting.grants import EVERYTHING, Grant, Group, Scope
+from mingwu.identity.enterprise.granting.search import GrantSearch, Who, kind_of
 from mingwu.identity.enterprise.model import Template
-from mingwu.identity.enterprise.visits import BASE, OwnRoute, Visit, plain
+from mingwu.identity.enterprise.routes.visits import BASE, OwnRoute, Visit, plain
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Denied, InvalidInput, NotFound
 from mingwu.kernel.names import fold

@@ -28,8 +28,8 @@ from mingwu.identity.enterprise.door import (
     raised,
     read_json,
 )
-from mingwu.identity.enterprise.idhubforms import meta_content, number_of
-from mingwu.identity.enterprise.idhubmeta import Meta
+from mingwu.identity.enterprise.facades.idhubforms import meta_content, number_of
+from mingwu.identity.enterprise.facades.idhubmeta import Meta
 from mingwu.identity.enterprise.model import (
     Actor,
     ItemResult,

@@ -32,7 +32,7 @@ from mingwu.identity.enterprise.model import (
     Registration,
     TemplateRef,
 )
-from mingwu.identity.enterprise.snmsforms import TemplateBody, definition_of, shown
+from mingwu.identity.enterprise.templates.snmsform import TemplateBody, definition_of, shown
 from mingwu.kernel.errors import Denied, InvalidInput, MingwuError, NotAuthenticated
 from mingwu.trust.roles import Permission
 

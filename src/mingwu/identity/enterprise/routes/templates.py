@@ -13,22 +13,22 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from mingwu.identity.enterprise import readymade, templatefile
-from mingwu.identity.enterprise.industry import IndustryRow
 from mingwu.identity.enterprise.model import Template, TemplateDef, TemplateRef
-from mingwu.identity.enterprise.templatediff import difference
-from mingwu.identity.enterprise.templateeffect import Effect, effect
-from mingwu.identity.enterprise.templaterules import judged
-from mingwu.identity.enterprise.templates import MAX_PAGE, TemplateSearch
-from mingwu.identity.enterprise.visits import OwnRoute, Visit, faults_of, plain
+from mingwu.identity.enterprise.routes.visits import OwnRoute, Visit, faults_of, plain
+from mingwu.identity.enterprise.templates import file, readymade
+from mingwu.identity.enterprise.templates.diff import difference
+from mingwu.identity.enterprise.templates.effect import Effect, effect
+from mingwu.identity.enterprise.templates.industry import IndustryRow
+from mingwu.identity.enterprise.templates.keeping import MAX_PAGE, TemplateSearch
+from mingwu.identity.enterprise.templates.rules import judged
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.trust.roles import Permission
 
 _YES = {"1", "true"}
 _FORMS: dict[str, Callable[[Template], bytes]] = {
-    "mingwu": templatefile.dump,
-    "snms": templatefile.dump_snms,
+    "mingwu": file.dump,
+    "snms": file.dump_snms,
 }
 _encode = msgspec.json.Encoder().encode
 
@@ -228,7 +228,7 @@ def _import(call: Visit) -> object:
 
 def _of_file(call: Visit) -> TemplateDef:
     prefix, version = call.query("prefix"), call.query("version")
-    return templatefile.read(call.body, prefix=prefix, version=version)
+    return file.read(call.body, prefix=prefix, version=version)
 
 
 def _existing(call: Visit, like: TemplateDef) -> Template | None:

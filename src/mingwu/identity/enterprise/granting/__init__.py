@@ -1,0 +1,1 @@
+"""Who may see and change what: grants, groups, application identities, and why."""

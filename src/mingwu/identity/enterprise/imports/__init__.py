@@ -1,0 +1,1 @@
+"""Tables and databases into names: uploads, previews, jobs."""

@@ -1,0 +1,1 @@
+"""The enterprise node's own HTTP routes below /api/identity."""

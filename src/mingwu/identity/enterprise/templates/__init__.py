@@ -1,0 +1,1 @@
+"""Data templates: kept in revisions, judged, compared, read from files; industry codes."""
