@@ -3,8 +3,8 @@
 Made from the monitoring rows and events of a Beijing month. A figure without data behind it is
 ``null`` and printed as such, never as a good value. The SLA share is counted from probes of the
 whole month so far; operating time is the month (so far) less the time of open outages of a node. It
-begins with the day a node was first probed and not before its prefix was given: nothing is known of
-the time before.
+begins with the first moment of the month that a probe is kept of (with the month, if its first day
+was probed) and not before its prefix was given: nothing is known of the time before.
 """
 
 import html
@@ -58,6 +58,7 @@ def monthly(
     applications: Sequence[Application],
     sla_percent: float,
     now_ms: int,
+    simulated: bool = False,
 ) -> dict[str, Any]:
     """The report as plain data, in the four groups."""
     start, end = month_span(month, now_ms)
@@ -66,10 +67,16 @@ def monthly(
     return {
         "month": month,
         "node": node,
+        "simulated": simulated,
         "made_at": iso(now_ms),
         "due": due_day(month),
         "operating_time": [
-            _operating(one, events, _known_since(one, mine, applications, start), end)
+            _operating(
+                one,
+                events,
+                max(start, _probed_since(one, mine, events), _given(one, applications)),
+                end,
+            )
             for one in nodes
         ],
         "sla": _sla(mine, applications, (start, end), sla_percent),
@@ -78,15 +85,29 @@ def monthly(
     }
 
 
-def _known_since(node: str, rows: Rows, applications: Sequence[Application], start: int) -> int:
-    days = [row["day"] for row in rows if row["node"] == node]
-    given = [
-        one.changed_at_ms
-        for one in applications
-        if one.form.prefix == node and (one.form.kind, one.state) == (Kind.APPLY, State.ACCEPTED)
-    ]
-    return max(
-        start, _midnight(date.fromisoformat(min(days))) if days else 0, min(given, default=0)
+def _probed_since(node: str, rows: Rows, events: Rows) -> int:
+    """The first moment known of; midnight when that day is the month's first."""
+    mine = [row for row in rows if row["node"] == node]
+    if not mine:
+        return 0
+    day = min(row["day"] for row in mine)
+    midnight = _midnight(date.fromisoformat(day))
+    if day.endswith("-01"):
+        return midnight
+    kept = [row[at] for row in mine if row["day"] == day for at in ("least_at_ms", "most_at_ms")]
+    kept += [row["began_ms"] for row in events if row["node"] == node]
+    return max(midnight, min((at for at in kept if at), default=midnight))
+
+
+def _given(node: str, applications: Sequence[Application]) -> int:
+    accepted = (Kind.APPLY, State.ACCEPTED)
+    return min(
+        (
+            one.changed_at_ms
+            for one in applications
+            if one.form.prefix == node and (one.form.kind, one.state) == accepted
+        ),
+        default=0,
     )
 
 
@@ -155,7 +176,7 @@ def _event(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_WORDS = {
+_WORDS: dict[str, dict[str, Any]] = {
     "zh": {
         "title": "二级节点运行月报",
         "operating_time": "一、运行时间",
@@ -188,6 +209,9 @@ _WORDS = {
         "False": "否",
         "due": "提交期限",
         "made_at": "生成时间",
+        "simulated": "仿真数据：本节点及其企业、标识均为模拟",
+        "kinds": {"outage": "中断", "maintenance": "维护", "takeover": "应急接管"},
+        "causes": {1: "网络", 2: "系统", 3: "攻击", 4: "其他"},
     },
     "en": {
         "title": "Monthly report of the second-level node",
@@ -221,6 +245,13 @@ _WORDS = {
         "False": "no",
         "due": "To be handed in by",
         "made_at": "Made at",
+        "simulated": "Simulated data: this node, its enterprises and identifiers are made up",
+        "kinds": {
+            "outage": "outage",
+            "maintenance": "maintenance",
+            "takeover": "emergency takeover",
+        },
+        "causes": {1: "network", 2: "system", 3: "attack", 4: "other"},
     },
 }
 _STYLE = (
@@ -238,22 +269,25 @@ def printable(report: Mapping[str, Any], lang: str = "zh") -> str:
         f"<title>{words['title']} {html.escape(report['month'])}</title><style>{_STYLE}</style>",
         f"<h1>{words['title']} {html.escape(report['month'])}</h1>",
         f"<p>{words['node']}: {html.escape(report['node'])}</p>",
+        f"<p><strong>{words['simulated']}</strong></p>" if report["simulated"] else "",
         f"<p>{words['made_at']}: {report['made_at']} · {words['due']}: {report['due']}</p>",
     ]
     for group in ("operating_time", "sla", "maintenance", "emergencies"):
         rows = [report[group]] if group == "sla" else report[group]
         if group in {"maintenance", "emergencies"}:
-            text = "en" if lang == "en" else "zh"
-            hidden = {"zh", "en"}
-            rows = [
-                {k: v for k, v in row.items() if k not in hidden} | {"text": row[text]}
-                for row in rows
-            ]
+            rows = [_worded(row, words, "en" if lang == "en" else "zh") for row in rows]
         parts += [f"<h2>{words[group]}</h2>", _table(rows, words)]
     return "\n".join(parts) + "</html>"
 
 
-def _table(rows: Rows, words: Mapping[str, str]) -> str:
+def _worded(row: Mapping[str, Any], words: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    told = {name: cell for name, cell in row.items() if name not in {"zh", "en"}}
+    told["kind"] = words["kinds"].get(row["kind"], row["kind"])
+    told["cause"] = words["causes"].get(row["cause"], row["cause"])
+    return told | {"text": row[lang]}
+
+
+def _table(rows: Rows, words: Mapping[str, Any]) -> str:
     if not rows:
         return f"<p>{words['none']}</p>"
     head = "".join(f"<th>{words.get(name, name)}</th>" for name in rows[0])
@@ -264,9 +298,9 @@ def _table(rows: Rows, words: Mapping[str, str]) -> str:
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-def _shown(cell: object, words: Mapping[str, str]) -> str:
+def _shown(cell: object, words: Mapping[str, Any]) -> str:
     if cell is None:
-        return words["null"]
+        return str(words["null"])
     return html.escape(words.get(str(cell), str(cell)) if isinstance(cell, bool) else str(cell))
 
 

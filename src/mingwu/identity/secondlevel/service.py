@@ -174,6 +174,7 @@ class SecondLevel:
             applications=applications,
             sla_percent=self.settings.sla_percent,
             now_ms=now,
+            simulated=self.settings.simulated,
         )
 
     def put_template(self, handle: str, prefix: str, definition: Mapping[str, Any]) -> None:

@@ -41,8 +41,20 @@ def test_report_of_a_month_in_four_groups(node, clock, accepted):
         page = report.printable(made, lang)
         assert word in page
         assert "<b>x</b>" not in page
+        mark = {"zh": "仿真数据", "en": "Simulated data"}[lang]
+        assert mark in page
+        assert mark not in report.printable(made | {"simulated": False}, lang)
+    assert "<td>中断</td><td>网络</td>" in report.printable(made, "zh")
     empty = node.report("2026-08")
     assert empty["sla"]["percent"] is None
+
+
+def test_nothing_is_claimed_of_the_hours_before_the_first_probe(node, clock):
+    clock.ms += 20 * HOUR
+    node.monitoring.note([Probe("88.101", ok=True, latency_us=2000)])
+    clock.ms += HOUR
+    rows = {row["node"]: row["hours"] for row in node.report()["operating_time"]}
+    assert rows == {"88.101": 1.0}
 
 
 def faulted(request, error):
