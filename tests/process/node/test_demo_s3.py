@@ -43,7 +43,7 @@ QUICK = {
     "probe_interval_s = 5.0": "probe_interval_s = 0.5",
     "upstream_poll_s = 5.0": "upstream_poll_s = 1.0\nround_s = 0.5",
     "asked_per_s = 2.0": "asked_per_s = 40.0",
-    "[usage]\n": "[usage]\nsegment_s = 5\n",
+    "segment_s = 60": "segment_s = 5",
     "recursive_port =": "cache_ttl_s = 0\nnegative_ttl_s = 0\nrecursive_port =",
 }
 

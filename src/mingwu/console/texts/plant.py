@@ -202,6 +202,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # relations: the subject is … target / the target is …
     "rel.part_of": ("Part of", "隶属于"),
     "rel.part_of.inverse": ("Has part", "包含"),
+    "rel.contains": ("Contains", "包含"),
     "rel.mounted_on": ("Mounted on", "安装于"),
     "rel.mounted_on.inverse": ("Carries", "装有"),
     "rel.meters": ("Meters", "计量"),
