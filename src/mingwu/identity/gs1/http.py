@@ -94,8 +94,7 @@ class _Resolver:
         try:
             return self._resolve(request)
         except MingwuError as error:
-            lang = "zh" if request.headers.get("accept-language", "").startswith("zh") else "en"
-            return _reply(error.status, orjson.dumps(error.as_dict(lang)), JSON)
+            return _reply(error.status, orjson.dumps(error.as_dict(_language(request))), JSON)
 
     def _resolve(self, request: Request) -> Response:
         query = _query(request)
@@ -110,7 +109,8 @@ class _Resolver:
         _, entity = parse_path(written)
         _, words = parse_query(query)
         path = path_of(entity)
-        known = levels(self._store, entity)  # some reads of mapped memory: no thread is worth it
+        # some reads of mapped memory: no thread is worth it
+        known = levels(self._store, entity, _language(request))
         if not known:
             raise NotFound("gs1.nothing-known", path=path)
         named = {name.lower(): value for name, value in words}
@@ -156,12 +156,16 @@ class _Resolver:
             return _reply(status, orjson.dumps(json_ld(document, context)), JSON_LD, headers)
         if form not in _FORMS and any(name == HTML for name, _ in weighted(form)):
             headers["Content-Security-Policy"] = "default-src 'none'"
-            body = page(document, context, str(request.scope["path"]))
+            body = page(document, context, str(request.scope["path"]), _language(request))
             return _reply(status, body, HTML + "; charset=utf-8", headers)
         return _reply(status, orjson.dumps(document), form if form == JSON else LINKSET, headers)
 
     def _root(self, request: Request) -> str:
         return (self._settings.resolver_root or _own_root(request)).rstrip("/")
+
+
+def _language(request: Request) -> str:
+    return "zh" if request.headers.get("accept-language", "").startswith("zh") else "en"
 
 
 def _candidates(known: list[Level], wanted: str) -> tuple[Level, list[Link]]:

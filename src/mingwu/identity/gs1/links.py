@@ -38,6 +38,7 @@ _TYPE = "GS1."
 # What the normative schema of linksets accepts as a language.
 _LANGUAGE = re.compile(r"[A-Za-z]{2}(-[A-Za-z]{2})?")
 _TARGET = re.compile(r"(?i)https?://[!-~]+")
+_SIMULATED = {"en": " (simulated)", "zh": "（仿真）"}
 _MEDIA = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 
 
@@ -81,15 +82,18 @@ def relation(text: str) -> str:
     return text
 
 
-def levels(store: RecordStore, entity: Elements) -> list[Level]:
-    """Levels at which something is known, the most specific first; reads the store."""
+def levels(store: RecordStore, entity: Elements, lang: str = "en") -> list[Level]:
+    """Levels at which something is known, the most specific first; reads the store.
+
+    ``lang`` ("zh" or "en") is that of titles; what is simulated says so in them.
+    """
     key, qualifiers = entity[0], entity[1:]
     found: list[Level] = []
     for count in range(len(qualifiers), -1, -1):
         for chosen in combinations(qualifiers, count):
             path = path_of((key, *chosen))
             records = [record for name in store.named(f"gs1:{path}") if (record := store.get(name))]
-            level = _level(path, sorted(records, key=_name))
+            level = _level(path, sorted(records, key=_name), lang)
             if level is not None:
                 found.append(level)
     return found
@@ -99,8 +103,8 @@ def _name(record: Record) -> str:
     return record.name
 
 
-def _level(path: str, records: list[Record]) -> Level | None:
-    links = [link for record in records for link in _links(record)]
+def _level(path: str, records: list[Record], lang: str) -> Level | None:
+    links = [link for record in records for link in _links(record, lang)]
     plain = [link for link in links if link.rel not in {DEFAULT, DEFAULT_MULTI}]
     chosen = next((link for link in links if link.rel == DEFAULT), None)
     page = next((link for link in plain if link.rel == _PRODUCT_PAGE), None)
@@ -114,21 +118,23 @@ def _level(path: str, records: list[Record]) -> Level | None:
             plain.append(msgspec.structs.replace(link, rel=_PRODUCT_PAGE))
     return Level(
         path=path,
-        description=_title(records[0]),
+        description=_title(records[0], lang),
         links=tuple(plain),
         default=default,
         defaults=tuple(many),
     )
 
 
-def _title(record: Record) -> str:
+def _title(record: Record, lang: str) -> str:
     texts = {value.type: value.text() for value in record.values if value.is_public}
-    return texts.get("DESC.en") or texts.get("DESC.zh") or record.name
+    other = "en" if lang == "zh" else "zh"
+    title = texts.get(f"DESC.{lang}") or texts.get(f"DESC.{other}") or record.name
+    return title + (_SIMULATED[lang] if texts.get("MW.SIMULATED") == "true" else "")
 
 
-def _links(record: Record) -> list[Link]:
+def _links(record: Record, lang: str) -> list[Link]:
     found: list[Link] = []
-    title = _title(record)
+    title = _title(record, lang)
     for value in record.values:
         if not value.is_public:
             continue

@@ -17,6 +17,16 @@ LINKSET = "application/linkset+json"
 JSON = "application/json"
 JSON_LD = "application/ld+json"
 HTML = "text/html"
+_CHINESE = {
+    "defaultLink": "默认链接",
+    "defaultLinkMulti": "按语言的默认链接",
+    "pip": "产品信息",
+    "masterData": "主数据",
+    "instructions": "使用说明",
+    "certificationInfo": "认证信息",
+    "traceability": "追溯信息",
+    "safetyInfo": "安全信息",
+}
 
 
 def linkset(levels: Iterable[Level], root: str, *, packed: bool = False) -> dict[str, Any]:
@@ -44,17 +54,18 @@ def json_ld(document: dict[str, Any], context_url: str) -> dict[str, Any]:
     return {"@context": [context_url], **document}
 
 
-def page(document: dict[str, Any], context_url: str, title: str) -> bytes:
+def page(document: dict[str, Any], context_url: str, title: str, lang: str = "en") -> bytes:
     """An HTML page with the links, the linkset embedded as JSON-LD; values are inert."""
     # "<" cannot end the script element when it is written as an escape
     data = orjson.dumps(json_ld(document, context_url)).replace(b"<", b"\\u003c").decode()
     parts: list[str] = []
     for entry in document["linkset"]:
-        parts.append(f"<h2>{escape(entry['anchor'])}</h2><ul>")
+        item = f"<p>{escape(entry['itemDescription'])}</p>" if "itemDescription" in entry else ""
+        parts.append(f"<h2>{escape(entry['anchor'])}</h2>{item}<ul>")
         for rel, targets in entry.items():
             if not isinstance(targets, list):
                 continue
-            name = escape(rel.removeprefix(VOCABULARY))
+            name = escape(_label(rel, lang))
             parts += [
                 f'<li>{name}: <a rel="noreferrer" href="{escape(target["href"])}">'
                 f"{escape(target['title'])}</a></li>"
@@ -65,7 +76,14 @@ def page(document: dict[str, Any], context_url: str, title: str) -> bytes:
     script = f'<script type="{JSON_LD}">{data}</script>'
     shown = "".join(parts)
     body = f"<h1>{escape(title)}</h1>{shown}"
-    return f"<!doctype html><html><head>{head}{script}</head><body>{body}</body></html>".encode()
+    html = f'<html lang="{lang}"><head>{head}{script}</head><body>{body}</body></html>'
+    return f"<!doctype html>{html}".encode()
+
+
+def _label(rel: str, lang: str) -> str:
+    """A relation in words where there are some, else as the vocabulary writes it."""
+    word = rel.removeprefix(VOCABULARY)
+    return f"{_CHINESE[word]}（{word}）" if lang == "zh" and word in _CHINESE else word
 
 
 def _entry(level: Level, root: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from mingwu.identity.codes.recognition import recognise
 from mingwu.identity.marking import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.identity.marking.symbols import Symbology
 from mingwu.identity.records import ALIAS_TYPE, Record
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.gs1 import link
 from mingwu.wire.gs1.elements import written
@@ -67,20 +68,24 @@ def text_for(
     """
     chosen = _chosen(content, symbology, base_url)
     if symbology.gs1 and chosen is not Content.GS1:
-        raise _nothing(record.name, chosen, f"{symbology} carries an element string")
+        fault = Phrase(f"{symbology} carries an element string", f"{symbology} 只承载单元数据串")
+        raise _nothing(record.name, chosen, fault)
     if chosen is Content.URL:
         if not base_url:
-            raise _nothing(record.name, chosen, "console.public_url is empty")
+            fault = Phrase("console.public_url is empty", "未设置 console.public_url")
+            raise _nothing(record.name, chosen, fault)
         return thing_url(base_url, record.name)
     if chosen is Content.VAA:
         if not record.name.startswith(("86.", "88.")):
-            raise _nothing(record.name, chosen, "not under 86. or 88.")
+            fault = Phrase("not under 86. or 88.", "前缀不属于 86. 或 88.")
+            raise _nothing(record.name, chosen, fault)
         return AGENCY + record.name
     if chosen in {Content.GS1, Content.GS1_LINK}:
         path = gs1_alias(value.text() for value in record.values
                          if value.is_public and value.type.startswith(ALIAS_TYPE))  # fmt: skip
         if not path:
-            raise _nothing(record.name, chosen, "no GS1 alias")
+            fault = Phrase("no GS1 alias", "该标识没有 GS1 别名")
+            raise _nothing(record.name, chosen, fault)
         if chosen is Content.GS1:
             return written(link.parse_path("/" + path)[1])
         return f"{gs1_root.rstrip('/') or link.CANONICAL_ROOT}/{path}"

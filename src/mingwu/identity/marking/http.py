@@ -40,6 +40,7 @@ from mingwu.identity.marking.symbols import Symbology, make_symbol
 from mingwu.identity.marking.templates import BUILT_IN, LabelTemplate, check, chosen
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.routing import Asked, Operation, json_reply, read_body, routes_of
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound, Overloaded
 from mingwu.kernel.names import MAX_CHARS
 from mingwu.kernel.shapes import convert
@@ -256,7 +257,11 @@ class _Marking:
 
     def _sheet(self, order: SheetOrder) -> Response:
         most = self._settings.labels_most
-        if not 0 < len(order.name) <= most:
+        if not order.name:
+            raise InvalidInput(
+                "input.invalid", path="name", fault=Phrase("no name is given", "没有给出标识")
+            )
+        if len(order.name) > most:
             raise InvalidInput("marking.too-many", count=len(order.name), most=most)
         template = chosen(self._settings.templates, order.template)
         data, pages = self._print(template, order)
@@ -275,7 +280,7 @@ class _Marking:
         if order.format is SheetFormat.PDF:
             return pdf(sheets, self._lettering), sheets.pages
         if not 1 <= order.page <= sheets.pages:
-            raise InvalidInput("input.invalid", path="page", fault=f"1 to {sheets.pages}")
+            raise InvalidInput("input.invalid", path="page", fault=f"1–{sheets.pages}")
         return svg_page(sheets, order.page - 1, self._lettering).encode(), sheets.pages
 
 

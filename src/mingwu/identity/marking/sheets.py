@@ -54,7 +54,7 @@ class Sheets:
         """``faulty_too``: the first name that cannot be marked raises; else it is left out."""
         check(template)
         if not 0 <= skip < template.per_page:
-            fault = f"0 to {template.per_page - 1}"
+            fault = f"0–{template.per_page - 1}"
             raise InvalidInput("input.invalid", path="skip", fault=fault)
         self.template = template
         self.left_out: list[LeftOut] = []

@@ -49,12 +49,17 @@ def store(tmp_path):
                                   value(7, "MW.TD", "https://example.org/td"))),
         Record("88.888.101/SLASH", (value(1, "URL", "https://example.org/slash"),)),
         Record("88.888.101/SILENT", ()),
+        Record("88.888.101/TRIAL", (
+            value(1, "URL", "https://example.org/trial"), value(2, "DESC.zh", "模具"),
+            value(3, "DESC.en", "mould"), value(8, "MW.SIMULATED", "true"),
+        )),
     ])  # fmt: skip
     book = AliasBook(store)
     book.add("88.888.101/CLASS", "9506000134352")
     book.add("88.888.101/ONE", "01/09506000134352/21/1")
     book.add("88.888.101/SLASH", "01/09506000134352/21/a%2Fb")
     book.add("88.888.101/SILENT", "414/9521321000018")
+    book.add("88.888.101/TRIAL", "8004/6901234M0187")
     yield store
     store.close()
 
@@ -159,6 +164,22 @@ def test_an_even_choice_is_told(client):
     assert "<b>" not in page.text
     embedded = re.search(r'<script type="application/ld\+json">(.*?)</script>', page.text)
     check_linkset(json.loads(embedded[1]))
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "relation"),
+    [("zh-CN,zh;q=0.9", "模具（仿真）", "产品信息（pip）"), ("en", "mould (simulated)", "pip")],
+)
+def test_titles_are_in_the_askers_language_and_mark_what_is_simulated(
+    client, language, title, relation
+):
+    where, asked = "/8004/6901234M0187?linkType=all", {"Accept-Language": language}
+    (entry,) = client.get(where, headers=asked).json()["linkset"]
+    assert entry["itemDescription"] == entry[VOC + "pip"][0]["title"] == title
+    page = client.get(where, headers={"Accept": "text/html", **asked}).text
+    assert f"<p>{title}</p>" in page
+    assert f"<li>{relation}:" in page
+    assert f'<html lang="{language[:2]}">' in page
 
 
 @pytest.mark.parametrize(

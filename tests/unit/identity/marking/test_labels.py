@@ -87,6 +87,8 @@ def test_contents_that_a_name_lacks_are_refused(content: Content, symbology: Sym
     with pytest.raises(InvalidInput) as told:
         text_for(Record(name, ()), content, symbology)
     assert told.value.code == "marking.no-contents"
+    reason = told.value.text("zh").partition("内容：")[2]
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in reason)
 
 
 @pytest.mark.parametrize("name", ["88.1.1/A", "88.1.1/中 文?#%2F", "10.1000/a/b"])
