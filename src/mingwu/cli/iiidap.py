@@ -17,7 +17,7 @@ import msgspec
 from mingwu.cli import iiidapwords as words
 from mingwu.cli.main import language
 from mingwu.identity.secondlevel import errors as _texts  # noqa: F401 - registers the texts
-from mingwu.identity.secondlevel.iiidapclient import (
+from mingwu.identity.secondlevel.iiidap.client import (
     Bootstrap,
     address,
     authority,
@@ -26,7 +26,7 @@ from mingwu.identity.secondlevel.iiidapclient import (
     read_answer,
     read_bootstrap,
 )
-from mingwu.identity.secondlevel.iiidapnames import FIELDS, NAMES
+from mingwu.identity.secondlevel.iiidap.names import FIELDS, NAMES
 from mingwu.kernel.errors import InvalidInput
 
 _USCC_CHARS = 18

@@ -18,7 +18,7 @@ import msgspec
 from mingwu.cli.main import language
 from mingwu.cli.tables import plain, table
 from mingwu.identity.secondlevel import errors as _texts  # noqa: F401 - registers the texts
-from mingwu.identity.secondlevel.iiidapclient import refusal
+from mingwu.identity.secondlevel.iiidap.client import refusal
 from mingwu.kernel.errors import InvalidInput, PeerError, Unavailable
 
 _OK = 200

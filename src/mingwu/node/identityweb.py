@@ -199,8 +199,9 @@ def _secondlevel(
     trust: Trust,
     journal: Journal,
 ) -> "SecondLevel":
-    from mingwu.identity.secondlevel import deskhttp, iiidaphttp, queryhttp
-    from mingwu.identity.secondlevel.http import routes
+    from mingwu.identity.secondlevel.iiidap.http import routes as iiidap_routes
+    from mingwu.identity.secondlevel.routes import desk, queries
+    from mingwu.identity.secondlevel.routes.node import routes
     from mingwu.identity.secondlevel.service import SecondLevel, run_duties
     from mingwu.identity.server.process import site_of
     from mingwu.node.latelines import keep_journal
@@ -213,8 +214,8 @@ def _secondlevel(
     if config.runs(IdentityPart.USAGE):
         node.desk.use_source = use = LogUse(config.usage, NameCounts(store))
         node.day_source = use.of_day
-    web.guarded += [*deskhttp.routes(node, journal), *routes(node, journal)]
-    web.guarded += [*iiidaphttp.routes(node), *queryhttp.routes(node, journal)]
+    web.guarded += [*desk.routes(node, journal), *routes(node, journal)]
+    web.guarded += [*iiidap_routes(node), *queries.routes(node, journal)]
     if is_leading(config, role):
         if Role.LAB in config.node.roles and config.lab.world is LabWorld.TOPNODE:
             from mingwu.node.enterpriseseed import fill_and_serve

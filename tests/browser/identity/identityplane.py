@@ -28,10 +28,12 @@ from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings
 from mingwu.identity.records import RecordStore
 from mingwu.identity.resolver import Resolver
-from mingwu.identity.secondlevel import deskhttp, outbox, queryhttp
-from mingwu.identity.secondlevel.http import routes as secondlevel_routes
+from mingwu.identity.secondlevel import outbox
 from mingwu.identity.secondlevel.model import Mode, SiteForm
 from mingwu.identity.secondlevel.prefixes import site_at
+from mingwu.identity.secondlevel.routes import desk as deskhttp
+from mingwu.identity.secondlevel.routes import queries as queryhttp
+from mingwu.identity.secondlevel.routes.node import routes as secondlevel_routes
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.server.process import ResolverServer, site_of

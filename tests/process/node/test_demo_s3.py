@@ -11,7 +11,7 @@ import pytest
 
 from mingwu.identity.client.handleclient import resolve
 from mingwu.identity.client.root import resolve_from, root_at
-from mingwu.identity.secondlevel.iiidapclient import (
+from mingwu.identity.secondlevel.iiidap.client import (
     address,
     authority,
     fetch,

@@ -7,7 +7,7 @@ from escrow (and no longer does).
 from typing import Protocol
 
 from mingwu.identity.secondlevel.applications import Applications
-from mingwu.identity.secondlevel.epp import NAMES
+from mingwu.identity.secondlevel.epp.messages import NAMES
 from mingwu.identity.secondlevel.monitoring import OTHER, Monitoring
 from mingwu.identity.secondlevel.prefixes import Prefixes
 from mingwu.identity.secondlevel.upstream import Notice

@@ -13,9 +13,9 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from mingwu.identity.secondlevel.epp import Command, Result
-from mingwu.identity.secondlevel.eppline import EppAddress, EppClient
-from mingwu.identity.secondlevel.eppreply import Response
+from mingwu.identity.secondlevel.epp.line import EppAddress, EppClient
+from mingwu.identity.secondlevel.epp.messages import Command, Result
+from mingwu.identity.secondlevel.epp.reply import Response
 from mingwu.identity.secondlevel.outbox import Entry
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.kernel.errors import PeerError, Unavailable

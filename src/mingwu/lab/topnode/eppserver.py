@@ -16,7 +16,8 @@ from typing import Self
 
 from aiohttp import web
 
-from mingwu.identity.secondlevel.epp import (
+from mingwu.identity.secondlevel.epp.line import frame, read_frame
+from mingwu.identity.secondlevel.epp.messages import (
     MOST_BYTES,
     NAMES,
     Command,
@@ -24,8 +25,7 @@ from mingwu.identity.secondlevel.epp import (
     login_payload,
     read_command,
 )
-from mingwu.identity.secondlevel.eppline import frame, read_frame
-from mingwu.identity.secondlevel.eppreply import greeting, respond, write_response
+from mingwu.identity.secondlevel.epp.reply import greeting, respond, write_response
 from mingwu.kernel.errors import InvalidInput
 from mingwu.lab.topnode.registry import Registry
 from mingwu.lab.topnode.settings import KnownNode

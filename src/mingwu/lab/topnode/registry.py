@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from mingwu.identity.secondlevel.epp import NAMES, Command, Result, write_command
-from mingwu.identity.secondlevel.eppreply import Response, Waiting, respond
+from mingwu.identity.secondlevel.epp.messages import NAMES, Command, Result, write_command
+from mingwu.identity.secondlevel.epp.reply import Response, Waiting, respond
 from mingwu.lab.topnode.journal import append, lines
 from mingwu.lab.topnode.settings import KnownNode
 

@@ -21,7 +21,7 @@ from mingwu.identity.cards import prefix_admin
 from mingwu.identity.client.handleclient import resolve
 from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import Record, RecordStore
-from mingwu.identity.secondlevel.iiidapclient import bootstrap_document
+from mingwu.identity.secondlevel.iiidap.client import bootstrap_document
 from mingwu.identity.secondlevel.model import iso
 from mingwu.identity.secondlevel.monitoring import Probe, probe
 from mingwu.identity.secondlevel.notices import HANDBACK, TAKEOVER

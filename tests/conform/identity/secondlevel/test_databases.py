@@ -3,7 +3,7 @@
 import pytest
 
 from mingwu.identity.records import RecordStore
-from mingwu.identity.secondlevel.iiidapfind import find, read_search
+from mingwu.identity.secondlevel.iiidap.find import find, read_search
 from mingwu.identity.secondlevel.links import LinkForm
 from mingwu.identity.secondlevel.model import (
     ApplicationForm,

@@ -13,9 +13,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from mingwu.identity.secondlevel.epp import NAMES, Command, Result, login_payload, write_command
-from mingwu.identity.secondlevel.eppline import frame, read_frame
-from mingwu.identity.secondlevel.eppreply import read_greeting, read_response
+from mingwu.identity.secondlevel.epp.line import frame, read_frame
+from mingwu.identity.secondlevel.epp.messages import (
+    NAMES,
+    Command,
+    Result,
+    login_payload,
+    write_command,
+)
+from mingwu.identity.secondlevel.epp.reply import read_greeting, read_response
 from mingwu.identity.secondlevel.outbox import Entry
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.upstream import Upstream

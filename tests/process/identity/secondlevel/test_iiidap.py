@@ -22,8 +22,8 @@ from mingwu.api.door import Doorkeeper
 from mingwu.api.engines import TrustPeople
 from mingwu.api.guarding import guard
 from mingwu.identity.records import RecordStore
-from mingwu.identity.secondlevel import iiidaphttp
-from mingwu.identity.secondlevel.iiidapclient import authority, fetch, read_bootstrap
+from mingwu.identity.secondlevel.iiidap import http as iiidaphttp
+from mingwu.identity.secondlevel.iiidap.client import authority, fetch, read_bootstrap
 from mingwu.identity.secondlevel.model import (
     ApplicationForm,
     HostedItem,

@@ -34,7 +34,6 @@ from mingwu.identity.enterprise.model import (
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings
 from mingwu.identity.records import RecordStore
-from mingwu.identity.secondlevel import queryhttp
 from mingwu.identity.secondlevel.model import (
     ApplicationForm,
     HostedItem,
@@ -44,6 +43,7 @@ from mingwu.identity.secondlevel.model import (
     SiteForm,
 )
 from mingwu.identity.secondlevel.prefixes import site_at
+from mingwu.identity.secondlevel.routes import queries as queryhttp
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.uscc import check_digit

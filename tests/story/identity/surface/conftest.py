@@ -17,8 +17,8 @@ from mingwu.api.app import create_app
 from mingwu.identity.enterprise.facades import idhub, idhubforms, snms
 from mingwu.identity.enterprise.templates import snmsform as snmsforms
 from mingwu.identity.routing import operation_of
-from mingwu.identity.secondlevel import http as secondlevel
 from mingwu.identity.secondlevel.model import ApplicationForm, HostedItem
+from mingwu.identity.secondlevel.routes import node as secondlevel
 from mingwu.node.config import IdentityPart, load
 from mingwu.node.config import Role as NodeRole
 from mingwu.node.webrole import serving

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mingwu.identity.secondlevel import epp, eppline, eppreply
-from mingwu.identity.secondlevel.epp import Command, Result
-from mingwu.identity.secondlevel.eppreply import Response, Waiting
+from mingwu.identity.secondlevel.epp import line as eppline
+from mingwu.identity.secondlevel.epp import messages as epp
+from mingwu.identity.secondlevel.epp import reply as eppreply
+from mingwu.identity.secondlevel.epp.messages import Command, Result
+from mingwu.identity.secondlevel.epp.reply import Response, Waiting
 from mingwu.kernel.errors import ConfigError, InvalidInput
 
 TEXT = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]), max_size=20)

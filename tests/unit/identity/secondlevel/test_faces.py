@@ -8,9 +8,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 
-from mingwu.identity.secondlevel import queryhttp, report
-from mingwu.identity.secondlevel.http import routes
+from mingwu.identity.secondlevel import report
 from mingwu.identity.secondlevel.monitoring import NETWORK, Probe
+from mingwu.identity.secondlevel.routes import queries as queryhttp
+from mingwu.identity.secondlevel.routes.node import routes
 from mingwu.kernel.errors import MingwuError
 
 HOUR = 3_600_000

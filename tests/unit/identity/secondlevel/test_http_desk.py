@@ -8,7 +8,9 @@ import pytest
 from starlette.applications import Starlette
 
 from mingwu.api.routing import error_response
-from mingwu.identity.secondlevel import deskhttp, http, outbox
+from mingwu.identity.secondlevel import outbox
+from mingwu.identity.secondlevel.routes import desk as deskhttp
+from mingwu.identity.secondlevel.routes import node as http
 from mingwu.kernel.errors import MingwuError
 from mingwu.store.engine import writing
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings, strategies
 from msgspec.structs import replace
 from starlette.applications import Starlette
 
-from mingwu.identity.secondlevel.iiidapfind import read_search
-from mingwu.identity.secondlevel.iiidaphttp import Rates, routes
+from mingwu.identity.secondlevel.iiidap.find import read_search
+from mingwu.identity.secondlevel.iiidap.http import Rates, routes
 from mingwu.identity.secondlevel.model import HostedItem, Kind, Mode
 from mingwu.kernel.errors import MingwuError
 

@@ -19,11 +19,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mingwu.identity.secondlevel import iiidap, iiidapsearch
-from mingwu.identity.secondlevel.iiidap import Members, View
-from mingwu.identity.secondlevel.iiidapclient import bootstrap_document
-from mingwu.identity.secondlevel.iiidapfind import KINDS, controls
-from mingwu.identity.secondlevel.iiidapnames import NAMES
+from mingwu.identity.secondlevel.iiidap import answers, search
+from mingwu.identity.secondlevel.iiidap.answers import Members, View
+from mingwu.identity.secondlevel.iiidap.client import bootstrap_document
+from mingwu.identity.secondlevel.iiidap.find import KINDS, controls
+from mingwu.identity.secondlevel.iiidap.names import NAMES
 from mingwu.identity.secondlevel.model import iso
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.kernel.errors import InvalidInput, MingwuError, NotAuthenticated, Overloaded
@@ -38,9 +38,9 @@ _SITE_BITS = 64
 # Objects that RDAP knows (RFC 9082) and other registries keep.
 _ELSEWHERE = {"ip", "autnum", "domain", "nameserver", "domains", "nameservers"}
 _LOOKUPS: dict[str, Callable[[SecondLevel, str, View], Members]] = {
-    NAMES["prefix"]: iiidap.prefix,
-    NAMES["entity"]: iiidap.entity,
-    NAMES["identifier"]: iiidap.identifier,
+    NAMES["prefix"]: answers.prefix,
+    NAMES["entity"]: answers.entity,
+    NAMES["identifier"]: answers.identifier,
 }
 _OPEN = {"Access-Control-Allow-Origin": "*"}  # RFC 7480 5.6; cookies do not travel with it
 _FRESH = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Language, Authorization, Cookie"}
@@ -119,7 +119,7 @@ class DataAccess:
                 return self._bootstrap(view)
             body, status = await self._answer(request, view), 200
         except MingwuError as error:
-            body, status = iiidap.fault(error, view.lang), error.status
+            body, status = answers.fault(error, view.lang), error.status
             if isinstance(error, Overloaded):
                 headers["Retry-After"] = str(error.params.get("wait_s", 1))
             elif isinstance(error, NotAuthenticated):
@@ -157,11 +157,11 @@ class DataAccess:
         if kind in _ELSEWHERE:
             raise _NotOffered("secondlevel.kind-not-offered", kind=kind, **where)
         if kind == NAMES["help"] and not asked:
-            return iiidap.help_(self._node, view)
+            return answers.help_(self._node, view)
         if kind in KINDS and not asked:
             query = request.query_params
             params = {name: query.getlist(name) for name in query}
-            return await asyncio.to_thread(iiidapsearch.search, self._node, kind, params, view)
+            return await asyncio.to_thread(search.search, self._node, kind, params, view)
         lookup = _LOOKUPS.get(kind)
         if lookup is None or not asked or controls(asked):
             raise InvalidInput("secondlevel.path-bad", path=request.url.path[:200], **where)

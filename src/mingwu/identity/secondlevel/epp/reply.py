@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET  # noqa: S405 - read by epp.parse only
 
 import msgspec
 
-from mingwu.identity.secondlevel.epp import (
+from mingwu.identity.secondlevel.epp.messages import (
     NAMES,
     Result,
     add_object,

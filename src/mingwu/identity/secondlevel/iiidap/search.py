@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Row
 
-from mingwu.identity.secondlevel.iiidap import (
+from mingwu.identity.secondlevel.iiidap.answers import (
     REDACTED,
     Members,
     View,
@@ -22,7 +22,7 @@ from mingwu.identity.secondlevel.iiidap import (
     prefix_object,
     redacted,
 )
-from mingwu.identity.secondlevel.iiidapfind import (
+from mingwu.identity.secondlevel.iiidap.find import (
     KINDS,
     Page,
     Search,
@@ -30,7 +30,7 @@ from mingwu.identity.secondlevel.iiidapfind import (
     read_search,
     write_cursor,
 )
-from mingwu.identity.secondlevel.iiidapnames import NAMES
+from mingwu.identity.secondlevel.iiidap.names import NAMES
 from mingwu.identity.secondlevel.prefixes import prefix_row
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.kernel.errors import NotAuthenticated

@@ -1,7 +1,7 @@
 """Objects of the data access service: identifiers, prefixes, enterprises, in the shapes of RDAP.
 
 Modelled on the IIIDAP drafts, of which only the first pages were at hand; names of paths stand in
-``iiidapnames``, shapes are RDAP's (RFC 9083), what is left out is named as in RFC 9537. The person
+``iiidap.names``, shapes are RDAP's (RFC 9083), what is left out is named as in RFC 9537. The person
 to contact is shown to accounts that may register; strangers see the enterprise. Legal persons and
 citizen numbers never leave. Only prefixes in use and names under them are found.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from mingwu.identity.secondlevel.iiidapnames import NAMES
+from mingwu.identity.secondlevel.iiidap.names import NAMES
 from mingwu.identity.secondlevel.model import Mode, PrefixRow, Tenant, iso
 from mingwu.identity.secondlevel.prefixes import ACTIVE
 from mingwu.identity.secondlevel.service import SecondLevel

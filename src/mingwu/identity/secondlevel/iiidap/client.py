@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import aiohttp
 import msgspec
 
-from mingwu.identity.secondlevel.iiidapnames import NAMES
+from mingwu.identity.secondlevel.iiidap.names import NAMES
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import (
     InvalidInput,

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Engine, Row, Select, and_, exists, func, or_, select
 
 from mingwu.identity.secondlevel import schema
-from mingwu.identity.secondlevel.iiidapnames import FIELDS, NAMES
+from mingwu.identity.secondlevel.iiidap.names import FIELDS, NAMES
 from mingwu.identity.secondlevel.model import Mode
 from mingwu.identity.secondlevel.prefixes import ACTIVE
 from mingwu.kernel.catalogue import Phrase

@@ -21,8 +21,8 @@ import msgspec
 from starlette.routing import Route
 
 from mingwu.identity.routing import Asked, Journal, Operation, routes_of
-from mingwu.identity.secondlevel.http import ROOT
 from mingwu.identity.secondlevel.links import LinkForm, NodeLink
+from mingwu.identity.secondlevel.routes.node import ROOT
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.unified import DataQuery, NodeAnswer
 from mingwu.trust.roles import Permission

@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 from mingwu.identity.routing import Asked, Journal, Operation, routes_of
 from mingwu.identity.secondlevel import delegation
-from mingwu.identity.secondlevel.http import ROOT, TAG
 from mingwu.identity.secondlevel.model import State
+from mingwu.identity.secondlevel.routes.node import ROOT, TAG
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.trust.roles import Permission
 

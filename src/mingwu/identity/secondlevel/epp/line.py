@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from mingwu.identity.client.handleclient import parse_server
-from mingwu.identity.secondlevel.epp import (
+from mingwu.identity.secondlevel.epp.messages import (
     MOST_BYTES,
     NAMES,
     Command,
@@ -27,7 +27,7 @@ from mingwu.identity.secondlevel.epp import (
     login_payload,
     write_command,
 )
-from mingwu.identity.secondlevel.eppreply import Response, read_greeting, read_response
+from mingwu.identity.secondlevel.epp.reply import Response, read_greeting, read_response
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import ConfigError, InvalidInput, PeerError, Unavailable
 

@@ -1,0 +1,1 @@
+"""Registration upstream by EPP: messages, replies, the line over TCP or HTTP."""

@@ -1,0 +1,1 @@
+"""The data access service, modelled on RDAP: answers, searches, its client."""

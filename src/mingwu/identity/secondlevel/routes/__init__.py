@@ -1,0 +1,1 @@
+"""The second-level node's HTTP routes below /api/secondlevel."""
