@@ -337,7 +337,6 @@ class AccessPlatform:
                     note(
                         connection, f"carriers.order-{state}", session.serial, now_ms,
                         address=address, number=result.number, note=result.fault,
-                        kind="parameters",
                     )  # fmt: skip
         return Done(digest_of(data), self._clock.time_ns())
 

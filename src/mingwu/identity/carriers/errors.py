@@ -226,8 +226,8 @@ add(
 )
 add(
     "carriers.order-applied",
-    en=("Carrier {serial} applied order {number} ({kind})", "Nothing to do."),
-    zh=("载体 {serial} 已执行指令 {number}（{kind}）", "无需处理。"),
+    en=("Carrier {serial} applied the parameters of order {number}", "Nothing to do."),
+    zh=("载体 {serial} 已按指令 {number} 更新参数", "无需处理。"),
 )
 add(
     "carriers.order-rejected",

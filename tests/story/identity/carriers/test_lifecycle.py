@@ -10,7 +10,7 @@ from mingwu.identity.carriers.keystore import SealedKey
 from mingwu.identity.carriers.model import Blocked, State
 from mingwu.identity.carriers.profile import ProfileFile
 from mingwu.identity.carriers.registrar import SERIAL_INDEX, STATE_INDEX
-from mingwu.kernel.errors import Conflict, Denied, InvalidInput, NotFound, Unavailable
+from mingwu.kernel.errors import Conflict, Denied, InvalidInput, NotFound, Unavailable, render
 from mingwu.trust.keys import Algorithm
 
 pytestmark = pytest.mark.anyio
@@ -148,6 +148,9 @@ async def test_parameters_go_down_versioned_and_acknowledged(scene):
     (order,) = scene.platform.orders(NAME)
     assert order.state == "applied"
     assert order.acknowledged_ms
+    (event,) = (one for one in scene.platform.events() if one.code == "carriers.order-applied")
+    told = render(event.code, "zh", event.detail)[0]
+    assert told == f"载体 {carrier.serial} 已按指令 {order.number} 更新参数"
     assert ProfileFile(carrier.directory / "profile.mwp").load().parameter_version == 1
     scene.platform.set_parameters(NAME, {"set_point": 900}, actor="eve")
     carrier.work()
