@@ -90,6 +90,11 @@ add(
 )
 # ---------------------------------------------------------------- rows
 add(
+    "enterprise.name-cell",
+    en=("Column “{column}”, part of the name, is empty", "Fill in the cell, or remove the row."),
+    zh=("构成标识的列“{column}”为空", "请填写该单元格，或删除该行。"),
+)
+add(
     "enterprise.row-long",
     en=(
         "The row has {cells} cells, the table {columns} columns",

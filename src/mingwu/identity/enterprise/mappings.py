@@ -65,6 +65,10 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         patterns = (self.identifier, *self.values.values())
         return list(dict.fromkeys(name for one in patterns for name in _PLACE.findall(one)))
 
+    def name_columns(self) -> tuple[str, ...]:
+        """The columns that the identifier is made of."""
+        return tuple(dict.fromkeys(_PLACE.findall(self.identifier)))
+
 
 class KeptMapping(msgspec.Struct, frozen=True, kw_only=True):
     """A stored mapping, who changed it last and when."""

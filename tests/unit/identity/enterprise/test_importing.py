@@ -65,6 +65,17 @@ def test_a_table_with_everything_in_it(node, store, boss, encoding):
     assert (again.registered, again.unchanged) == (0, 3)
 
 
+@pytest.mark.parametrize("cell", ["", "  "])
+def test_a_row_without_a_part_of_its_name_registers_nothing(node, store, boss, cell):
+    data = f"型号,序列,名称,质量\nH3,{cell},壳体,1\nH3,5,壳体,1\n"
+    for dry in (True, False):
+        report = run(node, boss, data, dry=dry)
+        assert (report.registered, report.refused) == (1, 1)
+        assert [(fault.row, fault.code) for fault in report.faults] == [(2, "enterprise.name-cell")]
+        assert "序列" in report.faults[0].zh
+    assert store.get(f"{PREFIX}/PRT.H3.") is None
+
+
 def test_what_to_do_with_known_names(node, boss):
     run(node, boss, CSV)
     other = CSV.replace("1.5", "9")

@@ -120,6 +120,7 @@ class Import:
         self._actor = actor
         self._template: Template = node.templates.get(mapping.template)
         self._render = renderer(mapping, self._template)
+        self._name_columns = mapping.name_columns()
         self._seen: dict[str, int] = {}
         items = self._template.definition.items
         # a dry run stores no unique values, so it keeps those of the rows it let pass
@@ -153,6 +154,11 @@ class Import:
             item = render(row)
             if broken is not None:
                 results.append(_refused(number, item.name, broken))
+                continue
+            hollow = next((one for one in self._name_columns if not row[one].strip()), "")
+            if hollow:  # what is left would be the name of something else
+                fault = Fault("enterprise.name-cell", {"column": hollow})
+                results.append(_refused(number, item.name, fault))
                 continue
             key, content = fold(item.name), hash(tuple(item.values.values()))
             known = seen.get(key)
