@@ -6,6 +6,7 @@ error, which the reader gets at the start.
 
 from collections.abc import Callable
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 
 
@@ -30,7 +31,7 @@ class BitReader:
     def take(self, count: int) -> str:
         """The next bits."""
         if count > self.left:
-            raise self._fault(f"{count - self.left} bits are missing")
+            raise self._fault(_missing(count - self.left))
         self._at += count
         return self._bits[self._at - count : self._at]
 
@@ -41,3 +42,7 @@ class BitReader:
     def rest(self) -> str:
         """All that is left."""
         return self.take(self.left)
+
+
+def _missing(count: int) -> Phrase:
+    return Phrase(f"{count} bits are missing", f"缺少 {count} 位")

@@ -8,6 +8,7 @@ toggle bit is set (+AIDC) are kept as they are, not read. '++' schemes (host nam
 
 from typing import NamedTuple
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.bitstring import number
 from mingwu.wire.epc import bits as b
@@ -38,6 +39,9 @@ from mingwu.wire.gs1.ai import validate
 from mingwu.wire.gs1.elements import Elements
 
 _WORD = 16
+_REFERENCE, _SERIAL = Phrase("reference", "参考代码"), Phrase("serial", "序列号")
+_FILTER, _KIND, _PART = Phrase("filter", "滤值"), Phrase("kind", "类别"), Phrase("part", "数值")
+_DATE, _ELEMENTS = Phrase("date", "日期"), Phrase("elements", "单元数据")
 _MOST_HEX = 2 * 2 * 62  # the PC word counts at most 31 words; '+' data may follow in two halves
 _LENGTH_BITS = 5
 _FILTERS = 8
@@ -84,7 +88,7 @@ def encode(
     """
     found = find(scheme)
     if not 0 <= filter_value < _FILTERS:
-        raise _unfit(scheme, "filter", str(filter_value), "0 to 7")
+        raise _unfit(scheme, _FILTER, str(filter_value), Phrase("0 to 7", "0 至 7"))
     if isinstance(found, Plus):
         return to_hex(_plus(found, elements, filter_value, date))
     return to_hex(_classic(found, from_elements(found.kind, elements, prefix_digits), filter_value))
@@ -98,9 +102,9 @@ def encode_uri(uri: str, *, scheme: str = "", filter_value: int = 0) -> str:
         return to_hex(_gid(identity))
     found = find(scheme)
     if isinstance(found, Plus) or found.kind != identity.kind:
-        raise _unfit(scheme, "kind", identity.kind, "another kind of key")
+        raise _unfit(scheme, _KIND, identity.kind, Phrase("another kind of key", "属于另一类编码"))
     if not 0 <= filter_value < _FILTERS:
-        raise _unfit(scheme, "filter", str(filter_value), "0 to 7")
+        raise _unfit(scheme, _FILTER, str(filter_value), Phrase("0 to 7", "0 至 7"))
     return to_hex(_classic(found, identity, filter_value))
 
 
@@ -118,7 +122,7 @@ def _gid(identity: Identity) -> str:
     bits = number(GID_HEADER, 8)
     for value, width in zip(map(int, identity.parts), GID_BITS, strict=True):
         if value >= 2**width:
-            raise _unfit(GID, "part", str(value), f"over {width} bits")
+            raise _unfit(GID, _PART, str(value), Phrase(f"over {width} bits", f"超过 {width} 位"))
         bits += number(value, width)
     return bits
 
@@ -141,13 +145,25 @@ def _reference(scheme: Scheme, reference: str, width: int) -> str:
         return text + "0" * _CPI_BITS
     if scheme.name == "giai-202":
         if len(reference) * 7 > width:
-            raise _unfit(scheme.name, "reference", reference, f"over {width // 7} characters")
+            raise _unfit(
+                scheme.name,
+                _REFERENCE,
+                reference,
+                Phrase(f"over {width // 7} characters", f"超过 {width // 7} 个字符"),
+            )
         return b.padded_string(reference, width)
     if scheme.kind in {"giai", "cpi"} and not _plain_number(reference):
-        raise _unfit(scheme.name, "reference", reference, "digits without leading zeros only")
+        raise _unfit(
+            scheme.name,
+            _REFERENCE,
+            reference,
+            Phrase("digits without leading zeros only", "只能是无前导零的数字"),
+        )
     value = int(reference or "0")
     if value >= 2**width:
-        raise _unfit(scheme.name, "reference", reference, f"over {width} bits")
+        raise _unfit(
+            scheme.name, _REFERENCE, reference, Phrase(f"over {width} bits", f"超过 {width} 位")
+        )
     return number(value, width)
 
 
@@ -159,14 +175,29 @@ def _serial(scheme: Scheme, serial: str) -> str:
     width = scheme.serial_bits
     if scheme.serial == "s":
         if len(serial) * 7 > width:
-            raise _unfit(scheme.name, "serial", serial, f"over {width // 7} characters")
+            raise _unfit(
+                scheme.name,
+                _SERIAL,
+                serial,
+                Phrase(f"over {width // 7} characters", f"超过 {width // 7} 个字符"),
+            )
         return b.padded_string(serial, width)
     if scheme.serial == "n":
         serial = "1" + serial  # keeps leading zeros (TDS §14.3.6)
     elif scheme.serial and not _plain_number(serial):
-        raise _unfit(scheme.name, "serial", serial, "digits without leading zeros only")
+        raise _unfit(
+            scheme.name,
+            _SERIAL,
+            serial,
+            Phrase("digits without leading zeros only", "只能是无前导零的数字"),
+        )
     if scheme.serial and int(serial) >= 2**width:
-        raise _unfit(scheme.name, "serial", serial, f"at most {2**width - 1}")
+        raise _unfit(
+            scheme.name,
+            _SERIAL,
+            serial,
+            Phrase(f"at most {2**width - 1}", f"不得大于 {2**width - 1}"),
+        )
     return number(int(serial), width) if scheme.serial else ""
 
 
@@ -192,7 +223,12 @@ def _plus(scheme: Plus, elements: Elements, filter_value: int, date: tuple[str, 
 def _date(scheme: str, date: tuple[str, str] | None) -> str:
     ai, day = date or ("", "")
     if ai not in _DATES:
-        raise _unfit(scheme, "date", ai, f"one of {', '.join(_DATES)} is needed")
+        raise _unfit(
+            scheme,
+            _DATE,
+            ai,
+            Phrase(f"one of {', '.join(_DATES)} is needed", f"需要 {'、'.join(_DATES)} 之一"),
+        )
     validate(ai, day)
     year, month, of_month = int(day[:2]), int(day[2:4]), int(day[4:6])
     return number(_DATES.index(ai), 4) + number(year, 7) + number(month, 4) + number(of_month, 5)
@@ -203,7 +239,10 @@ def decode(hexadecimal: str) -> Epc:
     """The EPC that memory holds; raises InvalidInput ``epc.…`` or ``gs1.…``."""
     text = "".join(hexadecimal.split()).removeprefix("0x")
     if not 4 <= len(text) <= _MOST_HEX or not all(one in "0123456789abcdefABCDEF" for one in text):  # noqa: PLR2004
-        raise b.malformed(hexadecimal, f"4 to {_MOST_HEX} hexadecimal digits")
+        raise b.malformed(
+            hexadecimal,
+            Phrase(f"4 to {_MOST_HEX} hexadecimal digits", f"应为 4 至 {_MOST_HEX} 个十六进制数字"),
+        )
     reader = b.Reader(f"{int(text, 16):0{len(text) * 4}b}")
     header = reader.number(8)
     if header == GID_HEADER:
@@ -218,13 +257,13 @@ def decode(hexadecimal: str) -> Epc:
 
 def _end(rest: str, text: str) -> None:
     if "1" in rest:
-        raise b.malformed(text, "data behind its end")
+        raise b.malformed(text, Phrase("data behind its end", "结尾之后还有数据"))
 
 
 def _read(scheme: Scheme, reader: b.Reader, text: str) -> Epc:
     filter_value, partition = reader.number(3), reader.number(3)
     if partition >= _GCP_COUNT:
-        raise b.malformed(text, "partition value 7")
+        raise b.malformed(text, Phrase("partition value 7", "分区值为 7"))
     digits = LONGEST_PREFIX - partition
     width = PREFIX_BITS[digits]
     prefix = _digits(reader.number(width), digits, text)
@@ -241,7 +280,9 @@ def _read(scheme: Scheme, reader: b.Reader, text: str) -> Epc:
 
 def _digits(value: int, count: int, text: str) -> str:
     if value >= 10**count:
-        raise b.malformed(text, f"a part of more than {count} digits")
+        raise b.malformed(
+            text, Phrase(f"a part of more than {count} digits", f"某部分超过 {count} 位数字")
+        )
     return str(value).zfill(count) if count else ""
 
 
@@ -264,7 +305,9 @@ def _read_serial(scheme: Scheme, reader: b.Reader, text: str) -> str:
     found = str(reader.number(scheme.serial_bits))
     if scheme.serial == "n":
         if found[0] != "1":
-            raise b.malformed(text, "a serial that does not begin with its mark")
+            raise b.malformed(
+                text, Phrase("a serial that does not begin with its mark", "序列号缺少起始标记")
+            )
         return found[1:]
     return found
 
@@ -298,7 +341,7 @@ def _read_date(reader: b.Reader) -> tuple[str, str]:
     kind = reader.number(4)
     day = f"{reader.number(7):02}{reader.number(4):02}{reader.number(5):02}"
     if kind >= len(_DATES):
-        raise b.malformed(str(kind), "reserved date type")
+        raise b.malformed(str(kind), Phrase("reserved date type", "日期类型为保留值"))
     validate(_DATES[kind], day)
     return _DATES[kind], day
 
@@ -311,7 +354,12 @@ def suggest(elements: Elements) -> str:
     kind = kind_of(elements)
     if kind is None:
         shown = "".join(f"({ai})" for ai, _ in elements)
-        raise _unfit("EPC", "elements", shown, "none of them is a key that tags carry")
+        raise _unfit(
+            "EPC",
+            _ELEMENTS,
+            shown,
+            Phrase("none of them is a key that tags carry", "其中没有标签可承载的主键"),
+        )
     _, serial = key_and_serial(kind, elements)
     short = f"{kind.name}-96"
     scheme = SCHEMES.get(short)

@@ -9,6 +9,7 @@ older 7-bit strings §14.3.
 from collections.abc import Callable
 from typing import NamedTuple
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.bitstring import BitReader, number
 from mingwu.wire.epc import errors as _texts  # noqa: F401 - registers the texts
@@ -42,7 +43,7 @@ def read_nibbles(reader: Reader, count: int) -> str:
     """The digits; a nibble above nine is malformed."""
     found = "".join(format(reader.number(_NIBBLE), "x") for _ in range(count))
     if not found.isdecimal():
-        raise malformed(found, "a digit above 9")
+        raise malformed(found, Phrase("a digit above 9", "有大于 9 的数位"))
     return found
 
 
@@ -63,10 +64,10 @@ def read_counted(reader: Reader, length_bits: int, most: int) -> str:
 
 def _read_digits(reader: Reader, count: int, most: int) -> str:
     if count > most:
-        raise malformed(str(count), f"more than {most} digits")
+        raise malformed(str(count), Phrase(f"more than {most} digits", f"超过 {most} 位数字"))
     value = reader.number(width_of(count))
     if value >= 10**count:
-        raise malformed(str(value), f"more than {count} digits")
+        raise malformed(str(value), Phrase(f"more than {count} digits", f"超过 {count} 位数字"))
     return str(value).zfill(count) if count else ""
 
 
@@ -114,10 +115,14 @@ def _read_code40(reader: Reader, count: int) -> str:
     for _ in range(-(-count // 3)):
         value = reader.number(16) - 1
         if not 0 <= value < 40**3:
-            raise malformed(str(value), "no group of URN Code 40")
+            raise malformed(
+                str(value), Phrase("no group of URN Code 40", "不是 URN Code 40 的字符组")
+            )
         found += "".join(CODE40[value // 40**power % 40] for power in (2, 1, 0))
     if "\0" in found[:count] or found[count:].strip("\0"):
-        raise malformed(found, "URN Code 40 and its count differ")
+        raise malformed(
+            found, Phrase("URN Code 40 and its count differ", "URN Code 40 与其计数不符")
+        )
     return found[:count]
 
 
@@ -144,7 +149,13 @@ def alphanumeric(text: str, length_bits: int) -> str:
     """Method, count, characters (§14.5.6), by the method that needs the fewest bits."""
     costs = [(cost, one.indicator) for one in _METHODS if (cost := one.cost(text)) is not None]
     if not costs or not text or len(text) >= 2**length_bits:
-        raise malformed(text, f"no text of 1 to {2**length_bits - 1} ASCII characters")
+        raise malformed(
+            text,
+            Phrase(
+                f"no text of 1 to {2**length_bits - 1} ASCII characters",
+                f"不是 1 至 {2**length_bits - 1} 个 ASCII 字符的文本",
+            ),
+        )
     method = _METHODS[min(costs)[1]]
     return number(method.indicator, 3) + number(len(text), length_bits) + method.write(text)
 
@@ -153,10 +164,10 @@ def read_alphanumeric(reader: Reader, length_bits: int, most: int) -> str:
     """The characters, whatever the method."""
     indicator = reader.number(3)
     if indicator >= len(_METHODS):
-        raise malformed(str(indicator), "reserved encoding indicator")
+        raise malformed(str(indicator), Phrase("reserved encoding indicator", "编码指示符为保留值"))
     count = reader.number(length_bits)
     if not 0 < count <= most:
-        raise malformed(str(count), f"1 to {most} characters")
+        raise malformed(str(count), Phrase(f"1 to {most} characters", f"应为 1 至 {most} 个字符"))
     return _METHODS[indicator].read(reader, count)
 
 
@@ -172,7 +183,9 @@ def read_delimited(reader: Reader, length_bits: int, most: int) -> str:
     found = ""
     while (nibble := reader.take(_NIBBLE)) not in {_DELIMITER, _TERMINATOR}:
         if int(nibble, 2) > 9 or len(found) >= most:  # noqa: PLR2004 - a digit
-            raise malformed(found, "a digit above 9, or too many")
+            raise malformed(
+                found, Phrase("a digit above 9, or too many", "有大于 9 的数位，或位数过多")
+            )
         found += str(int(nibble, 2))
     return found + (read_alphanumeric(reader, length_bits, most) if nibble == _DELIMITER else "")
 
@@ -190,5 +203,5 @@ def read_padded_string(reader: Reader, bits: int) -> str:
     codes = [int(field[at : at + _ASCII_BITS], 2) for at in range(0, size, _ASCII_BITS)]
     text = "".join(map(chr, codes)).rstrip("\0")
     if "\0" in text:
-        raise malformed(text, "a gap in the characters")
+        raise malformed(text, Phrase("a gap in the characters", "字符之间有空缺"))
     return text

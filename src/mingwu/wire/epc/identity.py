@@ -8,6 +8,7 @@ turning elements into an identity with URIs takes it from the caller.
 
 from typing import NamedTuple
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.epc.bits import malformed
 from mingwu.wire.epc.schemes import KINDS, LONGEST_PREFIX, SHORTEST_PREFIX, Kind
@@ -76,12 +77,12 @@ def from_uri(uri: str) -> tuple[Identity, str, int]:
         if colon and kind != "gid":
             lead, _, body = body.partition(".")
             if lead not in set("01234567"):
-                raise malformed(uri, "filter value 0 to 7")
+                raise malformed(uri, Phrase("filter value 0 to 7", "滤值应为 0 至 7"))
             filter_value = int(lead)
     elif uri.startswith(_PURE):
         kind, colon, body = uri.removeprefix(_PURE).partition(":")
     else:
-        raise malformed(uri, f"neither {_PURE} nor {_TAG}")
+        raise malformed(uri, Phrase(f"neither {_PURE} nor {_TAG}", f"既不是 {_PURE} 也不是 {_TAG}"))
     parts = tuple(_plain(part, uri) for part in _split(kind, body))
     return checked(Identity(kind, parts)), scheme, filter_value
 
@@ -99,7 +100,7 @@ def _plain(part: str, uri: str) -> str:
         if char == "%":
             code = part[at + 1 : at + 3]
             if len(code) < 2 or not all(one in "0123456789abcdefABCDEF" for one in code):  # noqa: PLR2004
-                raise malformed(uri, "a broken percent escape")
+                raise malformed(uri, Phrase("a broken percent escape", "百分号转义不完整"))
             char, at = chr(int(code, 16)), at + 2
         found, at = found + char, at + 1
     return found
@@ -110,20 +111,30 @@ def checked(identity: Identity) -> Identity:
     kind, parts = identity
     if kind == "gid":
         if len(parts) != 3 or not all(_is_number(part) for part in parts):  # noqa: PLR2004
-            raise malformed(".".join(parts), "three numbers without leading zeros")
+            raise malformed(
+                ".".join(parts),
+                Phrase("three numbers without leading zeros", "应为三个无前导零的数"),
+            )
         return identity
     known = KINDS.get(kind)
     if known is None:
-        raise malformed(kind, "unknown kind")
+        raise malformed(kind, Phrase("unknown kind", "类别未知"))
     wanted = 5 if kind == "itip" else 3 if known.serial_ai or kind in _ATTACHED else 2
     if len(parts) != wanted or not _is_digits(parts[0]):
-        raise malformed(".".join(parts), f"{wanted} parts, a company prefix first")
+        raise malformed(
+            ".".join(parts),
+            Phrase(
+                f"{wanted} parts, a company prefix first", f"应有 {wanted} 个部分，厂商识别代码在前"
+            ),
+        )
     if not SHORTEST_PREFIX <= len(parts[0]) <= LONGEST_PREFIX:
         raise InvalidInput("epc.prefix-needed", scheme=kind)
     if known.digits:
         size = known.digits - len(parts[0])
         if len(parts[1]) != size or not (_is_digits(parts[1]) or not size):
-            raise malformed(".".join(parts), f"a reference of {size} digits")
+            raise malformed(
+                ".".join(parts), Phrase(f"a reference of {size} digits", f"参考代码应为 {size} 位")
+            )
     for ai, value in _elements(identity):
         validate(ai, value)
     return identity
@@ -145,7 +156,11 @@ def _elements(identity: Identity) -> Elements:
     kind, parts = identity
     if kind == "gid":
         raise InvalidInput(
-            "epc.unfit", scheme="gid", part="–", value=identity.uri, fault="it is no GS1 key"
+            "epc.unfit",
+            scheme="gid",
+            part="–",
+            value=identity.uri,
+            fault=Phrase("it is no GS1 key", "它不是 GS1 编码"),
         )
     known = KINDS[kind]
     key = _key(kind, parts)
@@ -219,7 +234,13 @@ def key_and_serial(known: Kind, elements: Elements) -> tuple[str, str]:
 
 
 def _missing(kind: str, ai: str) -> InvalidInput:
-    return InvalidInput("epc.unfit", scheme=kind, part=f"({ai})", value="", fault="it is missing")
+    return InvalidInput(
+        "epc.unfit",
+        scheme=kind,
+        part=f"({ai})",
+        value="",
+        fault=Phrase("it is missing", "缺少该项"),
+    )
 
 
 def kind_of(elements: Elements) -> Kind | None:

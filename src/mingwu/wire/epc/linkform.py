@@ -8,6 +8,7 @@ EPC are not read, so a segment that carries them is refused rather than half und
 
 import re
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.wire.bitstring import number
 from mingwu.wire.epc.binary import decode, to_hex
 from mingwu.wire.epc.bits import BASE64, malformed
@@ -19,13 +20,19 @@ SEGMENT = re.compile("eh[0-9a-f]{4,}|ex[A-Za-z0-9_-]{3,}")
 def elements_of(segment: str) -> Elements:
     """What the segment says; raises InvalidInput ``epc.…`` or ``gs1.…``."""
     if not SEGMENT.fullmatch(segment):
-        raise malformed(segment, "neither eh… nor ex…")
+        raise malformed(segment, Phrase("neither eh… nor ex…", "既不是 eh… 也不是 ex…"))
     body = segment[2:]
     if segment.startswith("ex"):
         body = to_hex("".join(number(BASE64.index(char), 6) for char in body))
     epc = decode(body)
     if epc.rest or not epc.elements:
-        raise malformed(segment, "it has no Digital Link, or more than its key")
+        raise malformed(
+            segment,
+            Phrase(
+                "it has no Digital Link, or more than its key",
+                "它没有 Digital Link，或含主键以外的内容",
+            ),
+        )
     return (*epc.elements, *((epc.date,) if epc.date else ()))
 
 

@@ -12,6 +12,7 @@ is a record of our own for any name: "MW", version 1, length, UTF-8, CRC-16 of a
 
 from typing import NamedTuple
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import fold, parse
 from mingwu.wire.bitstring import number
@@ -37,8 +38,10 @@ class Uii(NamedTuple):
 def pc_word(words: int, *, user: bool = False, toggle: bool = False, attributes: int = 0) -> str:
     """The PC word of so many words behind it; raises InvalidInput ``epc.unfit``."""
     if not 0 <= words <= _MOST_WORDS:
-        fault = f"at most {_MOST_WORDS} words"
-        raise InvalidInput("epc.unfit", scheme="PC", part="length", value=str(words), fault=fault)
+        fault = Phrase(f"at most {_MOST_WORDS} words", f"最多 {_MOST_WORDS} 个字")
+        raise InvalidInput(
+            "epc.unfit", scheme="PC", part=Phrase("length", "长度"), value=str(words), fault=fault
+        )
     bits = number(words, 5) + ("1" if user else "0") + "0" + ("1" if toggle else "0")
     return f"{int(bits + number(attributes, 8), 2):04X}"
 
@@ -49,8 +52,11 @@ def national_uii(name: str) -> Uii:
     text = fold(name)
     if not text.startswith(("86.", "88.")) or not all('"' <= char <= "_" for char in text):
         raise InvalidInput(
-            "epc.unfit", scheme="UII", part="name", value=name[:60],
-            fault='86. or 88. in the 62 characters from " to _; use user memory',
+            "epc.unfit", scheme="UII", part=Phrase("name", "标识"), value=name[:60],
+            fault=Phrase(
+                '86. or 88. in the 62 characters from " to _; use user memory',
+                '须以 86. 或 88. 开头，字符在 " 至 _ 之间；否则请用用户区',
+            ),
         )  # fmt: skip
     bits = "".join(number(ord(char) & 0x3F, _SIX) for char in _LEAD + text) + _END
     missing = -len(bits) % _WORD
@@ -65,14 +71,16 @@ def read_national_uii(pc: str, words: str) -> str:
     """The identifier behind a PC word; raises InvalidInput ``epc.malformed``."""
     head = int(_hex(pc, _WORD // 4), 2)
     if not head >> 8 & 1 or head & 0xFF != AFI_ITEM:
-        raise malformed(pc, "the toggle or AFI of another content")
+        raise malformed(
+            pc, Phrase("the toggle or AFI of another content", "切换位或 AFI 表明是其他内容")
+        )
     reader = Reader(_hex(words)[: (head >> 11) * _WORD])
     text = ""
     while (code := reader.take(_SIX)) != _END:
         value = int(code, 2)
         text += chr(value if value & 0x20 else value | 0x40)
     if not text.startswith(_LEAD):
-        raise malformed(text, f"not led by {_LEAD}")
+        raise malformed(text, Phrase(f"not led by {_LEAD}", f"不以 {_LEAD} 开头"))
     name = text.removeprefix(_LEAD)
     parse(name)
     return name
@@ -83,8 +91,10 @@ def user_record(name: str) -> str:
     parse(name)
     data = name.encode()
     if len(data) > _MOST_BYTES:
-        fault = f"over {_MOST_BYTES} bytes of UTF-8"
-        raise InvalidInput("epc.unfit", scheme="USER", part="name", value=name[:60], fault=fault)
+        fault = Phrase(f"over {_MOST_BYTES} bytes of UTF-8", f"UTF-8 超过 {_MOST_BYTES} 字节")
+        raise InvalidInput(
+            "epc.unfit", scheme="USER", part=Phrase("name", "标识"), value=name[:60], fault=fault
+        )
     body = _MAGIC + bytes([len(data)]) + data
     whole = body + crc16(body).to_bytes(2, "big")
     return (whole + b"\0" * (len(whole) % 2)).hex().upper()
@@ -96,13 +106,13 @@ def read_user_record(words: str) -> str:
     data = int(bits, 2).to_bytes(len(bits) // 8, "big")
     size = len(_MAGIC) + 1 + (data[3] if len(data) > len(_MAGIC) else 0)
     if not data.startswith(_MAGIC) or len(data) < size + 2:
-        raise malformed(words, "no record of this form")
+        raise malformed(words, Phrase("no record of this form", "不是此形式的记录"))
     if crc16(data[:size]) != int.from_bytes(data[size : size + 2], "big"):
-        raise malformed(words, "its check sum is wrong")
+        raise malformed(words, Phrase("its check sum is wrong", "校验和不符"))
     try:
         name = data[4:size].decode()
     except UnicodeDecodeError as error:
-        raise malformed(words, "no UTF-8") from error
+        raise malformed(words, Phrase("no UTF-8", "不是 UTF-8 文本")) from error
     parse(name)
     return name
 
@@ -121,5 +131,5 @@ def _hex(text: str, digits: int = 0) -> str:
     plain = "".join(text.split())
     good = all(char in "0123456789abcdefABCDEF" for char in plain) and len(plain) % 2 == 0
     if not plain or not good or len(plain) > 2048 or (digits and len(plain) != digits):  # noqa: PLR2004
-        raise malformed(text, "no hexadecimal words")
+        raise malformed(text, Phrase("no hexadecimal words", "不是十六进制字"))
     return f"{int(plain, 16):0{len(plain) * 4}b}"

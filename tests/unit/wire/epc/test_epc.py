@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.bitstring import number
 from mingwu.wire.epc import bits, memory
@@ -223,6 +224,15 @@ def test_what_a_scheme_cannot_carry_is_told(scheme: str, elements, more: dict, c
     with pytest.raises(InvalidInput) as told:
         encode(scheme, elements, **more)
     assert told.value.code == code
+    check_chinese(told.value)
+
+
+def check_chinese(error: InvalidInput):
+    """What is put into a Chinese sentence about an EPC is Chinese, too."""
+    if error.code in {"epc.unfit", "epc.malformed"}:
+        for word in (error.params["fault"], error.params.get("part", "（01）字")):
+            said = word.zh if isinstance(word, Phrase) else word
+            assert said.startswith("(") or any("\u4e00" <= letter <= "\u9fff" for letter in said)
 
 
 @pytest.mark.parametrize(
@@ -243,6 +253,7 @@ def test_what_is_no_epc_is_told(hexadecimal: str, code: str):
     with pytest.raises(InvalidInput) as told:
         decode(hexadecimal)
     assert told.value.code == code
+    check_chinese(told.value)
 
 
 @pytest.mark.parametrize(
@@ -252,8 +263,9 @@ def test_what_is_no_epc_is_told(hexadecimal: str, code: str):
      "urn:epc:id:sscc:0614141.12"],
 )  # fmt: skip
 def test_what_is_no_uri_is_told(uri: str):
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput) as told:
         from_uri(uri)
+    check_chinese(told.value)
 
 
 def test_the_shortest_scheme_is_suggested():
