@@ -134,7 +134,7 @@ export async function mount(root, { query }) {
       const days = one.days.filter((day) => day.what === "resolve");
       fill(slot, h("div.mw-detail-block", null, h("h3", null, t("enterprises.monitoring")),
         one.state ? h("div.mw-row.mw-node-now", null, nodeState(one.state), h("span.mw-dim", null, t("enterprises.lastprobe", { when: ago(one.state.probed_at_ms) })), h("span", null, micros(one.state.latency_us)),
-          one.state.detail ? h("small.mw-faint", null, one.state.detail) : null) : h("p.mw-dim", null, t("enterprises.unprobed")),
+          one.state.detail && one.state.state !== "down" ? h("small.mw-faint", null, one.state.detail) : null) : h("p.mw-dim", null, t("enterprises.unprobed")),
         days.some((day) => day.count) ? dayBars({ label: t("enterprises.latency"), height: 120, show: micros, keys: [{ key: "mean_us", label: t("enterprises.latency"), cls: "c1" }], rows: days }) : null,
         h("p.mw-hint", null, t("enterprises.probes", { n: count(days.reduce((sum, day) => sum + day.count + day.failures, 0)), failed: count(days.reduce((sum, day) => sum + day.failures, 0)), every: age(one.interval_s), limit: one.failures_to_down })),
         eventLines(one.events)));

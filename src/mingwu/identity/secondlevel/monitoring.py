@@ -18,8 +18,9 @@ from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.model import Mode, PrefixRow, beijing_day
 from mingwu.identity.secondlevel.outbox import stamp
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
+from mingwu.kernel.catalogue import Phrase, zh_of
 from mingwu.kernel.clock import Clock
-from mingwu.kernel.errors import Unavailable
+from mingwu.kernel.errors import MingwuError, Unavailable
 from mingwu.store.engine import reading, writing
 from mingwu.wire.handle.bodies import OneHandle, Resolve
 from mingwu.wire.handle.codes import Op, OpFlag, Rc
@@ -52,12 +53,17 @@ async def probe(
         async with connected(host, port, timeout_s=timeout_s) as client:
             reply = await client.ask(request(op, body, flags=OpFlag.PUBLIC_ONLY))
     except Unavailable as error:
-        return Probe(node, ok=False, cause=NETWORK, detail=str(error))
+        return Probe(node, ok=False, cause=NETWORK, detail=_both(error))
     except ProtocolError as error:
-        return Probe(node, ok=False, cause=SYSTEM, detail=str(error))
+        return Probe(node, ok=False, cause=SYSTEM, detail=_both(error))
     if reply.rc not in _ANSWERED:
-        return Probe(node, ok=False, cause=SYSTEM, detail=f"code {reply.rc}")
+        told = Phrase(f"code {reply.rc}", f"返回码 {reply.rc}")
+        return Probe(node, ok=False, cause=SYSTEM, detail=told)
     return Probe(node, ok=True, latency_us=(time.perf_counter_ns() - started) // 1000)
+
+
+def _both(error: MingwuError) -> Phrase:
+    return Phrase(error.text("en"), error.text("zh"))
 
 
 class Monitoring:
@@ -103,7 +109,7 @@ class Monitoring:
             if state == "down":
                 log.warning("node down node=%s detail=%s", one.node, one.detail)
                 open_event(connection, one.node, "outage", one.cause, now,
-                           zh=f"节点 {one.node} 探测失败：{one.detail}",
+                           zh=f"节点 {one.node} 探测失败：{zh_of(one.detail)}",
                            en=f"Node {one.node} failed its probes: {one.detail}")  # fmt: skip
             else:
                 log.warning("node back node=%s", one.node)
@@ -114,7 +120,7 @@ class Monitoring:
             "failures": failures,
             "latency_us": one.latency_us,
             "probed_at_ms": now,
-            "detail": one.detail,
+            "detail": str(one.detail),
         }
         if row is None:
             connection.execute(insert(_N).values(node=one.node, **values))

@@ -1,10 +1,14 @@
 """A node sees, over the Handle protocol, where the top node delegates its prefix."""
 
+import socket
+
 import pytest
 
 from mingwu.identity.secondlevel.delegation import Whither, look
+from mingwu.identity.secondlevel.monitoring import NETWORK, probe
 from mingwu.identity.secondlevel.prefixes import site_at
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
+from mingwu.kernel.catalogue import zh_of
 from mingwu.lab.topnode.run import TopNode
 from mingwu.lab.topnode.settings import KnownNode, TopNodeSettings
 from mingwu.trust import sm2
@@ -31,3 +35,12 @@ async def test_here_taken_over_absent_and_silent(tmp_path):
         assert (await look(other, site)).state is Whither.ABSENT
     assert (await look(ours, site)).state is Whither.SILENT
     assert (await look(SecondLevelSettings(), site)).state is Whither.NOT_ASKED
+
+
+async def test_why_a_probe_failed_is_told_in_both_languages():
+    with socket.socket() as closed:  # bound, never listening
+        closed.bind(("127.0.0.1", 0))
+        failed = await probe("88.101.2", "127.0.0.1", closed.getsockname()[1])
+    assert (failed.ok, failed.cause) == (False, NETWORK)
+    assert failed.detail.startswith("No answer from")
+    assert "没有应答" in zh_of(failed.detail)

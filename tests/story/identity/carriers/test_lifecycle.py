@@ -10,7 +10,8 @@ from mingwu.identity.carriers.keystore import SealedKey
 from mingwu.identity.carriers.model import Blocked, State
 from mingwu.identity.carriers.profile import ProfileFile
 from mingwu.identity.carriers.registrar import SERIAL_INDEX, STATE_INDEX
-from mingwu.kernel.errors import Conflict, Denied, InvalidInput, NotFound, Unavailable, render
+from mingwu.kernel.catalogue import render
+from mingwu.kernel.errors import Conflict, Denied, InvalidInput, NotFound, Unavailable
 from mingwu.trust.keys import Algorithm
 
 pytestmark = pytest.mark.anyio

@@ -10,6 +10,7 @@ from mingwu.identity.secondlevel import outbox
 from mingwu.identity.secondlevel.model import HostedItem, Kind, Mode
 from mingwu.identity.secondlevel.monitoring import NETWORK, Probe
 from mingwu.identity.secondlevel.synctables import TABLES
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import NotFound, PeerError, Unavailable
 from mingwu.store.engine import writing
 
@@ -114,7 +115,7 @@ def test_names_under_a_prefix_that_was_left_are_not_reported(node, clock, accept
 
 
 def test_nodes_go_down_after_failures_and_events_close(node, clock):
-    bad = Probe("88.101.2", ok=False, cause=NETWORK, detail="no route")
+    bad = Probe("88.101.2", ok=False, cause=NETWORK, detail=Phrase("no route", "没有路由"))
     good = Probe("88.101.2", ok=True, latency_us=500)
     node.monitoring.note([good])
     for at in range(3):
@@ -126,6 +127,8 @@ def test_nodes_go_down_after_failures_and_events_close(node, clock):
     node.monitoring.note([good])
     (event,) = node.monitoring.events()
     assert (event["kind"], event["cause"]) == ("outage", NETWORK)
+    assert event["text_zh"] == "节点 88.101.2 探测失败：没有路由"
+    assert event["text_en"] == "Node 88.101.2 failed its probes: no route"
     assert event["ended_ms"] - event["began_ms"] == HOUR
     clock.ms += 1
     node.duties.make()
