@@ -35,6 +35,19 @@ def test_the_standards_table_names_tests_that_exist():
             assert (ROOT / path).exists(), path
 
 
+def test_modules_named_in_the_pages_exist():
+    named = {
+        (page.name, module)
+        for page in (*ROOT.glob("docs/*.md"), *ROOT.glob("docs/formats/*.md"), *ROOT.glob("*.md"))
+        for module in re.findall(r"`([\w./]+\.py)`", page.read_text("utf-8"))
+    }
+    folders = ("src", "tests", "bench", "docs")
+    files = [f"/{path.relative_to(ROOT)}" for one in folders for path in (ROOT / one).rglob("*.py")]
+    assert named
+    gone = {one for one in named if not any(file.endswith("/" + one[1]) for file in files)}
+    assert not gone
+
+
 def test_every_decision_is_numbered_once():
     numbers = [path.name[:4] for path in sorted((ROOT / "docs" / "adr").glob("*.md"))]
     assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]

@@ -140,7 +140,7 @@ class TemplateRef(msgspec.Struct, frozen=True, gc=False):
     handle: str = ""
 
     def __str__(self) -> str:
-        return self.handle or f"{self.prefix} {self.version}"
+        return self.handle or f"{self.prefix} {self.version}".strip()
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,6 +84,20 @@ def test_items_cannot_vanish_or_move(node, boss, part_template):
             node.change_template(PART, definition, actor=boss.name)
 
 
+@pytest.mark.parametrize(
+    ("ref", "zh"),
+    [
+        (TemplateRef(), "数据模板 （未指定） 不存在"),
+        (TemplateRef(version="NONE"), "数据模板 NONE 不存在"),
+        (TemplateRef(PREFIX, "NONE"), f"数据模板 {PREFIX} NONE 不存在"),
+    ],
+)
+def test_an_unknown_template_is_named_as_it_was_asked_for(node, ref, zh):
+    with pytest.raises(NotFound) as told:
+        node.templates.get(ref)
+    assert told.value.text("zh") == zh
+
+
 def test_publish_withdraw_delete(node, boss, part):
     template = node.templates.create(define(Item(type="a"), version="W"), actor=boss.name)
     ref = TemplateRef(handle=template.definition.handle)

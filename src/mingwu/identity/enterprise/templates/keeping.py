@@ -42,6 +42,7 @@ from mingwu.store.engine import lock, reading, writing
 LOCK = "enterprise"
 _DELETABLE = {TemplateState.DRAFT, TemplateState.WITHDRAWN}
 MAX_PAGE = 1000
+_UNNAMED = Phrase("(none is named)", "（未指定）")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder(TemplateDef).decode
 
@@ -328,7 +329,7 @@ class Templates:
                 query = query.where(table.c.prefix == ref.prefix)
         rows = connection.execute(query.limit(2)).mappings().all()
         if len(rows) != 1:
-            raise NotFound("enterprise.template-unknown", template=str(ref))
+            raise NotFound("enterprise.template-unknown", template=str(ref) or _UNNAMED)
         return _template(rows[0])
 
 
