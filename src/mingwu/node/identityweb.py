@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from mingwu.identity.records import RecordStore
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 
 Journal = Callable[[str, str, str, dict[str, Any], str], None]
 GS1_MOUNT = "/gs1"
+_GS1_DESCRIPTION = "/.well-known/gs1resolver"
 _SEED_LOOK_S = 0.5
 _KEEP_UP_S = 5.0
 
@@ -51,6 +54,10 @@ class IdentityWeb:
 def is_leading(config: Config, role: Role) -> bool:
     """Whether this web process does what only one may do."""
     return role is (Role.CONSOLE if Role.CONSOLE in config.node.roles else Role.API)
+
+
+async def _to_gs1(_request: Request) -> RedirectResponse:
+    return RedirectResponse(GS1_MOUNT + _GS1_DESCRIPTION)
 
 
 def gs1_root(config: Config) -> str:
@@ -78,6 +85,8 @@ def open_identity(
             from mingwu.identity.gs1.http import routes as gs1_routes
 
             web.free.append(Mount(GS1_MOUNT, routes=gs1_routes(store, config.gs1)))
+            # where clients look that know the host only
+            web.free.append(Route(_GS1_DESCRIPTION, _to_gs1, methods=["GET"]))
         if config.runs(IdentityPart.MARKING):
             from mingwu.identity.marking.http import routes as marking_routes
 

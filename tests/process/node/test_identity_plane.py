@@ -217,7 +217,9 @@ async def test_codes_aliases_and_gs1_links_over_http(plane: Plane):
         found = await client.get("/gs1/01/09506000134352/21/M0187?linkType=linkset")
         assert found.status_code == 200
         assert "M0187" in found.json()["linkset"][0]["itemDescription"]
-        assert (await client.get("/gs1/.well-known/gs1resolver")).status_code == 200
+        for root in ("/gs1", ""):
+            found = await client.get(f"{root}/.well-known/gs1resolver", follow_redirects=True)
+            assert found.json()["resolverRoot"].endswith("/gs1")
 
 
 async def test_an_oid_of_a_thing_is_answered_over_dns(plane: Plane):
