@@ -98,13 +98,14 @@ export async function mount(root, { query }) {
     }
   }
 
-  function detail({ application, steps, checks }) {
+  function detail({ application, steps, checks, present }) {
     const { form } = application;
+    const before = present && groups({ ...present, kind: form.kind, purpose: form.purpose });
     return h("section.mw-panel.mw-application", { dataset: { application: application.id } },
       h("header", null, h("button.mw-btn.mw-btn-bare.mw-btn-small.mw-back", { type: "button", onclick: idle, "aria-label": t("applications.back") }, icon("left")),
         h("h2", { tabindex: -1 }, organisation(form.organisation)), mark(application.state)),
       application.reasons.length ? reasons(application) : null,
-      h("div.mw-detail-grid", null, groups(form).map(([title, rows]) => h("div", null, h("h3", null, title), facts(rows)))),
+      h("div.mw-detail-grid", null, groups(form).map(([title, rows], at) => h("div", null, h("h3", null, title), facts(rows, before?.[at][1])))),
       h("div.mw-detail-block", null, h("h3", null, t("applications.checks")), checkList(checks)),
       h("div.mw-detail-block", null, h("h3", null, t("applications.steps")), stepList(steps)),
       actions(application));
@@ -178,8 +179,10 @@ function groups(form) {
   ];
 }
 
-function facts(rows) {
-  return h("dl.mw-pairs", null, rows.filter(([, value]) => value).map(([label, value, mono]) => [h("dt", null, label), h(mono ? "dd.mw-mono" : "dd", null, value)]));
+/** Rows with a value; where `before` has another one, that stands below. */
+function facts(rows, before) {
+  const was = (at) => (before && before[at][1] !== rows[at][1] ? h("small.mw-faint", { style: "display:block", dataset: { was: "" } }, t("applications.was", { value: before[at][1] || "—" })) : null);
+  return h("dl.mw-pairs", null, rows.map(([label, value, mono], at) => (value || was(at) ? [h("dt", null, label), h(mono ? "dd.mw-mono" : "dd", null, value || "—", was(at))] : null)));
 }
 
 function checkList(checks) {

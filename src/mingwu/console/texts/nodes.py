@@ -35,6 +35,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "applications.legal": ("Legal person", "法定代表人"),
     "applications.contact": ("Contact", "联系人"),
     "applications.checks": ("Checks made", "系统核验"),
+    "applications.was": ("now: {value}", "现为：{value}"),
     "applications.steps": ("What happened", "办理过程"),
     "applications.empty": ("Nothing waits for review", "没有待审核的申请"),
     "applications.empty.why": (

@@ -22,6 +22,7 @@ from mingwu.identity.secondlevel.model import (
     Mode,
     Person,
     PrefixRow,
+    SiteForm,
     State,
     Tenant,
     beijing_day,
@@ -180,6 +181,28 @@ class Desk:
         if state is not None:
             rows = [row for row in rows if row["state"] == state.value]
         return {"rows": rows[offset : offset + limit], "total": len(rows), "counts": counts}
+
+    def present(self, application: Application) -> ApplicationForm | None:
+        """What is registered for the prefix that an undecided change is about (masked)."""
+        form = application.form
+        if form.kind is not Kind.CHANGE or application.state not in {
+            State.SUBMITTED,
+            State.RETURNED,
+        }:
+            return None
+        query = select(_P.c.mode, _P.c.site, _E.c.profile).join(_E, _E.c.uscc == _P.c.uscc)
+        with reading(self._engine) as connection:
+            row = connection.execute(query.where(_P.c.prefix == form.prefix)).first()
+        if row is None:
+            return None
+        return masked_form(
+            msgspec.structs.replace(
+                msgspec.json.decode(row.profile, type=ApplicationForm),
+                prefix=form.prefix,
+                mode=Mode(row.mode),
+                site=msgspec.json.decode(row.site, type=SiteForm | None),
+            )
+        )
 
     def checks(self, application: Application) -> list[Check]:
         """What can be checked about an application now, without asking anybody else."""

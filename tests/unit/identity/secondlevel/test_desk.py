@@ -50,6 +50,17 @@ def test_checks_say_what_is_right_wrong_and_not_given(node, make_form, accepted)
     assert states(node, leave)["prefix"] == "passed"
 
 
+def test_a_change_is_seen_beside_what_is_registered(node, make_form, accepted):
+    accepted(1, citizen=CITIZEN)
+    (first,), _ = node.applications.queue(limit=1)
+    assert node.desk.present(first) is None, "decided, and no change"
+    asked = node.applications.submit(make_form(1, kind=Kind.CHANGE, mode=Mode.OWN), "a")
+    present = node.desk.present(asked)
+    assert (present.mode, present.site) == (Mode.HOSTED, None)
+    assert asked.form.mode is Mode.OWN
+    assert present.legal_person.number == masked(CITIZEN)
+
+
 def test_the_queue_in_pages_by_state_and_by_words(node, make_form, clock):
     for number in range(1, 8):
         clock.ms += 1000

@@ -164,6 +164,7 @@ class _SecondLevelRoutes:
             "application": masked_application(found),
             "steps": self._node.applications.steps(asked.path("id")),
             "checks": self._node.desk.checks(found),
+            "present": self._node.desk.present(found),
         }
 
     def decide(self, asked: Asked) -> object:
