@@ -17,11 +17,8 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.hookimpl(tryfirst=True)  # before groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        folder = item.path.relative_to(HERE).parent
-        if folder.parts[0] in {"process", "browser"}:
-            item.add_marker(getattr(pytest.mark, folder.parts[0]))
-        # what shares servers and ports stays on one worker (--dist loadgroup)
-        item.add_marker(pytest.mark.xdist_group(folder.as_posix()))
+        suite = item.path.relative_to(HERE).parts[0]
+        if suite in {"process", "browser"}:
+            item.add_marker(getattr(pytest.mark, suite))
