@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 # as ``nameplane`` made them
 PREFIX = "88.888.101"
-COUNTED = r"[1-9]\d\d"  # 131 parts, and what other tests register beside them
+COUNTED = r"[1-9][\d,]*\d\d"  # 131 parts, and what other tests register beside them
 INDUSTRY = {"category": "C", "division": "36", "group": "367", "class": "3670"}
 
 
