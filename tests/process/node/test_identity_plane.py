@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import dns.asyncresolver
@@ -23,7 +23,6 @@ from mingwu.identity.carriers.setup import prepare as prepare_carriers
 from mingwu.identity.client.handleclient import ask, request, resolve
 from mingwu.identity.trusted.client import verify_resolution
 from mingwu.identity.usage.reaggregate import reaggregate
-from mingwu.kernel.errors import PeerError, Unavailable
 from mingwu.lab.carriers.moulds import moulds
 from mingwu.lab.carriers.personalise import Factory
 from mingwu.node.config import Config, IdentityPart, load
@@ -34,6 +33,8 @@ from mingwu.trust.roles import Role
 from mingwu.trust.service import Trust
 from mingwu.wire.handle.bodies import Resolve
 from mingwu.wire.handle.codes import Op, OpFlag
+
+from .running import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
@@ -99,21 +100,6 @@ class Plane:
         self.output.close()
 
 
-async def until(condition: Callable[[], Awaitable[bool]], deadline_s: float, what: str) -> None:
-    last: Exception | None = None
-    try:
-        async with asyncio.timeout(deadline_s):
-            while True:
-                try:
-                    if await condition():
-                        return
-                except (httpx.HTTPError, Unavailable, PeerError, ValueError) as error:
-                    last = error
-                await asyncio.sleep(0.2)
-    except TimeoutError:
-        raise AssertionError(f"{what} not within {deadline_s} s ({last!r})") from last
-
-
 @pytest.fixture(scope="module")
 async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
     running = Plane(tmp_path_factory.mktemp("plane"))
@@ -124,7 +110,7 @@ async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane
                 found = await client.get("/api/identity/names/detail", params={"name": NAME})
                 return found.status_code == 200
 
-        await until(seeded, 90, "the plant's things registered by the enterprise node")
+        await until(seeded, "the plant's things registered by the enterprise node", 90)
         yield running
     finally:
         running.stop()
@@ -167,7 +153,7 @@ async def test_records_are_signed_by_the_plants_own_anchor(plane: Plane):
         result = await resolve(NAME, plane.server)
         return (await verify_resolution(result, plane.server, known)).is_trusted
 
-    await until(trusted, 60, "a trusted verdict")
+    await until(trusted, "a trusted verdict", 60)
     async with plane.client() as client:
         verdict = (await client.get(f"/api/identity/trust/{NAME}?lang=zh")).json()
     assert (verdict["verdict"], verdict["verdict_text"]) == ("trusted", "可信")
@@ -198,7 +184,7 @@ async def test_a_question_is_in_the_statistics_and_not_counted_as_foreign(plane:
             reply = await client.get("/api/identity/usage/days")
             return any(day["figures"]["by_cause"].get("own", 0) > 0 for day in reply.json())
 
-    await until(counted, 20, "the question in the day's figures")
+    await until(counted, "the question in the day's figures", 20)
     async with plane.client() as client:
         assert (await client.get("/api/identity/usage/days")).status_code == 401
         key = (await client.get("/api/identity/usage/key")).content

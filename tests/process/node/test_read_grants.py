@@ -25,7 +25,8 @@ from mingwu.wire.handle.codes import Rc
 from mingwu.wire.handle.keys import encode_key
 from mingwu.wire.handle.values import HandleValue, Reference
 
-from .test_identity_plane import Plane, until
+from .running import until
+from .test_identity_plane import Plane
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
@@ -78,7 +79,7 @@ async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane
                 done = await client.post(f"{base}/names/register", json={"items": [item]})
                 return done.json().get("done") == 1
 
-        await until(registered, 90, "a name with restricted values")
+        await until(registered, "a name with restricted values", 90)
         yield running
     finally:
         running.stop()

@@ -36,6 +36,7 @@ from mingwu.identity.secondlevel.nodequery import NodeClient
 from mingwu.identity.secondlevel.notices import take_notice
 from mingwu.identity.secondlevel.outbox import Entry, Outbox, stamp
 from mingwu.identity.secondlevel.prefixes import Prefixes
+from mingwu.identity.secondlevel.reviewing import Reviewing
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.tenants import Tenants
 from mingwu.identity.secondlevel.unified import UnifiedQueries
@@ -107,7 +108,7 @@ class SecondLevel:
             engine, settings, clock, tenants=self.tenants, prefixes=self.prefixes,
             usage=self.usage, monitoring=self.monitoring,
         )  # fmt: skip
-
+        self.reviewing = Reviewing(engine, settings)
         self.day_source: DaySource | None = None
         self.journal: Journal | None = None
 

@@ -11,11 +11,15 @@ from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.trusted import jws
 from mingwu.identity.trusted.jws import BadToken
 from mingwu.identity.trusted.setup import CERTIFICATE_INDEX
-from mingwu.identity.trusted.signing import CERTIFICATE, RecordSigner, prefix_perms, with_value
+from mingwu.identity.trusted.signing import (
+    CERTIFICATE,
+    RENEWED_BEFORE_S,
+    RecordSigner,
+    prefix_perms,
+    with_value,
+)
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.values import Reference
-
-_RENEWED_BEFORE_S = 30 * 86_400
 
 
 def signer_under(store: RecordStore, signer: RecordSigner, prefix: str) -> RecordSigner:
@@ -46,7 +50,7 @@ def _is_certified(record: Record, signer: RecordSigner, subject: Reference) -> b
             claims = jws.parse(value.data).claims
         except BadToken:
             return False
-        lasts = (claims.exp or 0) > signer.now() + _RENEWED_BEFORE_S
+        lasts = (claims.exp or 0) > signer.now() + RENEWED_BEFORE_S
         ours = (claims.iss, claims.sub) == (str(signer.issuer), str(subject))
         return ours and lasts and claims.public_key == jws.key_to_jwk(signer.key.public())
     return False

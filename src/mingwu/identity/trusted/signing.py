@@ -29,6 +29,7 @@ FIRST_INDEX = 400
 # Clocks differ; a signature made now must be good everywhere now.
 _BACKDATED_S = 600
 _DAY_S = 86_400
+RENEWED_BEFORE_S = 30 * _DAY_S
 
 
 def _sm3(data: bytes) -> bytes:
@@ -106,7 +107,7 @@ class RecordSigner:
         )
         return HandleValue(index, CERTIFICATE, jws.sign(claims, self.key), timestamp=at)
 
-    def is_due(self, record: Record, *, before_s: int = 30 * _DAY_S) -> bool:
+    def is_due(self, record: Record, *, before_s: int = RENEWED_BEFORE_S) -> bool:
         """Whether the record lacks a current signature of ours, or it ends within ``before_s``.
 
         Compares digests only; the arithmetic is the verifier's.

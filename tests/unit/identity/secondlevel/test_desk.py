@@ -7,9 +7,9 @@ from mingwu.identity.secondlevel.desk import (
     LITTLE_SHARE,
     MANY_IDENTIFIERS,
     PrefixUse,
-    masked,
 )
 from mingwu.identity.secondlevel.model import HostedItem, Kind, Mode, Reason, State
+from mingwu.identity.secondlevel.reviewing import masked
 from mingwu.kernel.errors import InvalidInput
 from mingwu.trust import sm2
 
@@ -25,7 +25,7 @@ def test_a_masked_number_shows_its_ends_only(number, shown):
 
 
 def states(node, application):
-    return {one.name: one.state for one in node.desk.checks(application)}
+    return {one.name: one.state for one in node.reviewing.checks(application)}
 
 
 def test_checks_say_what_is_right_wrong_and_not_given(node, make_form, accepted):
@@ -53,9 +53,9 @@ def test_checks_say_what_is_right_wrong_and_not_given(node, make_form, accepted)
 def test_a_change_is_seen_beside_what_is_registered(node, make_form, accepted):
     accepted(1, citizen=CITIZEN)
     (first,), _ = node.applications.queue(limit=1)
-    assert node.desk.present(first) is None, "decided, and no change"
+    assert node.reviewing.present(first) is None, "decided, and no change"
     asked = node.applications.submit(make_form(1, kind=Kind.CHANGE, mode=Mode.OWN), "a")
-    present = node.desk.present(asked)
+    present = node.reviewing.present(asked)
     assert (present.mode, present.site) == (Mode.HOSTED, None)
     assert asked.form.mode is Mode.OWN
     assert present.legal_person.number == masked(CITIZEN)

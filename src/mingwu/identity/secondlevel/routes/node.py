@@ -16,7 +16,6 @@ from starlette.routing import Route
 
 from mingwu.identity.routing import Asked, Journal, Operation, routes_of
 from mingwu.identity.secondlevel import report
-from mingwu.identity.secondlevel.desk import masked_application, masked_tenant
 from mingwu.identity.secondlevel.model import (
     ApplicationForm,
     HostedItem,
@@ -25,6 +24,7 @@ from mingwu.identity.secondlevel.model import (
     State,
 )
 from mingwu.identity.secondlevel.monitoring import REGISTER
+from mingwu.identity.secondlevel.reviewing import masked_application, masked_tenant
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.synctables import TABLES
 from mingwu.kernel.errors import InvalidInput
@@ -163,8 +163,8 @@ class _SecondLevelRoutes:
         return {
             "application": masked_application(found),
             "steps": self._node.applications.steps(asked.path("id")),
-            "checks": self._node.desk.checks(found),
-            "present": self._node.desk.present(found),
+            "checks": self._node.reviewing.checks(found),
+            "present": self._node.reviewing.present(found),
         }
 
     def decide(self, asked: Asked) -> object:
