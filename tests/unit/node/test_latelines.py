@@ -67,3 +67,16 @@ def test_a_step_whose_line_may_be_on_its_way_is_left_alone(parts, monkeypatch):
     monkeypatch.setattr(latelines, "ON_ITS_WAY_S", 5.0)
     node.applications.submit(stranger("88.101", 2, Mode.HOSTED), "applicant")
     assert latelines.write_late(node, journal, appender(journal)) == 0
+
+
+@pytest.mark.parametrize("since_ms", [0, 1])
+def test_a_line_is_not_forgotten_behind_many_others(parts, since_ms):
+    node, journal = parts
+    cut = node.applications.submit(stranger("88.101", 1, Mode.HOSTED), "applicant").id
+    for number in range(2, 42):
+        form = stranger("88.101", number, Mode.HOSTED)
+        journal.append(
+            "applicant", "identity.prefix-submit", node.applications.submit(form, "applicant").id
+        )
+    assert latelines.write_late(node, journal, appender(journal), since_ms) == 1
+    assert lines(journal, cut) == [("applicant", "prefix-submit")]

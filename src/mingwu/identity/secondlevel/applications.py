@@ -194,9 +194,12 @@ class Applications:
         with reading(self._engine) as connection:
             return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001
 
-    def latest_steps(self, count: int, *, before_ms: int) -> list[dict[str, object]]:
-        """The last steps of all applications up to a time, latest first."""
-        query = select(_V).where(_V.c.at_ms <= before_ms).order_by(_V.c.at_ms.desc()).limit(count)
+    def latest_steps(
+        self, count: int | None, *, since_ms: int = 0, before_ms: int
+    ) -> list[dict[str, object]]:
+        """Steps of all applications between two times, latest first, at most ``count``."""
+        between = _V.c.at_ms.between(since_ms, before_ms)
+        query = select(_V).where(between).order_by(_V.c.at_ms.desc()).limit(count)
         with reading(self._engine) as connection:
             return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001
 
