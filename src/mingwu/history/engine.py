@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from xml.sax.saxutils import escape
 
 from mingwu.history import errors as codes
+from mingwu.history.recovery import forget_unwritten
 from mingwu.history.settings import MIB, HistorianSettings
 from mingwu.history.statement import Statement
 from mingwu.kernel.errors import ConfigError, Conflict, Overloaded
@@ -234,6 +235,8 @@ class Engine:
 
         data = self._directory / "data"
         data.mkdir(exist_ok=True)
+        if struck := forget_unwritten(data):
+            log.warning("name=historian event=unwritten-inserts-forgotten count=%d", struck)
         address = f"{data}?config-file={self._write_config()}"
 
         def seat(base: dict[str, str]) -> _Seat:

@@ -107,6 +107,15 @@ async def points(history: History) -> int:
     return int((await history.select("SELECT count() AS n FROM points"))["n"][0])
 
 
+async def newest_part(history: History, table: str) -> Path:
+    """The folder of the rows that a table got last."""
+    found = await history.select(
+        "SELECT path FROM system.parts WHERE active AND database = currentDatabase()"
+        f" AND table = '{table}' ORDER BY max_block_number DESC LIMIT 1"
+    )
+    return Path(found["path"][0])
+
+
 async def wait_for_more(history: History, began: float) -> float:
     """Seconds since ``began`` until the history grows again."""
     before = None
@@ -214,4 +223,33 @@ async def test_a_stop_is_clean_and_the_data_stays(own_historian):
     own_historian.start()
     await history.insert(columns, "a")  # the token is remembered over the restart
     assert await points(history) == 10
+    await history.close()
+
+
+@pytest.mark.anyio
+async def test_a_block_killed_before_it_had_rows_is_stored_when_it_comes_again(own_historian):
+    history = await History.open(own_historian.client("mingwu"))
+    await history.ensure_schema()
+
+    def block(seq: int) -> Columns:
+        time_ns = np.full(10, START + seq * 1_000_000_000, np.int64)
+        tags = np.arange(10, dtype=np.uint32)
+        return Columns(tags, time_ns, np.full(10, float(seq)), np.full(10, GOOD, np.uint8), {})
+
+    await history.insert(block(1), "a")
+    await history.insert(block(2), "b")
+    places = [await newest_part(history, table) for table in ("points", "minute")]
+    own_historian.kill()
+    for place in places:  # as if the kill had come between the token and the name of the rows
+        place.rename(place.with_name(f"tmp_insert_{place.name}"))
+    own_historian.start()
+    assert await points(history) == 10
+    await history.insert(block(1), "a")
+    await history.insert(block(2), "b")
+    for sql in (
+        "SELECT count() AS n FROM points",
+        "SELECT uniqExact(tag, time) AS n FROM points",
+        "SELECT toUInt64(sum(points)) AS n FROM minute",
+    ):
+        assert int((await history.select(sql))["n"][0]) == 20, sql
     await history.close()

@@ -55,6 +55,7 @@ class Point:
     type: ValueType
     digits: int
     last: Value | None = None
+    skew_s: float = 0.0
 
 
 @dataclass

@@ -187,10 +187,11 @@ class OpcuaEndpoint:
         stamp: Any = None
         for point in points:
             value = self._value(point, readings, gate)
-            # NaN differs from itself: a device that sends garbage sends it every time.
-            if value == point.last and not gate.skew_s:
+            # NaN differs from itself: a device that sends garbage sends it every time. One whose
+            # clock is wrong shows it in what stands still too, and once more when it is set right.
+            if value == point.last and not (gate.skew_s or point.skew_s):
                 continue
-            point.last = value
+            point.last, point.skew_s = value, gate.skew_s
             if stamp is None:
                 stamp = datetime.fromtimestamp(time_s, UTC) + timedelta(seconds=gate.skew_s)
             status = _GOOD if value is not None else _BAD
