@@ -17,8 +17,16 @@ from mingwu.identity.client.credentials import SecretCredentials
 from mingwu.identity.client.handleclient import ask, connected, request, resolve
 from mingwu.kernel.errors import ConfigError, PeerError
 from mingwu.wire.handle.admin import Admin, encode_admin
-from mingwu.wire.handle.bodies import Resolve, read_body
+from mingwu.wire.handle.bodies import (
+    ChallengeAnswer,
+    Login,
+    OneHandle,
+    Record,
+    Resolve,
+    read_body,
+)
 from mingwu.wire.handle.codes import Op, OpFlag, Rc
+from mingwu.wire.handle.message import split_digest
 from mingwu.wire.handle.site import read_site
 from mingwu.wire.handle.values import HandleValue, Reference
 
@@ -57,6 +65,33 @@ async def test_a_wrong_secret_is_refused(serving):
             await adminclient.delete(client, wrong, "88.888.101/DEV.DCM2500.01")
         assert caught.value.params["code"] == Rc.AUTHENTICATION_FAILED
         assert server.store.get("88.888.101/DEV.DCM2500.01") is not None
+
+
+async def test_a_national_sdk_works_on_its_one_connection(serving):
+    """The flow of the deployed SDKs: a session id of their own in every message, one login."""
+    values = [HandleValue(1, "URL", b"https://example.org/lot"), OWNER]
+    async with serving() as server:
+        async with connected("127.0.0.1", server.port) as sdk:
+
+            async def ask_it(op, body):
+                return await sdk.ask(request(op, body.encode(), session_id=10_001))
+
+            assert (await ask_it(Op.SITE_INFO, OneHandle("/"))).rc == Rc.SUCCESS
+            refused = await ask_it(Op.CREATE, Record(NAME, tuple(values)))
+            assert refused.rc == Rc.IDIS_LOGIN_FIRST
+            challenge = await ask_it(Op.IDIS_LOGIN_KEY, Login(ADMIN.handle, ADMIN.index))
+            assert (challenge.rc, challenge.session_id) == (Rc.AUTHENTICATION_NEEDED, 10_001)
+            digest, _ = split_digest(challenge)
+            kind, proof = GOOD.prove(read_body(challenge).nonce + digest[1:])
+            answer = ChallengeAnswer(kind, ADMIN.handle, ADMIN.index, proof)
+            assert (await ask_it(Op.CHALLENGE_ANSWER, answer)).rc == Rc.SUCCESS
+            assert (await ask_it(Op.CREATE, Record(NAME, tuple(values)))).rc == Rc.SUCCESS
+            secret = await ask_it(Op.RESOLVE, Resolve(ADMIN.handle, (301,)))
+            assert read_body(secret).values[0].text() == "correct horse"
+            async with connected("127.0.0.1", server.port) as other:
+                stolen = request(Op.DELETE, OneHandle(NAME).encode(), session_id=10_001)
+                assert (await other.ask(stolen)).rc == Rc.IDIS_LOGIN_FIRST
+        assert server.store.get(NAME) is not None
 
 
 async def test_changes_reach_the_journal(serving, tmp_path):

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, padding, rsa
 
 from mingwu.identity.access import sm2proof
+from mingwu.identity.access.logins import Place
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.codes import DigestAlgorithm
 from mingwu.wire.handle.errors import ProtocolError
@@ -66,39 +67,45 @@ class Pending:
     digest: bytes
     source: str
     until: float
+    link: int = 0
 
 
 @dataclass(slots=True)
 class Challenges:
-    """Open challenges by session id; bounded, each good for one answer."""
+    """Open challenges by place (``access.logins``); bounded, each good for one answer."""
 
     timeout_s: float
     clock: Callable[[], float] = time.monotonic
-    _pending: dict[int, Pending] = field(default_factory=dict)
+    _pending: dict[Place, Pending] = field(default_factory=dict)
 
-    def open(self, request: Message, source: str, session: int = 0) -> tuple[int, bytes]:
-        """Remember a request, in a given session or a new one; returns (session id, nonce)."""
+    def open(
+        self, request: Message, source: str, session: int = 0, link: int = 0
+    ) -> tuple[int, bytes]:
+        """Remember a request, in a given session or a new one; returns (session id, nonce).
+
+        With ``link`` the session id is the client's own and holds on that connection only.
+        """
         now = self.clock()
         if len(self._pending) >= _MOST_PENDING:
             self._pending = {k: p for k, p in self._pending.items() if p.until > now}
         while len(self._pending) >= _MOST_PENDING:
             del self._pending[next(iter(self._pending))]
         # Even numbers: the sessions that last have odd ones.
-        while not session or (session in self._pending and not session & 1):
+        while not session or ((0, session) in self._pending and not link and not session & 1):
             session = secrets.randbits(30) << 1
         nonce = secrets.token_bytes(NONCE_BYTES)
         digest = request_digest(request)[1:]
         until = now + self.timeout_s
-        self._pending[session] = Pending(request, nonce, digest, source, until)
+        self._pending[link, session] = Pending(request, nonce, digest, source, until, link)
         return session, nonce
 
     def put_back(self, session: int, pending: Pending) -> None:
         """Let a challenge wait for its answer again: nobody could judge it yet."""
-        self._pending[session] = pending
+        self._pending[pending.link, session] = pending
 
-    def take(self, session: int) -> Pending | None:
+    def take(self, session: int, link: int = 0) -> Pending | None:
         """The challenge of a session, once; None when there is none or it is too late."""
-        pending = self._pending.pop(session, None)
+        pending = self._pending.pop((link, session), None) or self._pending.pop((0, session), None)
         return pending if pending and pending.until > self.clock() else None
 
 

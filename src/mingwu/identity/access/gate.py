@@ -2,9 +2,11 @@
 
 A request that needs one gets code 402 with a nonce and a session id; the proof (op 200) in that
 session makes the gate carry the waiting request out and answer with its result. The national
-logins (ops 2000, 2001) leave the identity in the session: requests with its id from the same
-address need no further proof until it ends. In a session with a key (op 400) the MAC of each
-message is the proof, once a challenge in the session was answered. Runs in the worker thread.
+logins (ops 2000, 2001) leave the identity in the session, whose id may be the client's own choice
+(``access.logins``): its requests need no further proof until it ends. Who speaks of a session that
+there is not is told so (500; national clients 407 or 408). In a session with a key (op 400) the MAC
+of each message is the proof, once a challenge in the session was answered. Runs in the worker
+thread.
 """
 
 import logging
@@ -24,6 +26,7 @@ from mingwu.identity.access.authentication import (
 from mingwu.identity.access.elsewhere import Deferred, Elsewhere, Question
 from mingwu.identity.access.httpsessions import HttpSessions
 from mingwu.identity.access.keyexchange import KeyExchange
+from mingwu.identity.access.logins import Logins
 from mingwu.identity.access.serverkey import ServerKey
 from mingwu.identity.access.sessions import (
     Session,
@@ -50,28 +53,19 @@ from mingwu.wire.handle.codes import ENVELOPE_BYTES, EnvelopeFlag, Op, OpFlag, R
 from mingwu.wire.handle.envelope import read_envelope
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.message import Message, decode, encode
+from mingwu.wire.handle.signing import MAC
 from mingwu.wire.handle.values import HandleValue, Reference
 
 log = logging.getLogger(__name__)
 
-_LOGIN_S = 24 * 3600
-_MOST_LOGINS = 10_000
 _NO_SESSION = bytes(4)
 _CHANGES = {
     Op.CREATE, Op.DELETE, Op.ADD_VALUE, Op.REMOVE_VALUE, Op.MODIFY_VALUE,
     Op.HOME_PREFIX, Op.UNHOME_PREFIX,
 }  # fmt: skip
+_LOGINS = {Op.IDIS_LOGIN_KEY, Op.IDIS_LOGIN_PASSWORD}
 
 Performer = Callable[[Message, Reference], Message]
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedIn:
-    """An identity that a session holds."""
-
-    who: Reference
-    source: str
-    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +75,7 @@ class _Shown:
     message: Message
     pending: Pending
     who: Reference
+    link: int
 
 
 class Gate:
@@ -101,9 +96,9 @@ class Gate:
         self.failures = Failures(clock)
         self.sessions = Sessions(clock)
         self.http_sessions = HttpSessions(clock)
-        self._clock = clock
-        self._logins: dict[int, LoggedIn] = {}
+        self.logins = Logins(clock)
         self.source = ""
+        self._link = 0
         self.asks_elsewhere = False
         self.verdict: bool | None = None
         self._session: Session | None = None
@@ -133,9 +128,12 @@ class Gate:
         resolver.handlers[Op.SESSION_SETUP] = lambda request: exchange.set_up(request, self.source)
         resolver.handlers[Op.SESSION_EXCHANGE_KEY] = exchange.take_key
 
-    def answer(self, data: bytes, source: str) -> bytes | Deferred[bytes]:
-        """The reply to one message from an address, or what it waits for."""
-        self.source = source
+    def answer(self, data: bytes, source: str, link: int = 0) -> bytes | Deferred[bytes]:
+        """The reply to one message from an address, or what it waits for.
+
+        ``link`` is the number of the TCP connection it came by; 0 for other ways.
+        """
+        self.source, self._link = source, link
         self._proven = None
         self._session = None
         self.verdict = None
@@ -146,7 +144,7 @@ class Gate:
             assert shown  # noqa: S101 - set before a proof is looked at
             return Deferred(
                 elsewhere.question,
-                partial(self._resume, shown, self._session, self._proven, source),
+                partial(self._resume, shown, self._session, self._proven),
             )
 
     def _resume(
@@ -154,11 +152,11 @@ class Gate:
         shown: "_Shown",
         session: Session | None,
         by_session: Session | None,
-        source: str,
         valid: bool,
     ) -> bytes:
         """Go on where a proof was shown whose key lives at another node."""
-        self.source, self._proven = source, by_session
+        self.source, self._link = shown.pending.source, shown.link
+        self._proven, self._shown = by_session, shown
         reply = self._proved(shown, self.counted(shown.who, good=valid))
         if session is None:
             return self.resolver.finished(shown.message, reply)
@@ -239,37 +237,52 @@ class Gate:
     def _logged_in(self, request: Message) -> Reference | None:
         if self._proven is not None:
             return self._proven.who
-        login = self._logins.get(request.session_id) if request.session_id else None
-        if login is None or login.source != self.source:
-            return None
-        if login.until <= self._clock():
-            del self._logins[request.session_id]
-            return None
-        return login.who
+        login = self.logins.find(self._link, request.session_id, self.source)
+        return login.who if login is not None and self.logins.holds(login) else None
 
     def _guarded(self, request: Message) -> Message:
         who = self._logged_in(request)
-        if who is None or request.op in {Op.IDIS_LOGIN_KEY, Op.IDIS_LOGIN_PASSWORD}:
+        if who is None or request.op in _LOGINS:
             return self._challenge(request)
         return self._perform(request, who)
 
     def _challenge(self, request: Message) -> Message:
         known = self.sessions.get(request.session_id)
-        session, nonce = self.challenges.open(request, self.source, known.id if known else 0)
+        lost = None if known else self._of_no_session(request)
+        if lost is not None:
+            return lost
+        # A national client logs in under an id of its own and goes on under it.
+        link = self._link if request.session_id and not known else 0
+        session, nonce = self.challenges.open(
+            request, self.source, request.session_id if known or link else 0, link
+        )
         reply = self.resolver.make(
             request, Rc.AUTHENTICATION_NEEDED, Challenge(nonce).encode(), digest=True
         )
         return replace(reply, session_id=session)
 
+    def _of_no_session(self, request: Message) -> Message | None:
+        """The refusal of a message that speaks of a session there is not; None to challenge it."""
+        if request.credential is not None and request.credential.type == MAC:
+            # Sent in a session of before a restart: its client sets a new one up when told.
+            return self.resolver.error(request, Rc.SESSION_TIMEOUT, "no such session")
+        if request.op in _LOGINS:
+            return None
+        if self.logins.find(self._link, request.session_id, self.source):
+            return self.resolver.error(request, Rc.IDIS_LOGIN_AGAIN, "the login lapsed")
+        if self._link and request.session_id:
+            return self.resolver.error(request, Rc.IDIS_LOGIN_FIRST, "log in first (op 2001)")
+        return None
+
     def _answered(self, message: Message) -> Message:
         answer = ChallengeAnswer.decode(message.body)
-        pending = self.challenges.take(message.session_id)
+        pending = self.challenges.take(message.session_id, self._link)
         if pending is None or pending.source != self.source:
             return self.resolver.error(
                 message, Rc.AUTHENTICATION_TIMEOUT, "no challenge waits in this session"
             )
         who = Reference(answer.handle, answer.index)
-        shown = self._shown = _Shown(message, pending, who)
+        shown = self._shown = _Shown(message, pending, who, self._link)
         question = Question(who, answer.auth_type, answer.answer, pending.nonce, pending.digest)
         return self._proved(shown, self.identified(question))
 
@@ -312,16 +325,13 @@ class Gate:
 
     def _login(self, request: Message, who: Reference) -> Message:
         body = Login.decode(request.body)
-        if len(self._logins) >= _MOST_LOGINS:
-            del self._logins[next(iter(self._logins))]
-        until = self._clock() + _LOGIN_S
-        self._logins[request.session_id] = LoggedIn(who, self.source, until)
+        assert self._shown  # noqa: S101 - a login always follows a proof
+        place = (self._shown.pending.link, request.session_id)
+        self.logins.remember(place, self._link, who, self.source)
         return self.resolver.make(request, Rc.SUCCESS, Record(body.handle).encode())
 
     def _terminate(self, request: Message) -> Message:
-        login = self._logins.get(request.session_id)
-        if login is not None and login.source == self.source:
-            del self._logins[request.session_id]
+        self.logins.end(self._link, request.session_id, self.source)
         if self._proven is not None:
             self.sessions.end(request.session_id)
         return self.resolver.make(request, Rc.SUCCESS)

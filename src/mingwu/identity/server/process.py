@@ -301,8 +301,8 @@ class ResolverServer:
         wait_s = self.settings.message_timeout_s
         return EitherConnection(self._http_connection, secure, self._door, wait_s)
 
-    async def _careful(self, data: bytes, source: str) -> bytes:
-        return await self._worker.answer(data, source) if self._worker else b""
+    async def _careful(self, data: bytes, source: str, link: int) -> bytes:
+        return await self._worker.answer(data, source, link) if self._worker else b""
 
     async def _careful_http(self, request: HttpRequest) -> HttpReply:
         if self._worker is None or self._worker.is_busy:

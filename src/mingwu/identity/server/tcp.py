@@ -7,6 +7,7 @@ connection before anything is stored; a client that does not read its answers is
 """
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import Counter
@@ -21,7 +22,9 @@ from mingwu.wire.handle.message import message_length
 
 log = logging.getLogger(__name__)
 
-Careful = Callable[[bytes, str], Awaitable[bytes]]
+Careful = Callable[[bytes, str, int], Awaitable[bytes]]
+"""Message, address, number of the connection."""
+_links = itertools.count(1)
 _VIA = int(Via.TCP)
 
 
@@ -83,6 +86,7 @@ class TcpConnection(asyncio.Protocol):
         self._used = False
         self._full = False
         self._source = ""
+        self._link = next(_links)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -170,7 +174,7 @@ class TcpConnection(asyncio.Protocol):
 
     async def _answer_carefully(self, message: bytes) -> None:
         started = time.perf_counter_ns()
-        reply = await self._careful(message, self._source)
+        reply = await self._careful(message, self._source, self._link)
         self._task = None
         if self._note and reply:
             self._note(message, reply, self._source, _VIA, started)

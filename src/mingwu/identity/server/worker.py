@@ -36,12 +36,15 @@ class Worker:
         """Whether so much waits that new work should be refused."""
         return self._waiting >= _MOST_WAITING
 
-    async def answer(self, data: bytes, source: str) -> bytes:
-        """The reply to one message from ``source`` (an address); "too busy" when overloaded."""
+    async def answer(self, data: bytes, source: str, link: int = 0) -> bytes:
+        """The reply to one message from ``source`` (an address); "too busy" when overloaded.
+
+        ``link`` numbers the TCP connection.
+        """
         if self.is_busy:
             return self.gate.resolver.refusal(data, Rc.TOO_BUSY, "")
         try:
-            return await self.carry_out(lambda gate: gate.answer(data, source))
+            return await self.carry_out(lambda gate: gate.answer(data, source, link))
         except Exception:  # noqa: BLE001 - a full disk or a bug must answer, not hang the client
             log.exception("worker failed source=%s", source)
             return self.gate.resolver.refusal(data, Rc.ERROR, "internal error, see the log")

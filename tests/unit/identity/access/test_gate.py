@@ -26,7 +26,14 @@ from mingwu.wire.handle.bodies import (
 )
 from mingwu.wire.handle.bodies import Record as RecordBody
 from mingwu.wire.handle.codes import AdminRight, Op, OpFlag, Rc
-from mingwu.wire.handle.message import Message, decode, encode, request_digest, split_digest
+from mingwu.wire.handle.message import (
+    Credential,
+    Message,
+    decode,
+    encode,
+    request_digest,
+    split_digest,
+)
 from mingwu.wire.handle.primitives import block
 from mingwu.wire.handle.values import HandleValue, Reference, references
 
@@ -41,16 +48,16 @@ class Client:
     """Speaks to a gate from an address and proves itself with a secret or a private key."""
 
     def __init__(
-        self, gate, *, handle=ADMIN, index=301, secret=SECRET, key=None, source="10.0.0.1"
+        self, gate, *, handle=ADMIN, index=301, secret=SECRET, key=None, source="10.0.0.1", link=0
     ):
         self.gate, self.handle, self.index = gate, handle, index
-        self.secret, self.key, self.source = secret, key, source
+        self.secret, self.key, self.source, self.link = secret, key, source, link
         self.session = 0
 
     def send(self, message):
         self.gate.resolver.begin()
         try:
-            return decode(self.gate.answer(encode(message), self.source))
+            return decode(self.gate.answer(encode(message), self.source, self.link))
         finally:
             self.gate.resolver.end()
 
@@ -381,7 +388,78 @@ def test_national_login_lasts_for_the_session(gate, clock, op):
     assert client.send(request).rc == Rc.AUTHENTICATION_NEEDED
     client.source = "10.0.0.1"
     clock.now += 24 * 3600 + 1
-    assert client.send(request).rc == Rc.AUTHENTICATION_NEEDED
+    assert client.send(request).rc == Rc.IDIS_LOGIN_AGAIN
+
+
+def create_in(session):
+    return Message(op=Op.CREATE, body=RecordBody(NEW, (URL, OWNER)).encode(), session_id=session)
+
+
+@pytest.mark.parametrize("op", [Op.IDIS_LOGIN_KEY, Op.IDIS_LOGIN_PASSWORD])
+def test_a_national_client_logs_in_under_a_session_id_of_its_own(gate, clock, op):
+    """The deployed SDKs put one number of theirs into every message, the proof's included."""
+    client = Client(gate, link=7)
+    client.session = 10_001
+    assert client.send(create_in(10_001)).rc == Rc.IDIS_LOGIN_FIRST
+    assert client.do(op, Login(ADMIN, 301)).rc == Rc.SUCCESS
+    assert client.session == 10_001
+    assert client.send(create_in(10_001)).rc == Rc.SUCCESS
+    private = Message(op=Op.RESOLVE, body=Resolve(ADMIN, (301,)).encode(), session_id=10_001)
+    assert read_body(client.send(private)).values[0].data == SECRET
+    clock.now += 24 * 3600 + 1
+    assert client.send(create_in(10_001)).rc == Rc.IDIS_LOGIN_AGAIN
+    assert client.do(op, Login(ADMIN, 301)).rc == Rc.SUCCESS
+    assert client.send(create_in(10_001)).rc == Rc.HANDLE_EXISTS
+    end = Message(op=Op.SESSION_TERMINATE, body=OneHandle("/").encode(), session_id=10_001)
+    assert client.send(end).rc == Rc.SUCCESS
+    assert client.send(create_in(10_001)).rc == Rc.IDIS_LOGIN_FIRST
+
+
+def test_an_older_national_client_goes_on_without_a_session_id(gate):
+    client = Client(gate, link=7)
+    assert client.do(Op.IDIS_LOGIN_KEY, Login(ADMIN, 301)).rc == Rc.SUCCESS
+    assert client.send(create_in(0)).rc == Rc.SUCCESS
+    assert Client(gate, link=8).send(create_in(0)).rc == Rc.AUTHENTICATION_NEEDED
+    end = Message(op=Op.SESSION_TERMINATE, body=OneHandle("/").encode(), session_id=client.session)
+    assert client.send(end).rc == Rc.SUCCESS
+    assert client.send(create_in(0)).rc == Rc.AUTHENTICATION_NEEDED
+
+
+def test_the_same_session_id_on_another_connection_is_another_client(gate):
+    """Each program with the SDK counts its session ids from the same number."""
+    one, other = Client(gate, link=7), Client(gate, link=8, secret=b"guess")
+    login = Message(op=Op.IDIS_LOGIN_KEY, body=Login(ADMIN, 301).encode(), session_id=10_001)
+    challenge = one.send(login)
+    stolen = other.answer(login, challenge)
+    assert other.send(stolen).rc == Rc.AUTHENTICATION_TIMEOUT  # not its own challenge
+    assert one.send(one.answer(login, challenge)).rc == Rc.SUCCESS
+    for link, source in ((8, "10.0.0.1"), (0, "10.0.0.1"), (7, "10.0.0.9")):
+        other.link, other.source = link, source
+        assert other.send(create_in(10_001)).rc in {Rc.IDIS_LOGIN_FIRST, Rc.AUTHENTICATION_NEEDED}
+    assert one.send(create_in(10_001)).rc == Rc.SUCCESS
+
+
+def test_no_more_logins_are_kept_than_fit_and_those_in_use_stay(gate, monkeypatch):
+    monkeypatch.setattr("mingwu.identity.access.logins._MOST", 4)  # three, and the connection's
+    client = Client(gate, link=1)
+    for session in range(1, 4):
+        client.session = session
+        assert client.do(Op.IDIS_LOGIN_KEY, Login(ADMIN, 301)).rc == Rc.SUCCESS
+    assert client.send(create_in(1)).rc == Rc.SUCCESS  # used last
+    client.session = 4
+    assert client.do(Op.IDIS_LOGIN_KEY, Login(ADMIN, 301)).rc == Rc.SUCCESS
+    codes = {session: client.send(create_in(session)).rc for session in range(1, 5)}
+    assert codes == {
+        1: Rc.HANDLE_EXISTS, 2: Rc.IDIS_LOGIN_FIRST, 3: Rc.HANDLE_EXISTS, 4: Rc.HANDLE_EXISTS,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("link", [0, 7])
+def test_a_message_of_a_session_of_before_a_restart_says_so(gate, link):
+    """Its client then sets a new one up; a challenge it would answer in the dead session."""
+    credential = Credential("", 3, "HS_MAC", "HMAC-SHA256", b"m" * 32)
+    sealed = replace(create_in(4711), credential=credential)
+    assert Client(gate, link=link).send(sealed).rc == Rc.SESSION_TIMEOUT
 
 
 def test_a_session_ends_when_told(gate):
