@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import socket
 import ssl
 import stat
 import urllib.request
@@ -15,6 +16,8 @@ from mingwu.identity.access.serverkey import ServerKey, is_certified_by
 from mingwu.identity.client import adminclient
 from mingwu.identity.client.credentials import SecretCredentials
 from mingwu.identity.client.handleclient import ask, connected, request, resolve
+from mingwu.identity.client.sessionclient import open_session
+from mingwu.identity.records import Record as StoredName
 from mingwu.kernel.errors import ConfigError, PeerError
 from mingwu.wire.handle.admin import Admin, encode_admin
 from mingwu.wire.handle.bodies import (
@@ -26,7 +29,7 @@ from mingwu.wire.handle.bodies import (
     read_body,
 )
 from mingwu.wire.handle.codes import Op, OpFlag, Rc
-from mingwu.wire.handle.message import split_digest
+from mingwu.wire.handle.message import decode, encode, message_length, split_digest
 from mingwu.wire.handle.site import read_site
 from mingwu.wire.handle.values import HandleValue, Reference
 
@@ -56,6 +59,88 @@ async def test_the_life_of_a_name(serving):
             await adminclient.delete(client, GOOD, name)
             gone = await resolve(name, f"127.0.0.1:{server.port}")
             assert gone.rc == Rc.HANDLE_NOT_FOUND
+
+
+@pytest.mark.parametrize("secure", [False, True])
+async def test_long_lists_come_in_many_messages(serving, secure):
+    names = [f"88.888.101/LOT.{number:04}" for number in range(2000)]
+    async with serving() as server:
+        server.store.put_many([StoredName(name, ()) for name in names])
+        async with connected("127.0.0.1", server.port) as client:
+            asking = await open_session(client) if secure else client
+            listed = await adminclient.list_names(asking, GOOD, "88.888.101")
+            assert [name for name in listed if "/LOT." in name] == names
+            # the connection goes on behind a list
+            values = await adminclient.read_values(asking, GOOD, "0.NA/88.888.101", [301])
+            assert values[0].text() == "correct horse"
+
+
+async def test_a_list_in_many_messages_as_deployed_clients_read_it(serving):
+    """Every message within 256 KiB, all but the last with op flag CONT, same request id."""
+    long = ["88.888.101/" + "壳" * 240 + f"{number:03}" for number in range(450)]
+    async with serving() as server:
+        server.store.put_many([StoredName(name, ()) for name in long])
+        for way in ("tcp", "http", "udp"):
+            async with connected("127.0.0.1", server.port) as client:
+                asked = request(Op.LIST_HANDLES, OneHandle("0.NA/88.888.101").encode())
+                challenge = await client.ask(asked)
+                digest, _ = split_digest(challenge)
+                kind, proof = GOOD.prove(read_body(challenge).nonce + digest[1:])
+                answer = ChallengeAnswer(kind, ADMIN.handle, ADMIN.index, proof).encode()
+                shown = request(Op.CHALLENGE_ANSWER, answer, session_id=challenge.session_id)
+                if way == "udp":
+                    told = await ask("127.0.0.1", server.port, shown, transport="udp")
+                    assert (told.rc, "TCP" in read_body(told).message) == (Rc.ERROR, True)
+                    continue
+                if way == "tcp":
+                    replies = [await client.ask(shown)]
+                    while replies[-1].wants(OpFlag.CONTINUOUS):
+                        replies.append(await client.following(replies[-1]))
+                else:
+                    replies = await asyncio.to_thread(tunnelled, server.http_port, shown)
+                assert {reply.request_id for reply in replies} == {shown.request_id}
+                assert max(len(encode(reply)) for reply in replies) < 262_144
+                assert [reply.wants(OpFlag.CONTINUOUS) for reply in replies] == [True, True, False]
+                told = [name for reply in replies for name in read_body(reply).handles]
+                assert sorted(name for name in told if "壳" in name) == long
+
+
+async def test_who_asks_for_a_list_and_does_not_read_it_is_cut(serving):
+    names = [f"88.888.101/{'N' * 200}.{number:05}" for number in range(30_000)]
+    async with serving(message_timeout_s=0.5) as server:
+        server.store.put_many([StoredName(name, ()) for name in names])
+        async with connected("127.0.0.1", server.port) as client:
+            asked = request(Op.LIST_HANDLES, OneHandle("0.NA/88.888.101").encode())
+            challenge = await client.ask(asked)
+            digest, _ = split_digest(challenge)
+            kind, proof = GOOD.prove(read_body(challenge).nonce + digest[1:])
+            answer = ChallengeAnswer(kind, ADMIN.handle, ADMIN.index, proof).encode()
+            sock = client._writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # the kernel reads no more
+            client._writer.transport.pause_reading()
+            shown = request(Op.CHALLENGE_ANSWER, answer, session_id=challenge.session_id)
+            client._writer.write(encode(shown))
+            for _ in range(1200):
+                if server.statistics.slow_cut:
+                    break
+                await asyncio.sleep(0.05)
+            assert server.statistics.slow_cut == 1
+        # the others are served as before
+        assert (await resolve("88.888.101/DEV.DCM2500.01", f"127.0.0.1:{server.port}")).ok
+
+
+def tunnelled(port, message):
+    """The messages of a reply that came by the HTTP tunnel."""
+    kinds = {"Content-Type": "application/x-hdl-message", "Accept": "application/x-hdl-message"}
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/", encode(message), kinds)
+    with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310 - loopback
+        rest = answer.read()
+    replies = []
+    while rest:
+        size = message_length(rest)
+        replies.append(decode(rest[:size]))
+        rest = rest[size:]
+    return replies
 
 
 async def test_a_wrong_secret_is_refused(serving):

@@ -10,7 +10,7 @@ Runs in the worker thread only, so a read-decide-write is one step.
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -25,7 +25,7 @@ from mingwu.wire.handle.values import HandleValue, Reference
 
 log = logging.getLogger(__name__)
 
-_LISTED = 100_000
+_PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,11 @@ class ReadGrants(Protocol):
 
 
 _DONE = Outcome(Rc.SUCCESS)
+
+
+def paged(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Names in pages that each fit into one message."""
+    return (names[start : start + _PAGE] for start in range(0, len(names), _PAGE))
 
 
 def _named(needed: int) -> str:
@@ -304,14 +309,22 @@ class Administration:
             return None, Outcome(code, "no such name here")
         return record, self._refused(record, who, needed)
 
-    def list_names(self, prefix: str, who: Reference) -> Outcome:
-        """All names under a prefix (``0.NA/<prefix>`` or the prefix itself)."""
+    def may_list(self, prefix: str, who: Reference) -> Outcome:
+        """Whether ``who`` may list the names under ``0.NA/<prefix>`` or the prefix itself.
+
+        ``handle`` of the outcome is the bare prefix, for :meth:`pages`.
+        """
         bare = prefix_of(prefix) if "/" in prefix else prefix
         record = self.store.get(f"{PREFIX_HOME}/{bare}")
         refused = self._refused(record, who, int(AdminRight.LIST_HANDLES))
-        if refused:
-            return refused
-        return Outcome(Rc.SUCCESS, names=tuple(self.store.names(bare, limit=_LISTED)))
+        return refused or Outcome(Rc.SUCCESS, handle=bare)
+
+    def pages(self, prefix: str) -> Iterator[tuple[str, ...]]:
+        """The names under a prefix in key order, so many as fit into one message at a time."""
+        after = ""
+        while names := self.store.names(prefix, after=after, limit=_PAGE):
+            yield tuple(names)
+            after = names[-1]
 
     def home(self, prefix: str, who: Reference, *, homed: bool) -> Outcome:
         """Take or give up responsibility for a prefix; server administrators only."""

@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from mingwu.wire.handle.values import Reference
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ class Deferred(Generic[T]):
 
     question: Question
     resume: Callable[[bool], T]
+
+    def then(self, follow: Callable[[T], U]) -> "Deferred[U]":
+        """The same, whose result ``follow`` takes further."""
+        resume = self.resume
+        return Deferred(self.question, lambda valid: follow(resume(valid)))
 
 
 class Verdicts(Protocol):

@@ -11,11 +11,11 @@ thread.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mingwu.identity.access.administration import Administration, Outcome
+from mingwu.identity.access.administration import Administration, Outcome, paged
 from mingwu.identity.access.authentication import (
     SECRET_KEY,
     Challenges,
@@ -78,6 +78,18 @@ class _Shown:
     link: int
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What of a long answer was not sent yet: the next page and those behind it."""
+
+    request: Message
+    asked: Message
+    session: Session | None
+    proven: Session | None
+    page: tuple[str, ...]
+    pages: Iterator[tuple[str, ...]]
+
+
 class Gate:
     """Adds the guarded operations to a resolver of the worker thread."""
 
@@ -104,6 +116,8 @@ class Gate:
         self._session: Session | None = None
         self._shown: _Shown | None = None
         self._proven: Session | None = None
+        self._asked: Message | None = None
+        self._rest: Rest | None = None
         self._performers: dict[int, Performer] = {
             Op.CREATE: self._create,
             Op.DELETE: self._delete,
@@ -134,6 +148,7 @@ class Gate:
         ``link`` is the number of the TCP connection it came by; 0 for other ways.
         """
         self.source, self._link = source, link
+        self._rest = None
         self._proven = None
         self._session = None
         self.verdict = None
@@ -147,6 +162,31 @@ class Gate:
                 partial(self._resume, shown, self._session, self._proven),
             )
 
+    def answer_in_parts(
+        self, data: bytes, source: str, link: int = 0
+    ) -> tuple[bytes, Rest | None] | Deferred[tuple[bytes, Rest | None]]:
+        """The first message of the reply, and what makes the others (:meth:`part`).
+
+        Lists are told in many messages with op flag CONT, as deployed clients take none above
+        256 KiB; everything else is one message.
+        """
+        reply = self.answer(data, source, link)
+        if isinstance(reply, Deferred):
+            return reply.then(lambda first: (first, self._taken()))
+        return reply, self._taken()
+
+    def part(self, rest: Rest) -> tuple[bytes, Rest | None]:
+        """The next message of a long reply, and what is left."""
+        self._session, self._proven, self._asked = rest.session, rest.proven, rest.asked
+        reply = self._page(rest.request, rest.page, rest.pages)
+        if rest.session is None:
+            return self.resolver.finished(rest.asked, reply), self._taken()
+        return self._sealed(rest.session, rest.asked, reply), self._taken()
+
+    def _taken(self) -> Rest | None:
+        rest, self._rest = self._rest, None
+        return rest
+
     def _resume(
         self,
         shown: "_Shown",
@@ -156,7 +196,7 @@ class Gate:
     ) -> bytes:
         """Go on where a proof was shown whose key lives at another node."""
         self.source, self._link = shown.pending.source, shown.link
-        self._proven, self._shown = by_session, shown
+        self._session, self._proven, self._shown = session, by_session, shown
         reply = self._proved(shown, self.counted(shown.who, good=valid))
         if session is None:
             return self.resolver.finished(shown.message, reply)
@@ -244,7 +284,7 @@ class Gate:
         who = self._logged_in(request)
         if who is None or request.op in _LOGINS:
             return self._challenge(request)
-        return self._perform(request, who)
+        return self._perform(request, who, request)
 
     def _challenge(self, request: Message) -> Message:
         known = self.sessions.get(request.session_id)
@@ -303,9 +343,11 @@ class Gate:
             )
         if self._proven is not None:
             self._proven.who = who
-        return self._perform(request, who)
+        return self._perform(request, who, message)
 
-    def _perform(self, request: Message, who: Reference) -> Message:
+    def _perform(self, request: Message, who: Reference, asked: Message) -> Message:
+        """Carry a request out; ``asked`` is the message whose reply this is."""
+        self._asked = asked
         reply = self._performers[request.op](request, who)
         if request.op in _CHANGES:
             handle = OneHandle.decode(request.body).handle
@@ -388,8 +430,24 @@ class Gate:
 
     def _list(self, request: Message, who: Reference) -> Message:
         prefix = OneHandle.decode(request.body).handle
-        outcome = self.administration.list_names(prefix, who)
-        return self._done(request, outcome, Handles(outcome.names).encode())
+        outcome = self.administration.may_list(prefix, who)
+        if not outcome.ok:
+            return self._done(request, outcome)
+        return self._listed(request, self.administration.pages(outcome.handle))
+
+    def _listed(self, request: Message, pages: Iterator[tuple[str, ...]]) -> Message:
+        return self._page(request, next(pages, ()), pages)
+
+    def _page(
+        self, request: Message, page: tuple[str, ...], pages: Iterator[tuple[str, ...]]
+    ) -> Message:
+        """A page of a list; the pages behind it are left in ``_rest``."""
+        reply = self.resolver.make(request, Rc.SUCCESS, Handles(page).encode())
+        following = next(pages, None)
+        if following is None or self._asked is None:
+            return reply
+        self._rest = Rest(request, self._asked, self._session, self._proven, following, pages)
+        return replace(reply, flags=reply.flags | OpFlag.CONTINUOUS)
 
     def _home(self, request: Message, who: Reference) -> Message:
         prefix = OneHandle.decode(request.body).handle
@@ -401,4 +459,6 @@ class Gate:
 
     def _prefixes(self, request: Message, who: Reference) -> Message:
         outcome = self.administration.prefixes(who)
-        return self._done(request, outcome, Handles(outcome.names).encode())
+        if not outcome.ok:
+            return self._done(request, outcome)
+        return self._listed(request, paged(outcome.names))

@@ -35,21 +35,44 @@ from mingwu.wire.handle.site import Site, read_site
 from mingwu.wire.handle.values import HandleValue
 
 Asking = HandleClient | SecureClient
+_MOST_LISTED = 10_000_000
 _LOGIN_FIRST = {Rc.IDIS_LOGIN_AGAIN, Rc.IDIS_LOGIN_FIRST}
 
 
 async def perform(client: Asking, who: Credentials, op: int, body: Body, *, flags: int = 0) -> Body:
     """Carry out an operation as ``who``; raises PeerError, ProtocolError, Unavailable."""
+    return read_body(await _performed(client, who, op, body, flags))
+
+
+async def _performed(client: Asking, who: Credentials, op: int, body: Body, flags: int) -> Message:
+    """The reply that says that an operation was carried out."""
     reply = await _carry_out(client, who, op, body, flags)
     if reply.rc in _LOGIN_FIRST:
         client.session_id = await login(client, who)
         reply = await _carry_out(client, who, op, body, flags)
-    answer = read_body(reply)
+    return _succeeded(client, reply, body)
+
+
+def _succeeded(client: Asking, reply: Message, body: Body) -> Message:
     if reply.rc != Rc.SUCCESS:
+        answer = read_body(reply)
         detail = answer.message if isinstance(answer, ErrorBody) else ""
-        handle = getattr(body, "handle", "")
-        raise refused(client.server, reply.rc, handle, detail)
-    return answer
+        raise refused(client.server, reply.rc, getattr(body, "handle", ""), detail)
+    return reply
+
+
+async def _listed(client: Asking, who: Credentials, op: int, body: Body) -> tuple[str, ...]:
+    """All names of a list, which comes in many messages (op flag CONT on all but the last)."""
+    reply = await _performed(client, who, op, body, 0)
+    names: list[str] = []
+    while True:
+        answer = read_body(reply)
+        names += answer.handles if isinstance(answer, Handles) else ()
+        if not reply.wants(OpFlag.CONTINUOUS):
+            return tuple(names)
+        if len(names) > _MOST_LISTED:
+            raise ProtocolError(f"the server lists more than {_MOST_LISTED} names")
+        reply = _succeeded(client, await client.following(reply), body)
 
 
 async def _carry_out(client: Asking, who: Credentials, op: int, body: Body, flags: int) -> Message:
@@ -147,8 +170,7 @@ async def read_values(
 
 async def list_names(client: Asking, who: Credentials, prefix: str) -> tuple[str, ...]:
     """All names under a prefix."""
-    reply = await perform(client, who, Op.LIST_HANDLES, OneHandle(f"0.NA/{prefix}"))
-    return reply.handles if isinstance(reply, Handles) else ()
+    return await _listed(client, who, Op.LIST_HANDLES, OneHandle(f"0.NA/{prefix}"))
 
 
 async def home_prefix(client: Asking, who: Credentials, prefix: str, *, homed: bool = True) -> None:
@@ -159,8 +181,7 @@ async def home_prefix(client: Asking, who: Credentials, prefix: str, *, homed: b
 
 async def list_prefixes(client: Asking, who: Credentials) -> tuple[str, ...]:
     """Prefixes that the server is responsible for; its own administrators only."""
-    reply = await perform(client, who, Op.LIST_PREFIXES, OneHandle("0.NA/0.NA"))
-    return reply.handles if isinstance(reply, Handles) else ()
+    return await _listed(client, who, Op.LIST_PREFIXES, OneHandle("0.NA/0.NA"))
 
 
 async def site_info(client: Asking) -> Site:

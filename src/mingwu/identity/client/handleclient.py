@@ -211,8 +211,12 @@ class HandleClient:
         """Send a request and wait for its reply; raises Unavailable or ProtocolError."""
         return decode(await self.exchange(encode(message), message.request_id))
 
+    async def following(self, reply: Message) -> Message:
+        """The message behind a reply that is to be continued (op flag CONT)."""
+        return decode(await self.exchange(b"", reply.request_id))
+
     async def exchange(self, data: bytes, request_id: int) -> bytes:
-        """The same with whole messages as bytes, encrypted ones perhaps."""
+        """The same with whole messages as bytes, encrypted ones perhaps; nothing to send: read."""
         async with self._turn:
             try:
                 return await asyncio.wait_for(self._exchange(data, request_id), self._timeout_s)

@@ -40,7 +40,16 @@ class SecureClient:
         """Send sealed and encrypted; the reply must be so, too. ProtocolError if it is not."""
         session = self._session
         sealed = session.sealed(replace(message, session_id=session.id))
-        data = await self._client.exchange(session.encrypted(sealed), message.request_id)
+        return self._opened(
+            await self._client.exchange(session.encrypted(sealed), message.request_id)
+        )
+
+    async def following(self, reply: Message) -> Message:
+        """The message behind a reply that is to be continued (op flag CONT)."""
+        return self._opened(await self._client.exchange(b"", reply.request_id))
+
+    def _opened(self, data: bytes) -> Message:
+        session = self._session
         envelope = read_envelope(data)
         if not envelope.flags & EnvelopeFlag.ENCRYPTED:
             # A refusal of the session itself comes in the open; nothing else may.

@@ -18,12 +18,13 @@ import ipaddress
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import chain, islice
 
 import orjson
 
 from mingwu.identity.access.administration import Outcome
 from mingwu.identity.access.elsewhere import Deferred, Elsewhere
-from mingwu.identity.access.gate import Gate
+from mingwu.identity.access.gate import Gate, Rest
 from mingwu.identity.access.httpsessions import PATH, THIS
 from mingwu.identity.server.clientcert import identity_of
 from mingwu.identity.server.http import TUNNEL, HttpFace, HttpReply, HttpRequest, code_reply, flag
@@ -36,7 +37,8 @@ from mingwu.wire.handle.message import Message
 from mingwu.wire.handle.values import MAX_INDEX, HandleValue, Reference
 
 _API = "/api/handles/"
-_PAGE = 1000
+_MOST_LISTED = 100_000
+_MOST_LISTED_BYTES = 4 * 2**20
 
 
 class Refusal(Exception):  # noqa: N818 - carries a reply out of a parser
@@ -64,7 +66,7 @@ class HttpWriter:
         gate.at(request.source)
         gate.verdict = verdict
         if request.method == "POST" and request.headers.get("content-type", "") == TUNNEL:
-            return _tunnelled(gate.answer(request.body, request.source))
+            return _tunnelled(gate, request)
         try:
             return self._answer(gate, request)
         except Refusal as refusal:
@@ -140,20 +142,30 @@ class HttpWriter:
     def _list(self, gate: Gate, request: HttpRequest, who: Reference) -> HttpReply:
         query = request.query
         prefix = query.get("prefix", [""])[-1]
-        outcome = gate.administration.list_names(prefix, who)
+        outcome = gate.administration.may_list(prefix, who)
         if not outcome.ok:
             return code_reply(outcome.rc, prefix, outcome.message)
-        page, size = _number(query, "page", 0), _number(query, "pageSize", _PAGE)
-        names = outcome.names[page * size : (page + 1) * size] if size else ()
-        body = {"responseCode": 1, "prefix": prefix, "totalCount": len(outcome.names),
-                "page": page, "pageSize": size, "handles": names}  # fmt: skip
+        total = gate.administration.store.count_names(outcome.handle)
+        page, size = _number(query, "page", -1), _number(query, "pageSize", -1)
+        told: dict[str, object] = {"page": page, "pageSize": size}
+        if page < 0 or size < 0:
+            page, size, told = 0, total, {}
+        if size > _MOST_LISTED:
+            text = f"{total} names: ask page by page, pageSize at most {_MOST_LISTED}"
+            return HttpReply(400, _body(Rc.ERROR, text, prefix))
+        names = chain.from_iterable(gate.administration.pages(outcome.handle)) if size else iter(())
+        listed = list(islice(names, page * size, (page + 1) * size))
+        # a count in quotes is what the reference server tells
+        body = {"responseCode": 1, "prefix": prefix, "totalCount": str(total), **told,
+                "handles": listed}  # fmt: skip
         return HttpReply(200, orjson.dumps(body))
 
     def _prefixes(self, gate: Gate, request: HttpRequest, who: Reference) -> HttpReply:
         outcome = gate.administration.prefixes(who)
         if not outcome.ok:
             return code_reply(outcome.rc, request.path, outcome.message)
-        body = {"responseCode": 1, "totalCount": len(outcome.names), "prefixes": outcome.names}
+        total = str(len(outcome.names))
+        body = {"responseCode": 1, "totalCount": total, "prefixes": outcome.names}
         return HttpReply(200, orjson.dumps(body))
 
     def _put(
@@ -223,11 +235,22 @@ def _challenge(gate: Gate, request: HttpRequest, rc: int = Rc.AUTHENTICATION_NEE
     return HttpReply(401, _body(rc, "prove who you are", _handle_of(request)), headers=offers)
 
 
-def _tunnelled(reply: bytes | Deferred[bytes]) -> HttpReply | Deferred[HttpReply]:
-    if isinstance(reply, bytes):
-        return HttpReply(200, reply, TUNNEL)
-    resume = reply.resume
-    return Deferred(reply.question, lambda valid: HttpReply(200, resume(valid), TUNNEL))
+def _tunnelled(gate: Gate, request: HttpRequest) -> HttpReply | Deferred[HttpReply]:
+    """The reply to a message of the binary protocol; all messages of a list in one body."""
+
+    def whole(parts: tuple[bytes, Rest | None]) -> HttpReply:
+        reply, rest = parts
+        body = bytearray(reply)
+        while rest is not None:
+            reply, rest = gate.part(rest)
+            body += reply
+            if len(body) > _MOST_LISTED_BYTES:
+                text = "too many names for one answer: ask by TCP"
+                body, rest = bytearray(gate.resolver.refusal(request.body, Rc.ERROR, text)), None
+        return HttpReply(200, bytes(body), TUNNEL)
+
+    first = gate.answer_in_parts(request.body, request.source)
+    return first.then(whole) if isinstance(first, Deferred) else whole(first)
 
 
 # -- bodies -----------------------------------------------------------------------------------

@@ -280,8 +280,10 @@ class ResolverServer:
         self._servers.append(server)
 
     def _tcp_connection(self) -> TcpConnection:
-        assert self._resolver  # noqa: S101 - set before the first server starts
-        return TcpConnection(self._resolver, self._careful, self.settings, self._door, self._usage)
+        assert self._resolver and self._worker  # noqa: S101, PT018 - set before the first server starts
+        return TcpConnection(
+            self._resolver, self._worker.answers, self.settings, self._door, self._usage
+        )
 
     def _http_connection(self) -> HttpConnection:
         assert self._resolver  # noqa: S101 - set before the first server starts
@@ -300,9 +302,6 @@ class ResolverServer:
         secure = partial(self._https_connection, context)
         wait_s = self.settings.message_timeout_s
         return EitherConnection(self._http_connection, secure, self._door, wait_s)
-
-    async def _careful(self, data: bytes, source: str, link: int) -> bytes:
-        return await self._worker.answer(data, source, link) if self._worker else b""
 
     async def _careful_http(self, request: HttpRequest) -> HttpReply:
         if self._worker is None or self._worker.is_busy:

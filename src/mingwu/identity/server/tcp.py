@@ -11,7 +11,7 @@ import itertools
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 from mingwu.identity.resolver import Resolver
@@ -22,8 +22,8 @@ from mingwu.wire.handle.message import message_length
 
 log = logging.getLogger(__name__)
 
-Careful = Callable[[bytes, str, int], Awaitable[bytes]]
-"""Message, address, number of the connection."""
+Careful = Callable[[bytes, str, int], AsyncIterator[bytes]]
+"""The messages of a reply, from message, address, number of the connection."""
 _links = itertools.count(1)
 _VIA = int(Via.TCP)
 
@@ -85,6 +85,7 @@ class TcpConnection(asyncio.Protocol):
         self._deadline_is_for_message = False
         self._used = False
         self._full = False
+        self._room = asyncio.Event()
         self._source = ""
         self._link = next(_links)
 
@@ -119,11 +120,13 @@ class TcpConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client does not read: stop reading from it."""
         self._full = True
+        self._room.clear()
         if self._transport:
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         self._full = False
+        self._room.set()
         if self._transport:
             self._transport.resume_reading()
 
@@ -173,16 +176,29 @@ class TcpConnection(asyncio.Protocol):
         self._task = asyncio.get_running_loop().create_task(self._answer_carefully(message))
 
     async def _answer_carefully(self, message: bytes) -> None:
-        started = time.perf_counter_ns()
-        reply = await self._careful(message, self._source, self._link)
+        started, first = time.perf_counter_ns(), True
+        async for reply in self._careful(message, self._source, self._link):
+            if self._note and reply and first:
+                self._note(message, reply, self._source, _VIA, started)
+            first = False
+            self._write([reply] if reply else [])
+            if self._full and not await self._has_room():
+                return
         self._task = None
-        if self._note and reply:
-            self._note(message, reply, self._source, _VIA, started)
-        self._write([reply] if reply else [])
         if self._transport:
             if not self._full:
                 self._transport.resume_reading()
             self._work()
+
+    async def _has_room(self) -> bool:
+        """Wait until the client read what was sent; who asks for a list and does not is cut."""
+        try:
+            await asyncio.wait_for(self._room.wait(), self._settings.message_timeout_s)
+        except TimeoutError:
+            self._resolver.statistics.slow_cut += 1
+            if self._transport:
+                self._transport.abort()
+        return self._transport is not None and not self._transport.is_closing()
 
     def _wait(self, *, in_message: bool) -> None:
         """Set the time until which the next byte, or the rest of a message, must come."""

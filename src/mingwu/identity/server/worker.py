@@ -7,12 +7,13 @@ gate (``identity.access.gate``) adds the operations that need an identity, over 
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from mingwu.identity.access.elsewhere import Deferred, Verdicts
-from mingwu.identity.access.gate import Gate
+from mingwu.identity.access.gate import Gate, Rest
 from mingwu.wire.handle.codes import Rc
 
 log = logging.getLogger(__name__)
@@ -36,18 +37,34 @@ class Worker:
         """Whether so much waits that new work should be refused."""
         return self._waiting >= _MOST_WAITING
 
-    async def answer(self, data: bytes, source: str, link: int = 0) -> bytes:
-        """The reply to one message from ``source`` (an address); "too busy" when overloaded.
+    async def answer(self, data: bytes, source: str) -> bytes:
+        """The reply to one datagram from ``source`` (an address); long lists go by TCP only."""
+        replies = [reply async for reply in self.answers(data, source, 0, most=2)]
+        if len(replies) == 1:
+            return replies[0]
+        return self.gate.resolver.refusal(data, Rc.ERROR, "long answer: ask by TCP")
 
-        ``link`` numbers the TCP connection.
+    async def answers(
+        self, data: bytes, source: str, link: int, *, most: int = 0
+    ) -> AsyncIterator[bytes]:
+        """The reply, long lists in several messages (``most`` of them; 0: all).
+
+        "Too busy" when overloaded. ``link`` numbers the TCP connection.
         """
         if self.is_busy:
-            return self.gate.resolver.refusal(data, Rc.TOO_BUSY, "")
+            yield self.gate.resolver.refusal(data, Rc.TOO_BUSY, "")
+            return
         try:
-            return await self.carry_out(lambda gate: gate.answer(data, source, link))
+            reply, rest = await self.carry_out(
+                lambda gate: gate.answer_in_parts(data, source, link)
+            )
+            yield reply
+            while rest is not None and (most := most - 1):
+                reply, rest = await self.run(partial(_part, rest))
+                yield reply
         except Exception:  # noqa: BLE001 - a full disk or a bug must answer, not hang the client
             log.exception("worker failed source=%s", source)
-            return self.gate.resolver.refusal(data, Rc.ERROR, "internal error, see the log")
+            yield self.gate.resolver.refusal(data, Rc.ERROR, "internal error, see the log")
 
     async def carry_out(self, job: Callable[[Gate], T | Deferred[T]]) -> T:
         """Run ``job``; where it meets a key of another node, find out about it and go on."""
@@ -76,3 +93,7 @@ class Worker:
     def close(self) -> None:
         """Finish what was begun and stop the thread."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _part(rest: Rest, gate: Gate) -> tuple[bytes, Rest | None]:
+    return gate.part(rest)

@@ -294,7 +294,34 @@ def test_lists_are_for_administrators(gate, face):
     assert body["prefixes"] == [ADMIN]
     target = "/api/handles?prefix=88.888.101&page=1&pageSize=1"
     body = json.loads(send(gate, "GET", target, authorization=BASIC).body)
-    assert (body["totalCount"], body["handles"]) == (2, ["88.888.101/Part.7"])
+    assert (body["totalCount"], body["handles"]) == ("2", ["88.888.101/Part.7"])
+    assert (body["page"], body["pageSize"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "listed"),
+    [
+        ("", ["88.888.101/DEV.DCM2500.01", "88.888.101/Part.7"]),
+        ("&page=-1&pageSize=-1", ["88.888.101/DEV.DCM2500.01", "88.888.101/Part.7"]),
+        ("&page=0&pageSize=0", []),  # only the count is asked for
+        ("&page=0&pageSize=1", ["88.888.101/DEV.DCM2500.01"]),
+        ("&page=9&pageSize=9", []),
+    ],
+)
+def test_lists_come_whole_or_page_by_page(gate, query, listed):
+    gate.administration._server_admins = (Reference(ADMIN, 301),)
+    target = "/api/handles?prefix=88.888.101" + query
+    body = json.loads(send(gate, "GET", target, authorization=BASIC).body)
+    assert (body["totalCount"], body["handles"]) == ("2", listed)
+    assert ("page" in body) == ("page=" in query and "-1" not in query)
+
+
+def test_a_list_too_long_for_one_answer_says_how_to_ask(gate, monkeypatch):
+    gate.administration._server_admins = (Reference(ADMIN, 301),)
+    monkeypatch.setattr("mingwu.identity.server.httpwrite._MOST_LISTED", 1)
+    reply = send(gate, "GET", "/api/handles?prefix=88.888.101", authorization=BASIC)
+    assert (reply.status, json.loads(reply.body)["responseCode"]) == (400, 2)
+    assert "pageSize" in json.loads(reply.body)["message"]
 
 
 PIECES = ["/api/handles/", PART, "?", "index=", "type=", "&", "%", "%ff", "=", "1", "é", "\x00",
