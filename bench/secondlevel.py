@@ -68,12 +68,15 @@ def relational(home: Path, names: int) -> None:
     from mingwu.identity.secondlevel.prefixes import site_at
     from mingwu.identity.secondlevel.service import SecondLevel
     from mingwu.identity.secondlevel.settings import SecondLevelSettings
+    from mingwu.identity.trusted.signing import RecordSigner, sign_due
     from mingwu.lab.enterprises.settings import EnterpriseLabSettings
     from mingwu.lab.enterprises.trade import enterprises, form
     from mingwu.lab.topnode.emergency import restore
     from mingwu.store.engine import sqlite_url
     from mingwu.store.settings import StoreSettings
     from mingwu.trust import sm2
+    from mingwu.trust.keys import Algorithm, generate
+    from mingwu.wire.handle.values import Reference
 
     settings = SecondLevelSettings(
         store=StoreSettings(url=sqlite_url(home / "node.db"), durable=True),
@@ -105,9 +108,17 @@ def relational(home: Path, names: int) -> None:
     measured("register hosted, durable", names, register)
     measured("rival: bare record store, durable", names, rival)
     scalar = sm2.generate()
+    signer = RecordSigner(Reference(f"0.NA/{prefix}", 301), generate(Algorithm.RSA))
+    measured("sign them, RSA", names, lambda: sign_due(records, signer, prefix))
     deposit = measured(
         "FULL deposit (XML, zip, SM4, signed)", names,
         lambda: node.escrow.make("FULL", sm2.public_point(scalar)),
+    )  # fmt: skip
+    size = sum(piece.size for piece in deposit.pieces)
+    print(f"{'its size':<44}{size / names:10.0f} bytes per name")
+    measured(
+        "DIFF deposit, nothing changed", names,
+        lambda: node.escrow.make("DIFF", sm2.public_point(scalar)),
     )  # fmt: skip
     measured(
         "verify, decrypt and restore it", names,

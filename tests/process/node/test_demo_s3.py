@@ -97,9 +97,9 @@ async def demo(tmp_path_factory):
 
         async def is_told_upstream() -> bool:
             told = await running.status()
-            return told["registered"] == 60 and told["deposits"] == {s3.PREFIX: 1}
+            return told["registered"] == 60 and told["deposits"] == {s3.PREFIX: 2}
 
-        await until(is_told_upstream, "registration and deposit at the top-level node", 150)
+        await until(is_told_upstream, "registration, deposits before and after signing", 200)
         yield running
     finally:
         await running.stop()
@@ -286,6 +286,12 @@ async def test_the_top_level_node_takes_over_and_hands_back(demo):
     await until(lambda: answered_by(lab.emergency_port), "the takeover")
     assert (await demo.from_root(name)).ok
     assert (await demo.from_root(demo.enterprises[0].identifier(1))).ok
+    first = await demo.from_root(demo.drive.identifier(0))
+    assert ports(first)[-1] == lab.emergency_port
+    assert "ALIAS.GS1" in {value.type for value in first.values}
+    root, trusted = root_at(demo.config.resolver.root), anchors(demo.config)
+    report = await verify_resolution(first, demo.config.resolver.root, trusted, root=root)
+    assert report.is_trusted, report
     assert await delegation() == "taken-over"
 
     async def told(is_open: bool) -> bool:

@@ -3,9 +3,10 @@
 A deposit is an XML document (shape modelled on RFC 8909: deposit, watermark, contents, deletes),
 zipped, encrypted with SM4-GCM under a key that SM2 encrypts for the receiver, cut into pieces, and
 described by a manifest that lists the pieces' SM3 digests and is signed with the node's SM2 key.
-FULL holds all prefixes and identifiers, DIFF what changed since the deposit before. Files appear
-whole or not at all; :func:`read_manifest` and
+FULL holds all prefixes and the records that resolve here, DIFF what changed since the deposit
+before (``escrowrecords``). Files appear whole or not at all; :func:`read_manifest` and
 :func:`read_objects` check signature, digests and tag before anything is believed.
+Form: docs/formats/escrow.md.
 """
 
 import os
@@ -13,7 +14,8 @@ import secrets
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 from xml.etree import ElementTree as ET  # noqa: S405 - documents with a DTD are refused
@@ -25,9 +27,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
+from mingwu.identity.lookup import PREFIX_HOME
+from mingwu.identity.records import RecordStore
 from mingwu.identity.secondlevel import outbox, schema
+from mingwu.identity.secondlevel.escrowrecords import Found, is_state, records_to_deposit
 from mingwu.identity.secondlevel.model import beijing_day, iso
-from mingwu.identity.secondlevel.prefixes import served
+from mingwu.identity.secondlevel.prefixes import ACTIVE
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock
@@ -37,20 +42,18 @@ from mingwu.trust import sm2
 
 FULL, DIFF = "FULL", "DIFF"
 CHANNEL = "escrow"
-# The one place for names of the profile "modelled on RFC 8909".
-NAMESPACE = "urn:mingwu:escrow:1"
+# The one place for names of the profile "modelled on RFC 8909". Deposits of version 1 held what
+# was registered (objects of kind identifier), not the records.
+NAMESPACE = "urn:mingwu:escrow:2"
+_READ = {NAMESPACE, "urn:mingwu:escrow:1"}
+PREFIX, RECORD, IDENTIFIER = "prefix", "record", "identifier"
 _KEY_BYTES, _NONCE_BYTES, _TAG_BYTES = 16, 12, 16
 _CHUNK = 1 << 20
-_DELETED = 2
 _SCRATCH = "making-"
+_STATE = ".state"
 _MOST_XML_BYTES = 64 * 2**30
-_I, _P, _C, _E, _D = (
-    schema.identifier,
-    schema.prefix,
-    schema.change,
-    schema.enterprise,
-    schema.deposit,
-)
+_NOT_IN_XML = {"\ufffe": "\\ufffe", "\uffff": "\\uffff"}  # JSON has another way to write them
+_P, _C, _E, _D = schema.prefix, schema.change, schema.enterprise, schema.deposit
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -79,7 +82,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class EscrowObject(msgspec.Struct, frozen=True, kw_only=True):
-    """One object read back: ``kind`` prefix or identifier; ``deleted`` takes it away."""
+    """One object read back: ``kind`` prefix or record (of version 1: identifier); ``deleted``
+    takes it away.
+    """
 
     kind: str
     name: str
@@ -88,13 +93,32 @@ class EscrowObject(msgspec.Struct, frozen=True, kw_only=True):
     content: dict[str, object] = {}
 
 
+class _Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a deposit is to be, as the rows stood at one moment; ``prefixes``: lines of prefixes."""
+
+    id: str
+    number: int
+    kind: str
+    previous: str
+    watermark: str
+    start: int
+    upto: int
+    prefixes: dict[str, str]
+
+
 class Escrow:
     """Makes deposits. Synchronous, for use in threads."""
 
     def __init__(
-        self, engine: Engine, settings: SecondLevelSettings, clock: Clock, scalar: bytes
+        self,
+        engine: Engine,
+        records: RecordStore,
+        settings: SecondLevelSettings,
+        clock: Clock,
+        scalar: bytes,
     ) -> None:
         self._engine = engine
+        self._records = records
         self._settings = settings
         self._clock = clock
         self._scalar = scalar
@@ -117,45 +141,81 @@ class Escrow:
         return FULL if age_ms >= self._settings.escrow_full_days * day_ms else DIFF
 
     def make(self, kind: str, receiver: bytes) -> Manifest:
-        """Make a deposit sealed for ``receiver`` (SM2 point) and put it into the outbox."""
+        """Make a deposit sealed for ``receiver`` (SM2 point) and put it into the outbox.
+
+        A DIFF becomes a FULL one when nothing tells what the deposit before it held.
+        """
         self._directory.mkdir(parents=True, exist_ok=True)
         with writing(self._engine) as connection:
             # what is stamped later stands in the next DIFF, what was stamped before is seen below
             now = outbox.stamp(connection, self._clock)
         self._clear()
+        plan = self._plan(kind, now)
         with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=self._directory) as scratch:
-            packed = Path(scratch) / "deposit.zip"
-            with reading(self._engine) as connection:
-                last = connection.execute(select(_D).order_by(_D.c.number.desc())).first()
-                number = (last.number if last else 0) + 1
-                start = last.to_sequence if last and kind == DIFF else 0
-                changed_since = last.made_at_ms if last and kind == DIFF else 0
-                upto = connection.execute(select(func.max(_C.c.sequence))).scalar() or 0
-                id_ = f"{self._settings.prefix}_{kind}_{beijing_day(now)}_{number}"
-                head = _head(id_, kind, last.id if last else "", iso(now))
-                lines = _objects(connection, kind, start, upto, changed_since)
-                objects = _write_zip(packed, head, lines)
-            sealed = _seal(packed, Path(scratch), id_, receiver, self._settings.escrow_piece_bytes)
+            packed, state = Path(scratch) / "deposit.zip", Path(scratch) / _STATE
+            objects = self._write(plan, packed, state)
+            sealed = _seal(
+                packed, Path(scratch), plan.id, receiver, self._settings.escrow_piece_bytes
+            )
             manifest = Manifest(
-                id=id_, number=number, prefix=self._settings.prefix, kind=kind,
-                watermark=iso(now), from_sequence=start, to_sequence=upto, objects=objects,
-                **sealed,
+                id=plan.id, number=plan.number, prefix=self._settings.prefix, kind=plan.kind,
+                watermark=plan.watermark, from_sequence=plan.start, to_sequence=plan.upto,
+                objects=objects, **sealed,
             )  # fmt: skip
             for piece in manifest.pieces:
                 (Path(scratch) / piece.name).replace(self._directory / piece.name)
+            state.replace(self._state(plan.id))
         body = msgspec.json.encode(manifest)
-        _write_whole(self._directory / f"{id_}.json", body)
-        _write_whole(self._directory / f"{id_}.sig", sm2.sign(self._scalar, body))
+        _write_whole(self._directory / f"{plan.id}.json", body)
+        _write_whole(self._directory / f"{plan.id}.sig", sm2.sign(self._scalar, body))
         with writing(self._engine) as connection:
             connection.execute(
                 insert(_D).values(
-                    id=id_, number=number, kind=kind, made_at_ms=now, from_sequence=start,
-                    to_sequence=upto, objects=objects, state="made",
+                    id=plan.id, number=plan.number, kind=plan.kind, made_at_ms=now,
+                    from_sequence=plan.start, to_sequence=plan.upto, objects=objects, state="made",
                     files=msgspec.json.encode([p.name for p in manifest.pieces]).decode(),
                 )
             )  # fmt: skip
-            outbox.put(connection, CHANNEL, id_, {"id": id_}, now)
+            outbox.put(connection, CHANNEL, plan.id, {"id": plan.id}, now)
+        self._state(plan.previous).unlink(missing_ok=True)
         return manifest
+
+    def _plan(self, kind: str, now: int) -> _Plan:
+        with reading(self._engine) as connection:
+            last = connection.execute(select(_D).order_by(_D.c.number.desc())).first()
+            if last is None or not is_state(self._state(last.id)):
+                kind = FULL
+            number = (last.number if last else 0) + 1
+            start, since = (last.to_sequence, last.made_at_ms) if last and kind == DIFF else (0, 0)
+            return _Plan(
+                id=f"{self._settings.prefix}_{kind}_{beijing_day(now)}_{number}",
+                number=number,
+                kind=kind,
+                previous=last.id if last else "",
+                watermark=iso(now),
+                start=start,
+                upto=connection.execute(select(func.max(_C.c.sequence))).scalar() or 0,
+                prefixes=_prefixes(connection, since),
+            )
+
+    def _write(self, plan: _Plan, packed: Path, state: Path) -> int:
+        """Write document and state; returns how many objects."""
+        head = _head(plan.id, plan.kind, plan.previous, plan.watermark)
+        with state.open("wb") as file:
+            found = records_to_deposit(
+                self._records,
+                self._settings.prefix,
+                before=self._state(plan.previous) if plan.kind == DIFF else None,
+                state=file,
+                always={f"{PREFIX_HOME}/{prefix}" for prefix in plan.prefixes},
+            )
+            objects = _write_zip(packed, head, chain(plan.prefixes.values(), map(_record, found)))
+            file.flush()
+            os.fsync(file.fileno())
+        return objects
+
+    def _state(self, id_: str) -> Path:
+        return self._directory / f"{id_}{_STATE}"
 
     def _clear(self) -> None:
         """Remove what a killed process left: unsealed drafts, pieces of a deposit never made."""
@@ -191,7 +251,7 @@ class Escrow:
 
 
 def _forget(directory: Path, id_: str, pieces: list[str]) -> None:
-    for name in (*pieces, f"{id_}.sig", f"{id_}.json"):
+    for name in (*pieces, f"{id_}{_STATE}", f"{id_}.sig", f"{id_}.json"):
         (directory / name).unlink(missing_ok=True)
 
 
@@ -228,27 +288,21 @@ def read_objects(directory: Path, manifest: Manifest, scalar: bytes) -> Iterator
     yield from _read_zip(_open_sealed(directory, manifest, key))
 
 
-def _objects(
-    connection: Connection, kind: str, start: int, upto: int, changed_since: int
-) -> Iterator[str]:
-    prefixes = select(_P, _E.c.profile).join(_E, _E.c.uscc == _P.c.uscc).order_by(_P.c.prefix)
-    if kind == DIFF:
-        prefixes = prefixes.where(_P.c.changed_at_ms >= changed_since)
-    for row in connection.execute(prefixes):
+def _prefixes(connection: Connection, changed_since: int) -> dict[str, str]:
+    """Lines about prefixes and their holders, by prefix; those that changed since then."""
+    query = select(_P, _E.c.profile).join(_E, _E.c.uscc == _P.c.uscc).order_by(_P.c.prefix)
+    lines = {}
+    for row in connection.execute(query.where(_P.c.changed_at_ms >= changed_since)):
         content = {"uscc": row.uscc, "mode": row.mode, "site": row.site, "profile": row.profile}
-        gone = row.state != "active"
-        yield _line("prefix", row.prefix, row.prefix, {} if gone else content, deleted=gone)
-    if kind == FULL:
-        query = select(_I).where(~_I.c.deleted, _I.c.prefix.in_(served())).order_by(_I.c.key)
-        for row in connection.execution_options(yield_per=5000).execute(query):
-            content = {"template": row.template, "values": row.content}
-            yield _line("identifier", row.name, row.prefix, content)
-        return
-    changes = select(_C).where(_C.c.sequence > start, _C.c.sequence <= upto)
-    for row in connection.execute(changes.order_by(_C.c.sequence)):
-        gone = row.operation == _DELETED
-        content = {"template": row.template, "values": row.content}
-        yield _line("identifier", row.name, row.prefix, {} if gone else content, deleted=gone)
+        gone = row.state != ACTIVE
+        told = None if gone else msgspec.json.encode(content)
+        lines[row.prefix] = _line(PREFIX, row.prefix, row.prefix, told)
+    return lines
+
+
+def _record(found: Found) -> str:
+    content = None if found.values is None else b'{"values":' + found.values + b"}"
+    return _line(RECORD, found.name, found.prefix, content)
 
 
 def _head(id_: str, kind: str, previous: str, watermark: str) -> str:
@@ -259,18 +313,19 @@ def _head(id_: str, kind: str, previous: str, watermark: str) -> str:
     )
 
 
-def _line(
-    kind: str, name: str, prefix: str, content: dict[str, object], *, deleted: bool = False
-) -> str:
-    element = "delete" if deleted else "object"
-    text = escape(msgspec.json.encode(content).decode())
+def _line(kind: str, name: str, prefix: str, content: bytes | None) -> str:
+    """An object with its JSON, or what takes it away (without ``content``)."""
+    element = "delete" if content is None else "object"
+    text = escape((content or b"{}").decode())
+    for char, written in _NOT_IN_XML.items():
+        text = text.replace(char, written)
     return (
         f"<{element} kind={quoteattr(kind)} name={quoteattr(name)} "
         f"prefix={quoteattr(prefix)}>{text}</{element}>\n"
     )
 
 
-def _write_zip(path: Path, head: str, lines: Iterator[str]) -> int:
+def _write_zip(path: Path, head: str, lines: Iterable[str]) -> int:
     count = 0
     with (
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
@@ -354,15 +409,23 @@ def _read_zip(packed: IO[bytes]) -> Iterator[EscrowObject]:
             raise _bad(Phrase("the document is too large", "文档过大"))
         _refuse_dtd(archive)
         with archive.open("deposit.xml") as file:
-            for _, element in ET.iterparse(file):  # noqa: S314 - signed, and without DTD
+            parsing = ET.iterparse(file, ("start", "end"))  # noqa: S314 - signed, without DTD
+            _, document = next(parsing)
+            contents = document
+            namespace = document.tag.partition("}")[0].removeprefix("{")
+            if namespace not in _READ:
+                raise _bad(Phrase(f"form {namespace} is not known", f"未知格式 {namespace}"))
+            for event, element in parsing:
                 tag = element.tag.rpartition("}")[2]
-                if tag in {"object", "delete"}:
+                if event == "start" and tag == "contents":
+                    contents = element
+                elif event == "end" and tag in {"object", "delete"}:
                     yield EscrowObject(
                         kind=element.get("kind", ""), name=element.get("name", ""),
                         prefix=element.get("prefix", ""), deleted=tag == "delete",
                         content=msgspec.json.decode(element.text or "{}"),
                     )  # fmt: skip
-                    element.clear()
+                    contents.clear()
 
 
 def _refuse_dtd(archive: zipfile.ZipFile) -> None:

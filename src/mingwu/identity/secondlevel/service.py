@@ -25,7 +25,7 @@ from mingwu.identity.secondlevel.applications import EPP, Applications
 from mingwu.identity.secondlevel.desk import Desk
 from mingwu.identity.secondlevel.duties import MONITOR, SYNC, Duties
 from mingwu.identity.secondlevel.escrow import CHANNEL as ESCROW
-from mingwu.identity.secondlevel.escrow import Escrow
+from mingwu.identity.secondlevel.escrow import DIFF, Escrow
 from mingwu.identity.secondlevel.handover import TOP_NODE
 from mingwu.identity.secondlevel.hosted import Hosted
 from mingwu.identity.secondlevel.hostednames import HostedNames
@@ -85,6 +85,7 @@ class SecondLevel:
         self._pruned = self._counted = ""
         self._records = records
         self._fetch_at = 0
+        self._is_deposit_wanted = False
         self.settings = settings
         self.clock = clock
         self.public_key = sm2.public_point(scalar)
@@ -97,7 +98,7 @@ class SecondLevel:
         self.monitoring = Monitoring(engine, settings, clock)
         self.duties = Duties(engine, settings, clock, site)
         self.outbox = Outbox(engine, clock, settings.retry_s)
-        self.escrow = Escrow(engine, settings, clock, scalar)
+        self.escrow = Escrow(engine, records, settings, clock, scalar)
         self.upstream = Upstream(settings, scalar)
         self.links = Links(engine, clock)
         self.unified = UnifiedQueries(
@@ -269,10 +270,17 @@ class SecondLevel:
             self.hosted.catch_up()
 
     def make_deposit(self) -> str:
-        """Make today's deposit if it is due and a receiver is known; returns its id or nothing."""
+        """Make a deposit if it is due or wanted, and a receiver is known; its id or nothing."""
         receiver = bytes.fromhex(self.settings.upstream_public_key)
-        kind = self.escrow.due() if receiver else ""
+        if not receiver:
+            return ""
+        kind = self.escrow.due() or (DIFF if self._is_deposit_wanted else "")
+        self._is_deposit_wanted = False
         return self.escrow.make(kind, receiver).id if kind else ""
+
+    def want_deposit(self) -> None:
+        """Let the next round make a deposit, whenever the last one was made."""
+        self._is_deposit_wanted = True
 
     def count(self) -> None:
         """Bring the counters of the days up to date; tell the resolver whom to refuse.

@@ -10,6 +10,7 @@ import logging
 import socket
 import time
 from collections import deque
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
@@ -28,7 +29,9 @@ from mingwu.identity.secondlevel.notices import HANDBACK, TAKEOVER
 from mingwu.identity.secondlevel.prefixes import referral_value, site_at
 from mingwu.identity.server.process import ResolverServer
 from mingwu.identity.settings import ResolverSettings
+from mingwu.identity.trusted.signing import CERTIFICATE
 from mingwu.kernel.errors import MingwuError, Unavailable
+from mingwu.kernel.names import fold
 from mingwu.lab.topnode.emergency import forget, restore
 from mingwu.lab.topnode.eppserver import EppServer
 from mingwu.lab.topnode.receiver import Receiver
@@ -157,12 +160,16 @@ class TopNode:
         """Keep the certificates of a node's key with its delegation, where verifiers look first."""
         name = f"{PREFIX_HOME}/{node.prefix}"
         try:
-            found = await resolve(name, f"{node.host}:{node.port}", types=("HS_CERT",))
+            found = await resolve(name, f"{node.host}:{node.port}", types=(CERTIFICATE,))
         except (Unavailable, ProtocolError):
             return  # the next probe comes soon
         if found.values and node.prefix not in self.taken_over:
-            self._certificates[node.prefix] = found.values
+            self._keep_certificates(node.prefix, found.values)
             self._delegate(node.prefix, site_at(node.host, node.port))
+
+    def _keep_certificates(self, prefix: str, values: Iterable[HandleValue]) -> None:
+        told = (value for value in values if fold(value.type) == CERTIFICATE)
+        self._certificates[prefix] = tuple(told)
 
     async def is_everybody_up(self) -> bool:
         """Whether all nodes answer now; a look that no window counts."""
@@ -207,7 +214,9 @@ class TopNode:
             self._spare, self.receiver.folder(node.prefix), deposits,
             scalar=self._scalar, signer=bytes.fromhex(node.public_key), site=site,
         )  # fmt: skip
-        self._spare.home(node.prefix)
+        deposited = self._spare.get(f"{PREFIX_HOME}/{node.prefix}")
+        if deposited is not None and not self._certificates.get(node.prefix):
+            self._keep_certificates(node.prefix, deposited.values)
         self._delegate(node.prefix, site)
         self.taken_over.add(node.prefix)
         log.warning("took over node=%s objects=%d", node.prefix, restored)

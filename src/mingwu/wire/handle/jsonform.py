@@ -263,6 +263,9 @@ _TYPED: dict[str, tuple[str, Callable[[bytes], Any]]] = {
     "HS_PUBKEY": ("key", _key_json),
 }
 
+TYPED = frozenset(_TYPED)
+"""Types (upper-cased) whose data has a form of its own; such a form is one of several encodings."""
+
 _PARSERS: dict[str, Callable[[Any], bytes]] = {
     "string": _string_bytes,
     "base64": _base64_bytes,

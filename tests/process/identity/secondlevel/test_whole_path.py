@@ -11,8 +11,13 @@ import time
 import msgspec
 import pytest
 
+from mingwu.identity.aliases.book import AliasBook
+from mingwu.identity.aliases.chain import chain
+from mingwu.identity.aliases.sources import local_source
 from mingwu.identity.client.handleclient import resolve
+from mingwu.identity.client.root import resolve_from, root_at
 from mingwu.identity.records import Record, RecordStore
+from mingwu.identity.secondlevel.escrow import DIFF
 from mingwu.identity.secondlevel.model import (
     ApplicationForm,
     HostedItem,
@@ -28,13 +33,21 @@ from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.uscc import check_digit
 from mingwu.identity.server.process import ResolverServer
 from mingwu.identity.settings import ResolverSettings
+from mingwu.identity.trusted.anchors import read_anchors
+from mingwu.identity.trusted.client import verify_resolution
+from mingwu.identity.trusted.derived import signer_under
+from mingwu.identity.trusted.settings import TrustedSettings
+from mingwu.identity.trusted.setup import found, signer_of
+from mingwu.identity.trusted.signing import sign_due
+from mingwu.identity.trusted.verdict import Verdict
 from mingwu.kernel.errors import Conflict
 from mingwu.lab.topnode.run import TopNode, run_topnode, topnode_key
 from mingwu.lab.topnode.settings import KnownNode, TopNodeSettings
 from mingwu.store.engine import sqlite_url
 from mingwu.store.settings import StoreSettings
-from mingwu.trust import secrets, sm2
+from mingwu.trust import keys, secrets, sm2
 from mingwu.wire.handle.codes import Rc
+from mingwu.wire.handle.site import read_site
 from mingwu.wire.handle.values import HandleValue
 
 pytestmark = pytest.mark.anyio
@@ -200,6 +213,66 @@ async def test_takeover_at_51_percent_and_hand_back(country):
         assert all(one["ended"] for one in country.node.report()["emergencies"])
     finally:
         await again.close()
+
+
+class Vouched:
+    """The node as its own anchor: everything it answers for is signed."""
+
+    def __init__(self, country):
+        self.store = country.second_store
+        key = country.tmp / "record-key"
+        mine = TrustedSettings(issuer=f"301:0.NA/{NODE}", key_file=str(key), algorithm="sm2-sm3")
+        self.signer = signer_of(mine)
+        anchor_key = keys.generate(keys.Algorithm.SM2)
+        self.anchors = read_anchors([found(self.store, NODE, anchor_key, self.signer.key)])
+        self.root = root_at(f"127.0.0.1:{country.top.root.port}")
+
+    def sign(self):
+        for prefix in self.store.prefixes():
+            sign_due(self.store, signer_under(self.store, self.signer, prefix), prefix)
+
+    async def verdict(self, name):
+        """The verdict of whoever resolves from the root, and the port of the node that answered."""
+        result = await resolve_from(self.root, name)
+        report = await verify_resolution(result, self.root.server, self.anchors, root=self.root)
+        return report.verdict, int(result.path[-1].rpartition(":")[2])
+
+
+async def test_what_is_taken_over_is_trusted_and_keeps_its_aliases(country):
+    """From the FULL deposit, and from the DIFF on it."""
+    node, top = country.node, country.top
+    vouched, book = Vouched(country), AliasBook(country.second_store)
+    names, gtin = (
+        [f"{HOSTED}/P{n}" for n in (7, 8, 100)],
+        "https://id.gs1.org/01/09506000134352/21/",
+    )
+    book.add(names[0], gtin + "7")
+    vouched.sign()
+    await node.round()
+    assert len(top.receiver.deposits[NODE]) == 1
+    for name in names[:2]:
+        assert await vouched.verdict(name) == (Verdict.TRUSTED, country.second.port)
+    node.hosted.register(HOSTED, [HostedItem(name=names[2], template="T/1", values={"NAME": "x"})])
+    book.add(names[1], gtin + "8")
+    vouched.sign()
+    node.escrow.make(DIFF, bytes.fromhex(node.settings.upstream_public_key))
+    await node.round()
+    assert len(top.receiver.deposits[NODE]) == 2
+    await country.second.close()
+    for _ in range(4):
+        await top.probe_nodes()
+    assert top.taken_over == {NODE}
+    for name in (*names, f"{NODE}/TRUST"):
+        assert await vouched.verdict(name) == (Verdict.TRUSTED, top.emergency.port), name
+
+    source = local_source(country.store("elsewhere"), server=vouched.root.server)
+    for name, end in ((names[0], "7"), (names[1], "8")):
+        walked = await chain(name, source)
+        assert f"gs1:01/09506000134352/21/{end}" in {one.id for one in walked.nodes}
+        assert AliasBook(top._spare).names(gtin + end) == [name]
+    home = await resolve(f"0.NA/{HOSTED}", f"127.0.0.1:{top.emergency.port}")
+    (site,) = (read_site(one.data) for one in home.values if one.type == "HS_SITE")
+    assert site.servers[0].interfaces[0].port == top.emergency.port
 
 
 def taking_over():
