@@ -1,4 +1,4 @@
-"""``mingwu backup``: copy registry, accounts, records and history while they run."""
+"""``mingwu backup``: copy databases, records, usage log and history while they run."""
 
 import argparse
 from pathlib import Path
@@ -11,12 +11,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, help="configuration file")
     parser.add_argument("--to", type=Path, help="folder; default: `backup` in the data directory")
     parser.add_argument("--name", default="", help="name of the copy; default: the time")
+    parser.add_argument(
+        "--with-secrets", action="store_true", help="keys and passwords, too: keep the copy locked"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print where each part went; 1 when one was not copied."""
     config = load(arguments.config)
-    lines = take(config, arguments.to or config.data / "backup", arguments.name or default_name())
+    folder, name = arguments.to or config.data / "backup", arguments.name or default_name()
+    lines = take(config, folder, name, with_secrets=arguments.with_secrets)
     print("\n".join(lines))
-    print("Secrets were not copied. Restore: docs/operations.md")
+    if not arguments.with_secrets:
+        print("Secrets were not copied: --with-secrets, or keep them apart (docs/operations.md)")
+    print(f"Restore: mingwu restore {folder / name} --config {arguments.config}")
     return 1 if any("NOT copied" in line for line in lines) else 0

@@ -1,22 +1,42 @@
 """Copies of what a node keeps, taken while it runs.
 
 The history copies itself (see ``History.backup``); SQLite databases are copied through SQLite's
-own online backup, so a writer is never in the way; the resolver's records are a projection of the
-registry plus what was registered, copied by LMDB. Secrets are not copied: without them a copy can
-be restored only by somebody who holds them.
+own online backup, so a writer is never in the way. The resolver's records are a projection of the
+databases plus what was registered by the Handle protocol, copied by LMDB, and first: what a
+database decided meanwhile is written again when the copy is restored (``restore``). Secrets are
+copied only when asked for: without them a copy can be restored only by somebody who holds them.
 """
 
 import asyncio
+import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 from sqlalchemy.engine import make_url
 
+from mingwu import __version__
 from mingwu.history.client import History
 from mingwu.identity.server.process import open_store
+from mingwu.identity.usage.segment import PUBLIC_KEY_FILE, SALT_FILE
+from mingwu.identity.usage.segment import files as segments
 from mingwu.kernel.errors import Unavailable
 from mingwu.node.config import Config, IdentityPart
+
+RECORDS, USAGE, SECRETS = "identity", "usage", "secrets"
+MANIFEST = "copy.json"
+_OTHER_SECRETS = (("usage", "log-key.pem"), ("usage", SALT_FILE), ("identity", "server-key.pem"))
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a copy says of itself: of which node, and from when on the databases may be newer."""
+
+    node: str
+    version: str
+    began_ms: int
 
 
 def default_name() -> str:
@@ -24,31 +44,92 @@ def default_name() -> str:
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime())
 
 
-def take(config: Config, folder: Path, name: str) -> list[str]:
+def databases(config: Config) -> Iterator[tuple[str, str]]:
+    """(name, address) of the node's databases, in the order they are copied.
+
+    Carriers come before the nodes that register their names: what a carrier was given stands there
+    when its registration is known, and one that is not known yet gets the same name again.
+    """
+    for part, url in (
+        (IdentityPart.CARRIERS, config.carriers.store.url),
+        (IdentityPart.ENTERPRISE, config.enterprise.store.url),
+        (IdentityPart.SECONDLEVEL, config.secondlevel.store.url),
+    ):
+        if config.runs(part):
+            yield part.value, url
+    yield "registry", config.registry.store.url
+    yield "trust", config.trust.store.url
+
+
+def take(config: Config, folder: Path, name: str, *, with_secrets: bool = False) -> list[str]:
     """Take copies under ``folder/name``; one line per part, telling where it is."""
     target = folder / name
     target.mkdir(parents=True, mode=0o700)
-    lines = [_sqlite(config.registry.store.url, target / "registry.db")]
-    lines.append(_sqlite(config.trust.store.url, target / "trust.db"))
-    for part, url in (
-        (IdentityPart.ENTERPRISE, config.enterprise.store.url),
-        (IdentityPart.SECONDLEVEL, config.secondlevel.store.url),
-        (IdentityPart.CARRIERS, config.carriers.store.url),
-    ):
-        if config.runs(part):
-            lines.append(_sqlite(url, target / f"{part.value}.db"))
+    began_ms = time.time_ns() // 1_000_000
     store = open_store(config.resolver)
     try:
-        store.projection.copy(target / "identity")
+        store.projection.copy(target / RECORDS)
     finally:
         store.close()
-    lines.append(f"identity  {target / 'identity'}")
+    lines = [_line(RECORDS, target / RECORDS)]
+    lines += [_sqlite(url, target / f"{name}.db") for name, url in databases(config)]
+    if config.runs(IdentityPart.USAGE):
+        lines.append(_usage(Path(config.usage.directory), target / USAGE))
+    if with_secrets:
+        lines.append(_secrets(config, target / SECRETS))
+    lines.append(_history_line(config, name))
+    told = Manifest(node=config.node.name, version=__version__, began_ms=began_ms)
+    (target / MANIFEST).write_bytes(msgspec.json.encode(told))
+    return lines
+
+
+def secret_files(config: Config) -> Iterator[tuple[str, Path]]:
+    """(where in a copy, where in the node) of every secret that restoring needs."""
+    kept = config.data / SECRETS
+    if kept.is_dir():
+        for file in sorted(kept.iterdir()):
+            if file.is_file():
+                yield f"{SECRETS}/{file.name}", file
+    where = {"usage": Path(config.usage.directory), "identity": Path(config.resolver.directory)}
+    for folder, file_name in _OTHER_SECRETS:
+        file = where[folder] / file_name
+        if file.exists():
+            yield f"{folder}/{file_name}", file
+
+
+def _line(part: str, told: object) -> str:
+    return f"{part:<11} {told}"
+
+
+def _usage(directory: Path, target: Path) -> str:
+    """The signed log as it stands; the open segment is closed as after a crash when restored."""
+    found = segments(directory) if directory.is_dir() else []
+    if not found:
+        return _line(USAGE, "nothing there yet")
+    target.mkdir(mode=0o700)
+    for file in (*found, directory / PUBLIC_KEY_FILE):
+        with suppress(FileNotFoundError):  # its time was over just now
+            shutil.copy2(file, target / file.name)
+    return _line(USAGE, target)
+
+
+def _secrets(config: Config, target: Path) -> str:
+    for place, file in secret_files(config):
+        kept = target / place
+        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.copy2(file, kept)
+        kept.chmod(0o600)
+    return _line(SECRETS, f"{target} — whoever has them can act as this node")
+
+
+def _history_line(config: Config, name: str) -> str:
+    if not config.history.url:
+        return _line("history", "none: this node has no historian")
     try:
         asyncio.run(_history(config, name))
-        lines.append(f"history   in the historian's own backup folder, as {name}")
     except Unavailable as error:
-        lines.append(f"history   NOT copied: {error}")
-    return lines
+        return _line("history", f"NOT copied: {error}")
+    return _line("history", f"in the historian's own backup folder, as {name}")
 
 
 async def _history(config: Config, name: str) -> None:
@@ -59,17 +140,25 @@ async def _history(config: Config, name: str) -> None:
         await history.close()
 
 
-def _sqlite(url: str, target: Path) -> str:
+def file_of(url: str) -> Path | None:
+    """The file of an SQLite database; None for another engine."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return f"{target.stem:<9} is on {parsed.get_backend_name()}: use its own tools"
-    if not Path(parsed.database).exists():
-        return f"{target.stem:<9} nothing there yet"
-    source, copy = sqlite3.connect(parsed.database), sqlite3.connect(target)
+        return None
+    return Path(parsed.database)
+
+
+def _sqlite(url: str, target: Path) -> str:
+    file = file_of(url)
+    if file is None:
+        return _line(target.stem, f"is on {make_url(url).get_backend_name()}: use its own tools")
+    if not file.exists():
+        return _line(target.stem, "nothing there yet")
+    source, copy = sqlite3.connect(file), sqlite3.connect(target)
     try:
         source.backup(copy)
     finally:
         source.close()
         copy.close()
     target.chmod(0o600)
-    return f"{target.stem:<9} {target}"
+    return _line(target.stem, target)

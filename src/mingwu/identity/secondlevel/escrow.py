@@ -132,7 +132,8 @@ class Escrow:
             last = connection.execute(select(_D).order_by(_D.c.number.desc())).first()
             full = select(func.max(_D.c.made_at_ms)).where(_D.c.kind == FULL)
             full_at = connection.execute(full).scalar() or 0
-        if last is None:
+            restored = outbox.restored_at(connection)
+        if last is None or last.number < restored:
             return FULL
         if hour < self._settings.escrow_hour or beijing_day(last.made_at_ms) == beijing_day(now):
             return ""
@@ -185,7 +186,7 @@ class Escrow:
             last = connection.execute(select(_D).order_by(_D.c.number.desc())).first()
             if last is None or not is_state(self._state(last.id)):
                 kind = FULL
-            number = (last.number if last else 0) + 1
+            number = max(last.number if last else 0, outbox.restored_at(connection)) + 1
             start, since = (last.to_sequence, last.made_at_ms) if last and kind == DIFF else (0, 0)
             return _Plan(
                 id=f"{self._settings.prefix}_{kind}_{beijing_day(now)}_{number}",
@@ -221,6 +222,7 @@ class Escrow:
         """Remove what a killed process left: unsealed drafts, pieces of a deposit never made."""
         with reading(self._engine) as connection:
             last = connection.execute(select(func.max(_D.c.number))).scalar() or 0
+            last = max(last, outbox.restored_at(connection))
         for left in self._directory.glob(_SCRATCH + "*"):
             shutil.rmtree(left)
         for left in self._directory.glob(f"{self._settings.prefix}_*_{last + 1}.*"):

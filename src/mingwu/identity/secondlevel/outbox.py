@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 _O, _M = schema.outbox, schema.mark
 WAITING, SENT, REFUSED = "waiting", "acknowledged", "refused"
 _LONGEST_PAUSE_MS = 3_600_000
+RESTORED = "restored"
+"""Mark: when the database was put back to an earlier state (ms), empty for never."""
 # Tables whose mark is the time (ms) up to which changes were told.
 TOLD_BY_TIME = ("T4", "T6", "T7", "T11", "M2")
 
@@ -47,7 +49,8 @@ Sender = Callable[[Entry], Awaitable[None]]
 def put(connection: Connection, channel: str, subject: str, body: object, now_ms: int) -> int:
     """Add an entry (inside the caller's transaction); returns its number."""
     lock(connection, "secondlevel.outbox")
-    number: int = (connection.execute(select(func.max(_O.c.number))).scalar() or 0) + 1
+    last = connection.execute(select(func.max(_O.c.number))).scalar() or 0
+    number = max(last, restored_at(connection)) + 1
     connection.execute(
         insert(_O).values(
             number=number, channel=channel, subject=subject,
@@ -67,6 +70,11 @@ def set_mark(connection: Connection, name: str, value: str) -> None:
     """Remember a generator's place (in the transaction that puts what it made)."""
     if not connection.execute(update(_M).where(_M.c.name == name).values(value=value)).rowcount:
         connection.execute(insert(_M).values(name=name, value=value))
+
+
+def restored_at(connection: Connection) -> int:
+    """What numbers must be behind, for the receiver may know those up to it; 0 for nothing."""
+    return int(marked(connection, RESTORED) or 0)
 
 
 def stamp(connection: Connection, clock: Clock) -> int:
