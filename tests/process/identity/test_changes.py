@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import socket
 import ssl
@@ -28,7 +29,7 @@ from mingwu.wire.handle.bodies import (
     Resolve,
     read_body,
 )
-from mingwu.wire.handle.codes import Op, OpFlag, Rc
+from mingwu.wire.handle.codes import EnvelopeFlag, Op, OpFlag, Rc
 from mingwu.wire.handle.message import decode, encode, message_length, split_digest
 from mingwu.wire.handle.site import read_site
 from mingwu.wire.handle.values import HandleValue, Reference
@@ -59,6 +60,49 @@ async def test_the_life_of_a_name(serving):
             await adminclient.delete(client, GOOD, name)
             gone = await resolve(name, f"127.0.0.1:{server.port}")
             assert gone.rc == Rc.HANDLE_NOT_FOUND
+
+
+def is_continued(reply):
+    encrypted = reply[2] & EnvelopeFlag.ENCRYPTED
+    return not encrypted and decode(reply).wants(OpFlag.CONTINUOUS)
+
+
+@contextlib.asynccontextmanager
+async def closing_behind_each_reply(port):
+    """A server as the reference one is: it closes the connection behind every reply."""
+
+    async def serve(reader, writer):
+        async def message(source):
+            envelope = await source.readexactly(20)
+            return envelope + await source.readexactly(message_length(envelope) - 20)
+
+        behind, ahead = await asyncio.open_connection("127.0.0.1", port)
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            ahead.write(await message(reader))
+            while is_continued(reply := await message(behind)):
+                writer.write(reply)
+            writer.write(reply)
+        for side in (ahead, writer):
+            side.close()
+            await side.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as front:
+        yield front.sockets[0].getsockname()[1]
+
+
+async def test_servers_that_close_behind_every_reply_are_changed_too(serving):
+    names = [StoredName(f"88.888.101/LOT.{number:04}", ()) for number in range(500)]
+    async with serving() as server, closing_behind_each_reply(server.port) as port:
+        server.store.put_many(names)
+        async with connected("127.0.0.1", port) as client:
+            for _ in range(3):
+                assert await adminclient.create(client, GOOD, NAME, [OWNER]) == NAME
+                await adminclient.delete(client, GOOD, NAME)
+            listed = await adminclient.list_names(client, GOOD, "88.888.101")
+            assert len(listed) == 501
+            secured = await open_session(client)
+            await adminclient.create(secured, GOOD, NAME, [OWNER])
+        assert server.store.get(NAME) is not None
 
 
 @pytest.mark.parametrize("secure", [False, True])

@@ -61,6 +61,9 @@ class Resolution:
         return self.rc == Rc.SUCCESS
 
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
 @contextmanager
 def asking_from(address: str) -> Iterator[None]:
     """Within the block, ask from this address of the machine (empty: the system chooses)."""
@@ -168,22 +171,18 @@ async def ask_udp(host: str, port: int, message: Message, *, timeout_s: float = 
 
 
 class HandleClient:
-    """One TCP connection to a server; requests are answered in order.
+    """A TCP connection to a server; requests are answered in order.
 
-    ``session_id`` is that of a login (ops 2000, 2001) and ``flags`` are op flags, for callers to
-    put into their requests.
+    The reference server closes the connection behind every reply, so the client connects again
+    when it finds itself alone. ``session_id`` is that of a login (ops 2000, 2001) and ``flags``
+    are op flags, for callers to put into their requests.
     """
 
-    def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        server: str,
-        timeout_s: float,
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
-        self.server = server
+    def __init__(self, streams: Streams, address: tuple[str, int], timeout_s: float) -> None:
+        self._reader, self._writer = streams
+        self._address = address
+        self._answered = False
+        self.server = f"{address[0]}:{address[1]}"
         self.session_id = 0
         self.flags = 0
         self._timeout_s = timeout_s
@@ -192,14 +191,7 @@ class HandleClient:
     @classmethod
     async def open(cls, host: str, port: int, *, timeout_s: float = 5.0) -> Self:
         """Connect; raises Unavailable ``identity.unreachable``."""
-        server = f"{host}:{port}"
-        try:
-            opening = asyncio.open_connection(host, port, local_addr=_local())
-            streams = await asyncio.wait_for(opening, timeout_s)
-        except (OSError, TimeoutError) as error:
-            detail = f"TCP, {getattr(error, 'strerror', None) or 'timed out'}"
-            raise Unavailable("identity.unreachable", server=server, detail=detail) from error
-        return cls(*streams, server, timeout_s)
+        return cls(await _streams(host, port, timeout_s), (host, port), timeout_s)
 
     async def close(self) -> None:
         """Disconnect."""
@@ -229,6 +221,24 @@ class HandleClient:
                 ) from error
 
     async def _exchange(self, data: bytes, request_id: int) -> bytes:
+        if data and (self._reader.at_eof() or self._writer.is_closing()):
+            await self._connect_again()
+        try:
+            return await self._sent(data, request_id)
+        except (ConnectionError, asyncio.IncompleteReadError) as error:
+            # Closed behind the reply before, which was not noticed yet: nobody read this request.
+            unread = not isinstance(error, asyncio.IncompleteReadError) or not error.partial
+            if not (self._answered and data and unread):
+                raise
+        await self._connect_again()
+        return await self._sent(data, request_id)
+
+    async def _connect_again(self) -> None:
+        await self.close()
+        self._reader, self._writer = await _streams(*self._address, self._timeout_s)
+        self._answered = False
+
+    async def _sent(self, data: bytes, request_id: int) -> bytes:
         self._writer.write(data)
         await self._writer.drain()
         while True:
@@ -236,7 +246,17 @@ class HandleClient:
             rest = message_length(envelope) - ENVELOPE_BYTES
             reply = envelope + await self._reader.readexactly(rest)
             if read_envelope(reply).request_id == request_id:
+                self._answered = True
                 return reply
+
+
+async def _streams(host: str, port: int, timeout_s: float) -> Streams:
+    try:
+        opening = asyncio.open_connection(host, port, local_addr=_local())
+        return await asyncio.wait_for(opening, timeout_s)
+    except (OSError, TimeoutError) as error:
+        detail = f"TCP, {getattr(error, 'strerror', None) or 'timed out'}"
+        raise Unavailable("identity.unreachable", server=f"{host}:{port}", detail=detail) from error
 
 
 @asynccontextmanager
