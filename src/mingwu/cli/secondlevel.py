@@ -180,6 +180,9 @@ def _answer(
         yield "  → " + _word("next-look", lang, name=plain(rows[0]["name"]))
     if told["after"]:
         yield "  → " + _word("next-pages", lang, pages=pages + 1)
+    for step in dict.fromkeys(one[f"next_{lang}"] for one in told["nodes"]):
+        if step:
+            yield "  → " + plain(step)
     for one in told["nodes"]:
         if one["state"] == "unlinked":
             yield "  → " + _word("next-link", lang, prefix=plain(one["prefix"]))

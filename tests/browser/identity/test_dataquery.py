@@ -23,6 +23,9 @@ def test_every_node_says_how_it_took_part(inside: Page) -> None:
     expect(answer(inside, "88.101.1001")).to_contain_text("3 names")
     expect(answer(inside, "88.101.1002")).to_contain_text("refused")
     expect(answer(inside, "88.101.1003")).to_contain_text("does not answer")
+    expect(answer(inside, "88.101.1004")).to_contain_text("gave this node no access")
+    expect(inside.locator("[data-todo=unlinked]")).to_have_count(1)  # once, not ten times
+    expect(inside.locator("[data-todo=unlinked]")).to_contain_text("public key")
     assert "c=DESC.en%3Ddrive+motor*" in inside.url
     inside.reload()
     expect(inside.locator("tbody tr")).to_have_count(3)

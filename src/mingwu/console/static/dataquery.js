@@ -88,7 +88,10 @@ export async function mount(root, { query }) {
 
   function nodesPanel() {
     const list = [...nodes.values()].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
+    const steps = ORDER.map((name) => [name, list.filter((one) => one.state === name && one["next_" + lang])]).filter(([, some]) => some.length);
+    const todo = steps.flatMap(([name, some]) => [...new Set(some.map((one) => one["next_" + lang]))].map((next) => h("p.mw-hint", { dataset: { todo: name } }, h("b", null, t("nodeanswer." + name), ": "), next)));
     return h("section.mw-panel", null, h("header", null, h("h2", null, t("dataquery.nodes"))),
+      todo.length ? h("div.mw-stack.mw-pad", null, todo) : null,
       h("ul.mw-lines.mw-pad.mw-answers", null, list.map((one) => h("li", { dataset: { prefix: one.prefix, state: one.state } },
         h("div.mw-two", null, h("span", null, nodeName(one)), h("small.mw-mono", null, one.prefix)),
         h("div.mw-two", null, state(STATES[one.state], t("nodeanswer." + one.state)), h("small", null, why(one))),

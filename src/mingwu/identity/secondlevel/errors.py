@@ -149,6 +149,17 @@ add(
     zh=("没有前缀 {prefix} 的节点接入配置", "请查看接入列表。"),
 )
 add(
+    "secondlevel.node-unlinked",
+    en=(
+        "The holder of {prefix} gave this node no access to its data",
+        "It needs this node's public key for an application identity; then link the node with it.",
+    ),
+    zh=(
+        "前缀 {prefix} 的企业尚未向本节点开放数据",
+        "请将本节点公钥发给该企业，由其创建应用身份并告知接口地址，再据此接入该节点。",
+    ),
+)
+add(
     "secondlevel.node-refused",
     en=("The node of {prefix} refused: {detail}", "Ask the enterprise for access and grants."),
     zh=("前缀 {prefix} 的企业节点拒绝：{detail}", "请向该企业申请应用身份和授权。"),

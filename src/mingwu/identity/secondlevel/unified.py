@@ -50,7 +50,9 @@ class NodeState(StrEnum):
 
 
 class NodeAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of asking one node. ``rows`` counts those in this answer."""
+    """What became of asking one node. ``rows`` counts those in this answer; of a node without an
+    answer ``message_…`` say why and ``next_…`` what the operator can do about it.
+    """
 
     prefix: str
     uscc: str
@@ -62,6 +64,8 @@ class NodeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     message_zh: str = ""
     message_en: str = ""
+    next_zh: str = ""
+    next_en: str = ""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -175,7 +179,8 @@ class UnifiedQueries:
         began = time.monotonic()
         nothing = Source(())
         if link is None:
-            return nothing, _answer(target, NodeState.UNLINKED, began)
+            error = Denied("secondlevel.node-unlinked", prefix=target.prefix)
+            return nothing, _answer(target, NodeState.UNLINKED, began, error=error)
         question = {
             "template": link.templates.get(asked.template, asked.template),
             "prefix": link.prefix,
@@ -188,8 +193,8 @@ class UnifiedQueries:
             if asyncio.get_running_loop().time() > until:
                 raise silent(link, "no time was left")  # noqa: TRY301
             page = await self._limited(link, self._client.ask(session, link, question))
-        except MingwuError as error:
-            return nothing, _answer(target, _state(error), began, error=error)
+        except MingwuError as fault:
+            return nothing, _answer(target, _state(fault), began, error=fault)
         rows = [
             {"name": row.name, "prefix": link.prefix, "template": row.template,
              "values": dict(row.values), "at_ms": row.at_ms, "source": link.prefix}
@@ -225,4 +230,6 @@ def _answer(
         code=error.code if error else "",
         message_zh=error.text("zh") if error else "",
         message_en=error.text("en") if error else "",
+        next_zh=error.next_step("zh") if error else "",
+        next_en=error.next_step("en") if error else "",
     )  # fmt: skip

@@ -230,8 +230,10 @@ async def test_one_answer_from_nodes_of_every_kind(world):
         "88.101.4": ("unreachable", 0, "secondlevel.node-silent"),
         "88.101.5": ("unreachable", 0, "secondlevel.node-silent"),
         "88.101.6": ("unreachable", 0, "secondlevel.node-bad"),
-        "88.101.7": ("unlinked", 0, ""),
+        "88.101.7": ("unlinked", 0, "secondlevel.node-unlinked"),
     }
+    assert all(one["message_zh"] and one["next_zh"] and one["next_en"]
+               for one in found["nodes"] if one["state"] != "answered")  # fmt: skip
     assert found["counts"] == {"answered": 2, "refused": 1, "unreachable": 3, "unlinked": 1}
     assert found["simulated"] is True
     actions = [note[1] for note in world.notes]

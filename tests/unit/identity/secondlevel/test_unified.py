@@ -138,6 +138,8 @@ async def test_groups_decide_whose_data_is_asked_for(node, accepted):
     assert reply["simulated"] is True
     assert reply["nodes"][0].rows == 1
     assert reply["nodes"][1].state is NodeState.UNLINKED
+    assert "88.101.2" in reply["nodes"][1].message_en
+    assert "公钥" in reply["nodes"][1].next_zh
 
 
 @pytest.mark.parametrize(
