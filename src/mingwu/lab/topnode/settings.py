@@ -70,5 +70,5 @@ class TopNodeSettings(Settings, frozen=True, kw_only=True):
     negative_ttl_s: Annotated[int, Meta(ge=0)] = 5
     # Most answers it keeps.
     cache_entries: Annotated[int, Meta(ge=1)] = 50_000
-    # Size of each record store's memory map, bytes.
-    map_bytes: Annotated[int, Meta(ge=2**20)] = 2**32
+    # Most bytes that each record store may grow to; reserved as address space.
+    map_bytes: Annotated[int, Meta(ge=2**20)] = 64 * 2**30
