@@ -20,6 +20,7 @@ _GENERAL = re.compile(r"(?:[A-Za-z0-9._:-]|%[0-9A-Fa-f]{2})*(?:[A-Za-z0-9._-]|%[
 _CN = re.compile(r"(8[0-9]|[0-9]{2})\.([0-9]{3,5})\.([0-9]{1,128})")
 _BID = re.compile(r"(?:([A-Za-z0-9]{4})(?::|$))?([A-Za-z0-9]{22,42})?")
 _BASE58 = re.compile("[1-9A-HJ-NP-Za-km-z]{20,64}")
+_ALPHABET58 = re.compile("[1-9A-HJ-NP-Za-km-z]*")
 _KEYS = {"z": "SM2", "e": "Ed25519", "s": "secp256k1"}
 _ENCODINGS = {"f": "base58", "s": "base64", "t": "bech32"}
 _MOST_CHARS = 1024
@@ -63,6 +64,8 @@ def _bid(body: str) -> Code:
     if found is None or not (found[1] or found[2]):
         return _broken(body, "bid", "[AAAA:] + 22-42 A-Z a-z 0-9")
     chain, suffix = found[1] or "", found[2] or ""
+    if suffix[:1] in _KEYS and suffix[1:2] == "f" and not _ALPHABET58.fullmatch(suffix[2:]):
+        return _broken(body, "bid", Phrase("base58 behind “f”", "“f”之后须为 base58"))
     named = (
         ("chain", chain),
         ("suffix", suffix),

@@ -6,6 +6,7 @@ Canonical is the Digital Link path of the entity without a leading slash, e.g.
 what is identified. Data keep their case, as GS1 wants it.
 """
 
+import re
 from functools import lru_cache
 
 from mingwu.identity.codes.code import Code, Fault, fault_of
@@ -24,20 +25,22 @@ KINDS = {
     "416": "gln", "417": "gln", "8003": "grai", "8004": "giai", "8006": "itip", "8010": "cpid",
     "8013": "gmn", "8017": "gsrn", "8018": "gsrn",
 }  # fmt: skip
+# A key with its check digit, behind its AI: what readers give that transmit no identifier.
+_UNMARKED = re.compile(r"(?:01|8006)\d{14}|(?:00|801[78])\d{18}|(?:253|255|414)\d{13}|8003\d{14}")
 _GTIN_LENGTHS = frozenset({8, 12, 13, 14})
-_SSCC_DIGITS = 18
+_MARKED_GTIN_DIGITS, _GSIN_DIGITS, _SSCC_DIGITS = 16, 17, 18
 
 
 def recognise(text: str) -> Code | None:
     """Read a GS1 code; None for other shapes."""
     if text.isascii() and text.isdigit():
         return _digits(text)
-    if text.startswith(("(", "]")) or elements.SEPARATOR in text:
+    if text.startswith(("(", "]")) or elements.SEPARATOR in text or _UNMARKED.match(text):
         return _composed(text)
     if text[:4].lower() == "http":
         return _address(text)
-    if text.startswith("urn:epc:"):
-        return _epc(text)
+    if text[:8].lower() == "urn:epc:":
+        return _epc("urn:epc:" + text[8:])
     first, slash, _ = text.partition("/")
     if slash and first in KINDS and link.looks_like_path(text.rstrip("/").split("/")):
         return _path(text)
@@ -54,7 +57,8 @@ def _digits(text: str) -> Code | None:
     elif count == _SSCC_DIGITS:
         value, parts, kind, ai = text, (("00", text),), "sscc", "00"
     else:
-        return _composed(text) if count > _SSCC_DIGITS else None
+        sure = count in {_GSIN_DIGITS, _MARKED_GTIN_DIGITS} or count > _SSCC_DIGITS
+        return _composed(text) if sure else None
     expected = check_digit(text[:-1])
     if expected == text[-1]:
         return Code(SYSTEM, kind, f"{ai}/{value}", parts)

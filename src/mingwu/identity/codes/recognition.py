@@ -1,9 +1,14 @@
 """Which system a text belongs to, over all systems.
 
+What a reader puts in front of its data (symbology identifiers, ISO/IEC 15424: ``]Q1``, ``]d2`` …)
+is taken away first, except where it says that an element string follows.
+
 The first character decides which systems are asked, so the common case costs one of them. A text
 can have several readings (13 digits are a GTIN and a location number); :func:`readings` gives all,
 sound ones first, :func:`recognise` the first of them.
 """
+
+import re
 
 from mingwu.identity.codes import did, ecode, gs1, handle, oid, vaa
 from mingwu.identity.codes.code import Code, CodeSystem
@@ -32,15 +37,34 @@ _BY_FIRST: dict[str, tuple[CodeSystem, ...]] = {
     "(": (gs1,),
     "]": (gs1,),
     "/": (oid,),
-    "d": (did, handle),
-    "h": (gs1, handle),
+    "{": (oid,),
+    "d": (did, vaa, handle),
+    "h": (gs1, vaa, handle),
     "u": (oid, gs1, handle),
 }
 
 
+_IDENTIFIER = re.compile(r"\][A-Za-z][0-9A-Za-z]")
+# FNC1 in first place: an element string follows.
+_ELEMENTS = {"]C1": "]C1", "]d2": "]d2", "]Q3": "]Q3", "]e0": "]e0", "]J1": "]J1"}
+_ELEMENTS |= {"]d5": "]d2", "]Q4": "]Q3"}
+_TELL_ECI = frozenset({"]Q2", "]Q4", "]Q6", "]d4", "]d5", "]d6"})
+_ECI = re.compile(r"\\(?:(\\)|[0-9]{6})")
+
+
+def without_identifier(text: str) -> str:
+    """What a reader gave without the symbology identifier; element strings keep theirs."""
+    if not _IDENTIFIER.match(text):
+        return text
+    mark, data = text[:3], text[3:]
+    if mark in _TELL_ECI:  # \\000026 says UTF-8, a backslash of the data is doubled
+        data = _ECI.sub(lambda found: found[1] or "", data)
+    return _ELEMENTS.get(mark, "") + data
+
+
 def recognise(text: str) -> Code | None:
     """The best reading of ``text`` (outer blanks ignored), or None."""
-    text = text.strip(" \t\r\n")
+    text = without_identifier(text.strip(" \t\r\n"))
     if not text or len(text) > _MOST_CHARS:
         return None
     faulty: Code | None = None
@@ -55,7 +79,7 @@ def recognise(text: str) -> Code | None:
 
 def readings(text: str) -> list[Code]:
     """All readings, sound ones first."""
-    text = text.strip(" \t\r\n")
+    text = without_identifier(text.strip(" \t\r\n"))
     if not text or len(text) > _MOST_CHARS:
         return []
     found = [code for system in SYSTEMS if (code := system.recognise(text)) is not None]

@@ -12,6 +12,7 @@ VAA is also the agency's issuing agency code of ISO/IEC 15459: an identifier may
 import re
 
 from mingwu.identity.codes import errors as _texts  # noqa: F401 - registers the texts
+from mingwu.identity.codes import handle
 from mingwu.identity.codes.code import Code, Fault, fault_of
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
@@ -32,7 +33,8 @@ _MOST_CHARS = 255
 def recognise(text: str) -> Code | None:
     """Read a national identifier; None unless it begins with one of the country numbers."""
     agency = _AGENCY.match(text)
-    bare = text[agency.end() :] if agency else text
+    digits = text[:1] == "8"
+    bare = text[agency.end() :] if agency else text if digits else handle.bare(text)
     if bare[:3] not in {"86.", "88."} or "/" not in bare:
         return None
     kind = "issuing-agency" if agency else "identifier"

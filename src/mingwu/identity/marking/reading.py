@@ -17,7 +17,7 @@ from PIL import Image
 
 from mingwu.identity.aliases.book import AliasBook
 from mingwu.identity.codes.code import Code
-from mingwu.identity.codes.recognition import recognise
+from mingwu.identity.codes.recognition import recognise, without_identifier
 from mingwu.identity.marking import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.identity.marking.contents import name_in_url
 from mingwu.identity.marking.filling import is_simulated
@@ -130,8 +130,8 @@ def _seen(found: zxingcpp.Barcode, width: int, height: int) -> Seen:
 
 def reading_of(text: str) -> Code | None:
     """The code a text is, the address of a thing's page included."""
-    name = name_in_url(text)
-    return recognise(name or text)
+    plain = without_identifier(text)
+    return recognise(name_in_url(plain) or plain)
 
 
 def things_of(store: RecordStore, text: str) -> list[Thing]:

@@ -22,7 +22,32 @@ GOOD = [
     ("2.49.0.0", "oid:2.49.0.0"),  # RFC 3061 examples of the alerting arc
     ("urn:oid:1.3.6.1.4.1", "oid:1.3.6.1.4.1"),  # RFC 3061
     ("/ISO/Member-Body/156", "oid:1.2.156"),  # China under X.660
-    ("/Joint-ISO-ITU-T/Example", "oid:/2/Example"),
+    ("/Joint-ISO-ITU-T/Example", "oid:2.999"),
+    ("/Example/5", "oid:2.999.5"),  # a long arc, X.660
+    ("/ISO/Member-Body/156/somebody", "oid:/1/2/156/somebody"),
+    ("{iso(1) member-body(2) cn(156) 7}", "oid:1.2.156.7"),
+    ("{joint-iso-itu-t example(999)}", "oid:2.999"),
+    ("https://hdl.handle.net/20.1000/100?noredirect", "handle:20.1000/100"),
+    ("https://doi.org/10.1000/a%2Fb", "handle:10.1000/A/B"),
+    ("info:hdl/20.1000/100", "handle:20.1000/100"),
+    ("hdl:88.888.101/A", "vaa:88.888.101/A"),
+    ("https://hdl.handle.net/88.888.101/A", "vaa:88.888.101/A"),
+    # as readers transmit them: identifiers of ISO/IEC 15424, or none at all
+    ("]E09506000134352", "gs1:01/09506000134352"),
+    ("]E496385074", "gs1:01/00000096385074"),
+    ("]I119506000134359", "gs1:01/19506000134359"),
+    ("]C088.888.101/A", "vaa:88.888.101/A"),
+    ("]Q188.888.101/A", "vaa:88.888.101/A"),
+    ("]Q2\\00002688.888.101/\u58f3\\\\1", "vaa:88.888.101/\u58f3\\1"),
+    ("]d110.1000/182", "handle:10.1000/182"),
+    ("]Q1https://id.gs1.org/01/09506000134352", "gs1:01/09506000134352"),
+    ("]d2010950600013435221x", "gs1:01/09506000134352/21/x"),
+    ("]d5\\000026010950600013435221x", "gs1:01/09506000134352/21/x"),
+    ("010950600013435221x", "gs1:01/09506000134352/21/x"),
+    ("0109506000134352", "gs1:01/09506000134352"),
+    ("00095060001343520000", "gs1:00/095060001343520000"),
+    ("(01)09506000134352(7041)PX(716)A1", "gs1:01/09506000134352"),
+    ("URN:epc:id:sgtin:9506000.013435.x", "gs1:01/09506000134352/21/x"),
     ("ecode:10064123456789012", "ecode:10064123456789012"),
     ("did:cn:88.100.1", "did:did:cn:88.100.1"),  # CN-DID method specification
     ("did:bid:efNKcDVGSnXT3bQWjrjhP5aWpWaVMKFo", "did:did:bid:efNKcDVGSnXT3bQWjrjhP5aWpWaVMKFo"),
@@ -41,10 +66,14 @@ BAD = [
     ("3.1.2", "codes.oid"),
     ("1.40.1", "codes.oid"),
     ("1.02.3", "codes.oid"),
+    ("{iso(1) (40)}", "codes.oid"),
+    ("(01)09506000134352(17)230229", "gs1.date"),
+    ("(01)09506000134352(17)231301", "gs1.date"),
     ("ecode:5123", "codes.ecode"),
     ("ecode:1006A123", "codes.ecode"),
     ("did:cn:88.1.1", "codes.did"),
     ("did:bid:short", "codes.did"),
+    ("did:bid:ef0KcDVGSnXT3bQWjrjhP5aWpWaVMKFo", "codes.did"),  # base58 has no 0
     ("did:", "codes.did"),
 ]
 
@@ -70,7 +99,21 @@ def test_faults_say_what_is_wrong(text, fault):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "   ", "hello", "https://example.org/a", "x" * 5000, "/", "."]
+    "text",
+    [
+        "",
+        "   ",
+        "hello",
+        "https://example.org/a",
+        "x" * 5000,
+        "/",
+        ".",
+        "]X0abc",
+        "]Q1",
+        "010950600013435321x",
+        "https://doi.org/",
+        "https://doi.org.example/10.1000/1",
+    ],
 )
 def test_other_texts_belong_nowhere(text):
     assert recognise(text) is None
