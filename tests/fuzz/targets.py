@@ -21,7 +21,8 @@ from mingwu.identity.namespaces import evaluate, templates_in
 from mingwu.identity.records import Record as StoredName
 from mingwu.identity.records import RecordStore
 from mingwu.identity.resolver import Resolver
-from mingwu.identity.server.http import HttpFace, HttpRequest
+from mingwu.identity.server.exchange import HttpRequest
+from mingwu.identity.server.http import HttpFace
 from mingwu.identity.server.httpwrite import HttpWriter
 from mingwu.identity.server.process import home_prefixes, site_of
 from mingwu.identity.settings import ResolverSettings

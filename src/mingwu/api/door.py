@@ -16,11 +16,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mingwu.api.ports import People, Principal
 from mingwu.kernel.errors import Denied, NotAuthenticated
+from mingwu.kernel.languages import LANGUAGES, accepted_language
 from mingwu.trust.roles import WORDS
 
 COOKIE = "mw_session"
 LANGUAGE_COOKIE = "mw_lang"
-LANGUAGES = ("zh", "en")
 ROLES = ("viewer", "operator", "engineer", "admin")
 
 
@@ -105,23 +105,6 @@ def language_of(connection: HTTPConnection, principal: Principal | None) -> str:
     if principal is not None and principal.language in LANGUAGES:
         return principal.language
     return accepted_language(connection.headers.get("accept-language", ""))
-
-
-def accepted_language(header: str) -> str:
-    """The first of our languages by the weights of Accept-Language (RFC 9110 12.5.4)."""
-    best, weight = "en", 0.0
-    for part in header.split(","):
-        name, _, parameter = part.strip().partition(";")
-        language = name.split("-")[0].lower()
-        if language not in LANGUAGES:
-            continue
-        try:
-            q = float(parameter.strip().removeprefix("q=")) if parameter else 1.0
-        except ValueError:
-            continue
-        if q > weight:
-            best, weight = language, q
-    return best
 
 
 # NiceGUI's page template starts its modules from inline scripts and Vue compiles templates at run

@@ -30,7 +30,8 @@ from mingwu.api.ports import (
 from mingwu.history.client import History
 from mingwu.history.records import Schedule
 from mingwu.identity.resolver import Resolver
-from mingwu.identity.server.http import HttpFace, HttpRequest
+from mingwu.identity.server.exchange import HttpRequest
+from mingwu.identity.server.http import HttpFace
 from mingwu.kernel.batch import Columns
 from mingwu.kernel.errors import NotAuthenticated, NotFound
 from mingwu.kernel.plant import ValueType

@@ -11,7 +11,7 @@ type; a query that selects nothing finds no values.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mingwu.identity.live import LiveGetter, live_value
@@ -48,11 +48,25 @@ class Query:
         """Whether the whole record is asked for."""
         return not self.indexes and not self.types
 
-    def selects(self, index: int, kind: str) -> bool:
-        """Whether a value is asked for."""
+    def selector(self) -> Callable[[int, str], bool]:
+        """Tells of an index and a type whether such a value is asked for."""
         if self.asks_for_all:
-            return True
-        return index in self.indexes or any(type_matches(want, kind) for want in self.types)
+            return _anything
+        indexes = frozenset(self.indexes)
+        types = [fold(kind) for kind in self.types]
+        heads = tuple(kind for kind in types if kind.endswith("."))
+        exact = frozenset(kind.removesuffix(".") for kind in types)  # "DESC." means DESC, too
+
+        def selects(index: int, kind: str) -> bool:
+            folded = fold(kind)
+            return index in indexes or folded in exact or folded.startswith(heads)
+
+        return selects
+
+
+def _anything(index: int, kind: str) -> bool:
+    del index, kind
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +91,20 @@ def look_up(
     if data is None:
         made = _by_template(snapshot, live, query, live_ttl_s)
         return made or _absent(snapshot, query.name, refer=refer)
-    record = StoredRecord(data)
-    chosen = [raw for index, kind, raw in record.public_values() if query.selects(index, kind)]
+    record, selects = StoredRecord(data), query.selector()
+    chosen = [raw for index, kind, raw in record.public_values() if selects(index, kind)]
     now = int(time.time())
     living = [
         live_value(source, live, live_ttl_s, now)
         for source in record.live_sources()
-        if query.selects(source.index, source.handle_type)
+        if selects(source.index, source.handle_type)
     ]
     if record.flags & HAS_CARRIER:
         told = snapshot.carrier_values(key, live_ttl_s)
-        living += [value for value in told if query.selects(value.index, value.type)]
+        living += [value for value in told if selects(value.index, value.type)]
     if not query.public_only:
         for index, kind, raw in record.restricted_values():
-            if not query.selects(index, kind):
+            if not selects(index, kind):
                 continue
             if query.may_read is None:
                 return Found(Rc.AUTHENTICATION_NEEDED)
@@ -114,12 +128,13 @@ def _by_template(
         return None
     values = StoredRecord(home).public_values()
     namespaces = [read_value(Reader(raw)).data for _, kind, raw in values if is_namespace(kind)]
+    selects = query.selector()
     for template, base, extension in applicable(namespaces, query.name):
         source = look_up_all(snapshot, live, base, live_ttl_s)
         made = evaluate(template, query.name, base, extension, source)
         if made:
             public = [value for value in made if value.is_public]
-            chosen = [value for value in public if query.selects(value.index, value.type)]
+            chosen = [value for value in public if selects(value.index, value.type)]
             if chosen:
                 return Found(Rc.SUCCESS, [encode_value(value) for value in chosen])
             return Found(Rc.VALUES_NOT_FOUND, message="no value with these indexes or types")

@@ -70,6 +70,8 @@ _SECURED_BYTE = int(OpFlag.CERTIFY | OpFlag.ENCRYPT) >> 24
 _NEEDS_AUTHENTICATION = int(Rc.AUTHENTICATION_NEEDED).to_bytes(4)
 _PUBLIC_ONLY = int(OpFlag.PUBLIC_ONLY)
 
+_QUICK_BYTES = 400  # lists of indexes and types that the short way takes
+
 Handler = Callable[[Message], Message]
 
 
@@ -201,6 +203,9 @@ class Resolver:
         except ProtocolError as error:
             self.statistics.malformed += 1
             return self._malformed(data, error)
+        if request.rc != Rc.REQUEST:
+            self.statistics.malformed += 1
+            return b""  # two servers that refuse each other's replies would never end
         return self.finished(request, self.reply(request))
 
     def finished(self, request: Message, reply: Message) -> bytes:
@@ -212,8 +217,6 @@ class Resolver:
 
     def reply(self, request: Message) -> Message:
         """The reply to a decoded, unencrypted request."""
-        if request.rc != Rc.REQUEST:
-            return self.error(request, Rc.PROTOCOL_ERROR, "this is a reply, not a request")
         handler = self.handlers.get(request.op)
         if handler is None:
             return self.error(request, Rc.NOT_SUPPORTED, f"operation {request.op} is not supported")
@@ -315,14 +318,27 @@ class Resolver:
         op = int.from_bytes(data[20:24]) if whole and readable else 0
         if readable and len(data) >= ENVELOPE_BYTES + 8 and any(data[24:28]):
             return b""  # a broken reply must not start a conversation
+        return self._fault(data, op, str(error))
+
+    def unreadable(self, data: bytes) -> bytes:
+        """Code 4 for what :meth:`answer` leaves without an answer, where there must be one."""
+        fault = (
+            f"{len(data)} bytes are no message"
+            if len(data) < ENVELOPE_BYTES
+            else "this is a reply, not a request"
+        )
+        return self._fault(data, 0, fault)
+
+    def _fault(self, data: bytes, op: int, fault: str) -> bytes:
+        addressed = len(data) >= ENVELOPE_BYTES
         request = Message(
             op=op,
-            version=(data[0], data[1]),
-            session_id=int.from_bytes(data[4:8]),
-            request_id=int.from_bytes(data[8:12]),
+            version=(data[0], data[1]) if addressed else LATEST,
+            session_id=int.from_bytes(data[4:8]) if addressed else 0,
+            request_id=int.from_bytes(data[8:12]) if addressed else 0,
         )
         self.statistics.by_code[Rc.PROTOCOL_ERROR] += 1
-        return encode(self.make(request, Rc.PROTOCOL_ERROR, block(str(error).encode()[:200])))
+        return encode(self.make(request, Rc.PROTOCOL_ERROR, block(fault.encode()[:200])))
 
 
 def _some_values(
@@ -331,6 +347,8 @@ def _some_values(
     """The value list for an index and a type list; None for what the long way decides."""
     _, kinds, spelled, public, _, _ = HEAD.unpack_from(record)
     if kinds & COMPUTED or (kinds & HAS_RESTRICTED and not public_only):
+        return None
+    if len(lists) > _QUICK_BYTES:
         return None
     try:
         reader = Reader(lists)

@@ -50,11 +50,14 @@ class ResolverSettings(Settings, frozen=True, kw_only=True):
     udp_answer_bytes: Annotated[int, Meta(ge=512)] = 16_384
     # Most bytes a second in answers of several packets to one source; beyond it TCP is advised.
     udp_long_bytes_per_s: Annotated[int, Meta(ge=0)] = 256 * 2**10
-    # Longest message accepted on TCP and in the HTTP tunnel, in bytes.
+    # Longest message accepted on TCP, and longest body of an HTTP request, in bytes.
     message_bytes: Annotated[int, Meta(ge=1024)] = 16_672_500
+    # Most bytes of unfinished messages and unanswered HTTP bodies held for all connections.
+    unfinished_bytes: Annotated[int, Meta(ge=2**20)] = 256 * 2**20
     # Most bytes of unanswered messages held per TCP connection before it is made to wait.
     tcp_backlog_bytes: Annotated[int, Meta(ge=4096)] = 2**20
-    # Seconds a started but unfinished message or request may take (slow clients are cut).
+    # Seconds from the first byte of a TCP message or HTTP request to its last (head and body); also
+    # how long a new connection may say nothing, and a client take nothing of its answer.
     message_timeout_s: Annotated[float, Meta(gt=0)] = 15.0
     # Seconds an idle TCP or HTTP connection is kept; deployed national clients hold one for long.
     idle_timeout_s: Annotated[float, Meta(gt=0)] = 3600.0

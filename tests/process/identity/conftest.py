@@ -2,8 +2,10 @@
 
 import contextlib
 import shutil
+from types import SimpleNamespace
 
 import pytest
+import trustme
 
 from mingwu.identity.access.serverkey import ServerKey
 from mingwu.identity.cards import sync_cards
@@ -44,6 +46,19 @@ def key_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("key") / "server-key.pem"
     ServerKey.load_or_create(path)
     return path
+
+
+@pytest.fixture
+def tls_files(tmp_path):
+    """Settings that switch TLS on, and the authority's certificate that clients trust."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1", "localhost")
+    chain, key, trusted = (tmp_path / name for name in ("chain.pem", "key.pem", "ca.pem"))
+    chain.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    key.write_bytes(issued.private_key_pem.bytes())
+    authority.cert_pem.write_to_path(str(trusted))
+    files = {"tls_certificate": str(chain), "tls_key": str(key), "https_port": 0}
+    return SimpleNamespace(settings=files, trusted=trusted)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import ssl
 from types import SimpleNamespace
 
 import pytest
-import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -60,25 +59,18 @@ def certificate(subject, key=KEY, *, days=1, began=-1):
 
 
 @pytest.fixture
-def https(serving, tmp_path):
+def https(serving, tls_files):
     """A server with TLS whose prefix record has KEY at 302, an administrator."""
 
     @contextlib.asynccontextmanager
     async def serve(**more):
-        authority = trustme.CA()
-        issued = authority.issue_cert("127.0.0.1", "localhost")
-        chain, key, trusted = (tmp_path / name for name in ("chain.pem", "key.pem", "ca.pem"))
-        chain.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-        key.write_bytes(issued.private_key_pem.bytes())
-        authority.cert_pem.write_to_path(str(trusted))
-        files = {"tls_certificate": str(chain), "tls_key": str(key), "https_port": 0}
-        async with serving(**files, **more) as server:
+        async with serving(**tls_files.settings, **more) as server:
             added = (
                 HandleValue(302, "HS_PUBKEY", encode_key(wire_key(KEY.public_key()))),
                 HandleValue(112, "HS_ADMIN", encode_admin(Admin(HOME, 302))),
             )
             server.store.change(HOME, lambda r: Record(r.name, (*r.values, *added), r.live))
-            yield SimpleNamespace(server=server, port=server.https_port, trusted=trusted)
+            yield SimpleNamespace(server=server, port=server.https_port, trusted=tls_files.trusted)
 
     return serve
 

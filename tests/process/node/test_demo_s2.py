@@ -20,7 +20,7 @@ from mingwu.identity.carriers.platform import is_sound
 from mingwu.identity.carriers.rows import evidence_of
 from mingwu.identity.carriers.setup import prepare
 from mingwu.identity.client.handleclient import request, resolve
-from mingwu.identity.server.http import TUNNEL
+from mingwu.identity.server.exchange import TUNNEL
 from mingwu.lab.carriers.moulds import MOULDERS
 from mingwu.node.demo import s2
 from mingwu.store.engine import open_engine, reading

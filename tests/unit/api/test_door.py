@@ -5,7 +5,6 @@ from starlette.requests import Request
 
 from mingwu.api.door import (
     Doorkeeper,
-    accepted_language,
     language_of,
     require_own_origin,
     require_role,
@@ -13,6 +12,7 @@ from mingwu.api.door import (
 )
 from mingwu.api.ports import Principal
 from mingwu.kernel.errors import Denied, NotAuthenticated
+from mingwu.kernel.languages import accepted_language
 
 
 def request(**headers: str) -> Request:

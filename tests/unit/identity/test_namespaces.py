@@ -7,7 +7,8 @@ import pytest
 
 from mingwu.identity.namespaces import evaluate, templates_in
 from mingwu.identity.records import Record
-from mingwu.identity.server.http import HttpFace, HttpRequest
+from mingwu.identity.server.exchange import HttpRequest
+from mingwu.identity.server.http import HttpFace
 from mingwu.wire.handle.bodies import Record as RecordBody
 from mingwu.wire.handle.bodies import Resolve, read_body
 from mingwu.wire.handle.codes import Op, OpFlag, Rc

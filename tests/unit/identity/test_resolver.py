@@ -1,6 +1,7 @@
 """What requests are answered, by the short way and the long way alike."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from mingwu.identity.records import Record
 from mingwu.wire.handle.bodies import ErrorBody, OneHandle, Referral, Resolve, read_body
-from mingwu.wire.handle.codes import Op, OpFlag, Rc
+from mingwu.wire.handle.codes import MAX_VALUES, Op, OpFlag, Rc
 from mingwu.wire.handle.message import Message, decode, encode, request_digest, split_digest
 from mingwu.wire.handle.site import Server, Site, encode_site, pack_address, read_site
 from mingwu.wire.handle.values import HandleValue
@@ -170,8 +171,37 @@ def test_unknown_operations_and_replies(resolver):
     reply = decode(resolver.answer(encode(Message(op=9999, request_id=3))))
     assert (reply.rc, reply.op, reply.request_id) == (Rc.NOT_SUPPORTED, 9999, 3)
     assert isinstance(read_body(reply), ErrorBody)
-    stray = resolver.answer(encode(Message(op=1, rc=1)))
-    assert decode(stray).rc == Rc.PROTOCOL_ERROR
+
+
+def test_replies_are_met_with_silence(resolver):
+    """Else two servers, given one's address as the other's, would refuse each other for ever."""
+    question = Message(op=1, body=Resolve(PART).encode(), flags=OpFlag.PUBLIC_ONLY)
+    for data in (encode(Message(op=1, rc=1)), encode(replace(question, rc=4))):
+        assert resolver.answer(data) == resolver.answer_now(data) == b""
+    for data in (encode(question), encode(question)[:40], encode(replace(question, op=77))):
+        reply = resolver.answer(data)
+        assert decode(reply).rc
+        assert resolver.answer(reply) == b""
+
+
+def test_long_lists_of_indexes_and_types(resolver, store):
+    values = tuple(HandleValue(1 + i, f"T.{i}", b"x") for i in range(MAX_VALUES))
+    store.put(Record("88.888.101/WIDE", values))
+    resolver.end()
+    resolver.begin()
+
+    def asked(indexes=(), types=()):
+        body = Resolve("88.888.101/WIDE", indexes, types).encode()
+        return decode(resolver.answer(encode(Message(op=1, body=body, flags=OpFlag.PUBLIC_ONLY))))
+
+    whole = tuple(range(1, MAX_VALUES + 1))
+    assert len(read_body(asked(whole)).values) == MAX_VALUES
+    types = tuple(f"t.{i}." for i in range(MAX_VALUES))
+    assert len(read_body(asked((), types)).values) == MAX_VALUES
+    for indexes, types in (((*whole, 1), ()), ((), ("",) * (MAX_VALUES + 1))):
+        reply = asked(indexes, types)
+        assert reply.rc == Rc.PROTOCOL_ERROR
+        assert "limit 2048" in read_body(reply).message
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])

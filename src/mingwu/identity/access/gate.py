@@ -222,6 +222,8 @@ class Gate:
             else:
                 message = decode(data)
             self._proven = session if session.check(message) else None
+            if message.rc != Rc.REQUEST:
+                return b""  # as the resolver does with what is a reply
         except ProtocolError as error:
             self.resolver.statistics.malformed += 1
             rc = error.rc if isinstance(error, SessionFault) else int(Rc.PROTOCOL_ERROR)

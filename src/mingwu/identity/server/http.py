@@ -8,7 +8,8 @@
 ``GET /api/handles?prefix=``    names under a prefix, see ``identity.server.httpwrite``
 ``GET /api/prefixes``           prefixes of this node, likewise for administrators
 ``GET /api/site``               this node's site record
-``POST`` x-hdl-message          the binary protocol in a tunnel, on any path
+``POST`` x-hdl-message          the binary protocol in a tunnel, on any path; status 400 when
+                                the message cannot be read (code 4), else 200
 ``GET /{handle}``               302 to the first URL value
 ==============================  ==========================================================
 
@@ -20,23 +21,20 @@ Codes map to statuses as deployed servers do: 100 is 404, 402 is 401, other 40x 
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from urllib.parse import parse_qs, unquote
 
 import orjson
-from cryptography.x509 import Certificate
 
 from mingwu.identity.lookup import Found, Query, look_up
 from mingwu.identity.records import COMPUTED, HEAD, key_of
 from mingwu.identity.resolver import Resolver
-from mingwu.wire.handle.codes import MAX_HANDLE_BYTES, Rc
+from mingwu.identity.server.exchange import TUNNEL, HttpReply, HttpRequest
+from mingwu.identity.server.refusals import refusal
+from mingwu.wire.handle.codes import MAX_HANDLE_BYTES, EnvelopeFlag, Rc
 from mingwu.wire.handle.jsonform import data_to_json, small_int, value_to_json
 from mingwu.wire.handle.primitives import Reader
 from mingwu.wire.handle.site import encode_site
 from mingwu.wire.handle.values import read_value
 
-TUNNEL = "application/x-hdl-message"
-JSON = "application/json;charset=UTF-8"
 _API = "/api/handles/"
 _GUARDED = {"/api/handles", "/api/prefixes"}
 _CALLBACK = re.compile(r"[A-Za-z_$][A-Za-z0-9_$.]{0,99}")
@@ -56,53 +54,13 @@ _STATUS = {
     Rc.IDIS_DAILY_LIMIT: 429,
     Rc.NOT_SUPPORTED: 501,
 }
+_UNREADABLE = int(Rc.PROTOCOL_ERROR).to_bytes(4)
 _MESSAGES = {
     Rc.HANDLE_NOT_FOUND: "Handle Not Found",
     Rc.VALUES_NOT_FOUND: "Values Not Found",
     Rc.NOT_RESPONSIBLE: "Server Not Responsible",
     Rc.AUTHENTICATION_NEEDED: "Authentication Needed",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """``target`` is path and query as sent; header names are lower-case.
-
-    ``certificate``: what the client showed in the TLS handshake, its key proven, its signer not.
-    """
-
-    method: str
-    target: str
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    source: str = ""
-    secure: bool = False
-    certificate: Certificate | None = None
-
-    @property
-    def path(self) -> str:
-        """The path, percent-decoded."""
-        path = unquote(self.target.partition("?")[0])
-        # What is no Unicode text becomes "?": it names nothing, and JSON could not repeat it.
-        return path if path.isascii() else path.encode(errors="replace").decode()
-
-    @property
-    def query(self) -> dict[str, list[str]]:
-        """Query parameters."""
-        return parse_qs(self.target.partition("?")[2], keep_blank_values=True)
-
-
-@dataclass(frozen=True, slots=True)
-class HttpReply:
-    """A reply; ``headers`` come on top of content type and length."""
-
-    status: int
-    body: bytes = b""
-    type: str = JSON
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-Writer = Callable[[HttpRequest, str], HttpReply]
 
 
 def flag(query: dict[str, list[str]], name: str, default: bool = False) -> bool:
@@ -145,9 +103,9 @@ class HttpFace:
             return self.read(request)
         if request.method == "OPTIONS":
             return HttpReply(204, headers=_ALLOW)
-        if request.method == "POST" and request.headers.get("content-type", "") == TUNNEL:
+        if request.is_tunnel:
             reply = self._resolver.answer_now(request.body)
-            return None if reply is None else HttpReply(200, reply, TUNNEL)
+            return None if reply is None else tunnelled(self._resolver, request, reply)
         return None
 
     def read(
@@ -161,7 +119,7 @@ class HttpFace:
             site = data_to_json("HS_SITE", encode_site(self._resolver.site))
             return HttpReply(200, orjson.dumps({"responseCode": 1, "site": site["value"]}))
         if path.startswith("/api"):
-            return HttpReply(404, orjson.dumps({"responseCode": 2, "message": "no such resource"}))
+            return refusal(404, request.headers, path=path[:200])
         return self._redirect(path[1:])
 
     def _record(
@@ -218,6 +176,16 @@ class HttpFace:
             if _REDIRECTABLE.fullmatch(target):
                 return HttpReply(302, headers=(("Location", target), *OPEN_TO_ALL))
         return code_reply(found.rc if found.rc != Rc.SUCCESS else Rc.VALUES_NOT_FOUND, handle)
+
+
+def tunnelled(resolver: Resolver, request: HttpRequest, reply: bytes) -> HttpReply:
+    """A message of the binary protocol as an HTTP reply.
+
+    Where datagrams and streams are left without an answer, HTTP must give one.
+    """
+    reply = reply or resolver.unreadable(request.body)
+    is_fault = reply[24:28] == _UNREADABLE and not reply[2] & int(EnvelopeFlag.ENCRYPTED)
+    return HttpReply(400 if is_fault else 200, reply, TUNNEL)
 
 
 OPEN_TO_ALL = (("Access-Control-Allow-Origin", "*"),)

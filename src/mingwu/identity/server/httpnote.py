@@ -6,7 +6,7 @@ from there. Questions that are not about a name (site, lists, options) and chang
 
 import re
 
-from mingwu.identity.server.http import TUNNEL, HttpReply, HttpRequest
+from mingwu.identity.server.exchange import TUNNEL, HttpReply, HttpRequest
 from mingwu.identity.server.usagenote import UsageNotes, Via
 from mingwu.wire.handle.codes import Op, Rc
 

@@ -21,7 +21,7 @@ from mingwu.identity.access.elsewhere import Elsewhere, Question
 from mingwu.identity.access.gate import Gate
 from mingwu.identity.access.httpsessions import HttpSession
 from mingwu.identity.server.clientcert import parse_key_name
-from mingwu.identity.server.http import HttpRequest
+from mingwu.identity.server.exchange import HttpRequest
 from mingwu.wire.handle.codes import DigestAlgorithm
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.primitives import block, u32

@@ -27,8 +27,10 @@ from mingwu.identity.access.elsewhere import Deferred, Elsewhere
 from mingwu.identity.access.gate import Gate, Rest
 from mingwu.identity.access.httpsessions import PATH, THIS
 from mingwu.identity.server.clientcert import identity_of
-from mingwu.identity.server.http import TUNNEL, HttpFace, HttpReply, HttpRequest, code_reply, flag
+from mingwu.identity.server.exchange import HttpReply, HttpRequest
+from mingwu.identity.server.http import HttpFace, code_reply, flag, tunnelled
 from mingwu.identity.server.httpproofs import basic, says_certificate, session_of, signed
+from mingwu.identity.server.refusals import refusal
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.codes import Op, Rc
 from mingwu.wire.handle.errors import ProtocolError
@@ -65,7 +67,7 @@ class HttpWriter:
         """
         gate.at(request.source)
         gate.verdict = verdict
-        if request.method == "POST" and request.headers.get("content-type", "") == TUNNEL:
+        if request.is_tunnel:
             return _tunnelled(gate, request)
         try:
             return self._answer(gate, request)
@@ -94,7 +96,7 @@ class HttpWriter:
             return lists[path](gate, request, self._who(gate, request))
         path = request.path
         if not path.startswith(_API) or len(path) == len(_API) or method not in {"PUT", "DELETE"}:
-            return HttpReply(405, _body(Rc.NOT_SUPPORTED, "no such operation here"))
+            return _not_possible(request)
         who = self._who(gate, request)
         handle = _handle_of(request)
         if method == "PUT":
@@ -116,7 +118,7 @@ class HttpWriter:
             opened.who = who
             return HttpReply(201, opened.told())
         if path == PATH or request.method not in {"GET", "HEAD", "PUT", "DELETE"}:
-            return HttpReply(405, _body(Rc.NOT_SUPPORTED, "no such operation here"))
+            return _not_possible(request)
         if session is None:
             return HttpReply(404, _body(Rc.SESSION_TIMEOUT, "no such session"))
         if request.method == "DELETE":
@@ -223,6 +225,10 @@ class HttpWriter:
         return who
 
 
+def _not_possible(request: HttpRequest) -> HttpReply:
+    return refusal(405, request.headers, method=request.method, path=request.path[:200])
+
+
 def _challenge(gate: Gate, request: HttpRequest, rc: int = Rc.AUTHENTICATION_NEEDED) -> HttpReply:
     session, nonce = gate.challenges.open(Message(op=Op.RESOLVE), request.source)
     offers = (
@@ -247,7 +253,7 @@ def _tunnelled(gate: Gate, request: HttpRequest) -> HttpReply | Deferred[HttpRep
             if len(body) > _MOST_LISTED_BYTES:
                 text = "too many names for one answer: ask by TCP"
                 body, rest = bytearray(gate.resolver.refusal(request.body, Rc.ERROR, text)), None
-        return HttpReply(200, bytes(body), TUNNEL)
+        return tunnelled(gate.resolver, request, bytes(body))
 
     first = gate.answer_in_parts(request.body, request.source)
     return first.then(whole) if isinstance(first, Deferred) else whole(first)

@@ -23,10 +23,12 @@ from mingwu.identity.lookup import PREFIX_HOME
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.resolver import Resolver
 from mingwu.identity.server.clientcert import parse_key_name
-from mingwu.identity.server.http import HttpFace, HttpReply, HttpRequest, code_reply
+from mingwu.identity.server.door import Doorkeeper
+from mingwu.identity.server.exchange import HttpReply, HttpRequest
+from mingwu.identity.server.http import HttpFace, code_reply
 from mingwu.identity.server.httpd import HttpConnection
 from mingwu.identity.server.httpwrite import HttpWriter
-from mingwu.identity.server.tcp import Doorkeeper, TcpConnection
+from mingwu.identity.server.tcp import TcpConnection
 from mingwu.identity.server.udp import UdpService
 from mingwu.identity.server.usagenote import UsageNotes
 from mingwu.identity.server.worker import Worker

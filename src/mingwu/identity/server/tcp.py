@@ -1,68 +1,34 @@
 """TCP: long-lived connections, any number of messages on each.
 
 A connection stays open whatever the keep-alive flag says: the clients of the national scheme hold
-one connection and never set it. Messages of one connection are answered in order. A started
-message must be whole within ``message_timeout_s``; announced lengths beyond the limit close the
-connection before anything is stored; a client that does not read its answers is not read from.
+one connection and never set it. Messages of one connection are answered in order, and only as fast
+as the client takes the answers. A message announced longer than ``message_bytes``, and one that is
+not whole in time (``server.connection``), gets code 4 and the connection ends.
 """
 
 import asyncio
 import itertools
-import logging
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from typing import cast
 
 from mingwu.identity.resolver import Resolver
+from mingwu.identity.server.connection import BURST_BYTES, Connection
+from mingwu.identity.server.door import Doorkeeper
 from mingwu.identity.server.usagenote import UsageNotes, Via
 from mingwu.identity.settings import ResolverSettings
+from mingwu.wire.handle.codes import ENVELOPE_BYTES, Rc
+from mingwu.wire.handle.envelope import read_envelope
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.message import message_length
-
-log = logging.getLogger(__name__)
 
 Careful = Callable[[bytes, str, int], AsyncIterator[bytes]]
 """The messages of a reply, from message, address, number of the connection."""
 _links = itertools.count(1)
 _VIA = int(Via.TCP)
+_MAJOR = 2
 
 
-class Doorkeeper:
-    """Counts connections, over all and by source, and refuses those beyond the limits."""
-
-    def __init__(self, settings: ResolverSettings) -> None:
-        self._most = settings.max_connections
-        self._most_per_source = settings.max_connections_per_source
-        self._sources: Counter[str] = Counter()
-        self.open: set[asyncio.Transport] = set()
-
-    def admit(self, transport: asyncio.Transport) -> bool:
-        """Whether the connection may stay."""
-        source = source_of(transport)
-        if len(self.open) >= self._most or self._sources[source] >= self._most_per_source:
-            return False
-        self._sources[source] += 1
-        self.open.add(transport)
-        return True
-
-    def leave(self, transport: asyncio.Transport) -> None:
-        """An admitted connection ended."""
-        if transport in self.open:
-            self.open.discard(transport)
-            source = source_of(transport)
-            self._sources[source] -= 1
-            if not self._sources[source]:
-                del self._sources[source]
-
-
-def source_of(transport: asyncio.BaseTransport) -> str:
-    """The peer's address without its port."""
-    peer = transport.get_extra_info("peername")
-    return str(peer[0]) if peer else "?"
-
-
-class TcpConnection(asyncio.Protocol):
+class TcpConnection(Connection):
     """One connection."""
 
     def __init__(
@@ -73,96 +39,108 @@ class TcpConnection(asyncio.Protocol):
         door: Doorkeeper,
         usage: UsageNotes | None = None,
     ) -> None:
-        self._resolver = resolver
-        self._note = usage.note if usage else None
+        super().__init__(resolver, settings, door, usage)
         self._careful = careful
-        self._settings = settings
-        self._door = door
-        self._buffer = b""
-        self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._deadline_is_for_message = False
-        self._used = False
-        self._full = False
+        self._buffer = bytearray()
+        self._wanted = 0  # bytes that the message opening the buffer has; 0: not known
+        self._more = False  # whole messages wait for their turn
         self._room = asyncio.Event()
-        self._source = ""
         self._link = next(_links)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._source = source_of(transport)
-        statistics = self._resolver.statistics
-        if not self._door.admit(self._transport):
-            statistics.connections_refused += 1
-            self._transport.abort()
-            return
-        statistics.connections += 1
-        self._wait(in_message=False)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        if self._timer:
-            self._timer.cancel()
-        if self._task:
-            self._task.cancel()
-        if self._transport:
-            self._door.leave(self._transport)
-        self._transport = None
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer = self._buffer + data if self._buffer else data
-        if self._task is None:
-            self._work()
-        elif len(self._buffer) > self._settings.tcp_backlog_bytes and self._transport:
-            self._transport.pause_reading()
+    @property
+    def _waits(self) -> bool:
+        return self._task is not None or self._more
 
     def pause_writing(self) -> None:
-        """The client does not read: stop reading from it."""
-        self._full = True
         self._room.clear()
-        if self._transport:
-            self._transport.pause_reading()
+        super().pause_writing()
 
     def resume_writing(self) -> None:
-        self._full = False
         self._room.set()
-        if self._transport:
-            self._transport.resume_reading()
+        super().resume_writing()
 
-    def _work(self) -> None:
-        """Answer every whole message of the buffer, until one needs the worker."""
-        buffer, resolver = self._buffer, self._resolver
+    def _receive(self, data: bytes) -> None:
+        buffer = self._buffer
+        if self._task or self._full or self._more:
+            buffer += data
+            if len(buffer) > self._settings.tcp_backlog_bytes and self._transport:
+                self._transport.pause_reading()
+            return
+        if buffer:
+            buffer += data
+            if len(buffer) < self._wanted:
+                if not self._hold(len(buffer)):
+                    self._end_with(Rc.TOO_BUSY, "too much is unfinished here, try again soon")
+                return
+            data = bytes(buffer)
+            buffer.clear()
+            self._work(data, fresh=False)
+        else:
+            self._work(data)
+
+    def _go_on(self) -> None:
+        if self._task or self._full or self._leaving or self._transport is None:
+            return
+        self._more = False
+        self._transport.resume_reading()
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        self._work(data)
+
+    def _work(self, data: bytes, *, fresh: bool = True) -> None:
+        """Answer every whole message, until one needs the worker or enough is answered for now.
+
+        ``fresh``: the first of them did not begin earlier.
+        """
+        resolver, limit = self._resolver, self._settings.message_bytes
         replies: list[bytes] = []
-        at = 0
+        at = size = written = 0
         resolver.begin()
         try:
-            while True:
-                size = message_length(buffer[at : at + 20], self._settings.message_bytes)
-                if size < 0 or size > len(buffer) - at:
+            while written < BURST_BYTES:
+                size = message_length(data[at : at + ENVELOPE_BYTES], limit)
+                if size < 0 or size > len(data) - at:
                     break
-                message = buffer[at : at + size] if at or size != len(buffer) else buffer
+                message = data[at : at + size] if at or size != len(data) else data
                 at += size
                 started = time.perf_counter_ns()
                 reply = resolver.answer_now(message)
                 if reply is None:
                     self._hand_over(message)
                     break
-                if self._note and reply:
-                    self._note(message, reply, self._source, _VIA, started)
+                if self._usage and reply:
+                    self._usage.note(message, reply, self._source, _VIA, started)
                 replies.append(reply)
-        except ProtocolError:
-            resolver.statistics.malformed += 1
-            at = len(buffer)
+                written += len(reply)
+        except ProtocolError as error:
             self._write(replies)
-            replies = []
-            if self._transport:
-                self._transport.close()
+            self._buffer[:] = data[at:]
+            self._end_with(Rc.PROTOCOL_ERROR, str(error))
+            return
         finally:
             resolver.end()
-        self._buffer = buffer[at:]
+        self._buffer += data[at:]
         self._write(replies)
-        self._wait(in_message=bool(self._buffer))
+        self._more = written >= BURST_BYTES and at < len(data)
+        self._settle(size, fresh=fresh or at > 0)
+
+    def _settle(self, size: int, *, fresh: bool) -> None:
+        """After a turn: wait for the rest of a message, for the worker, or for the next one."""
+        if self._more:
+            if not self._full:
+                asyncio.get_running_loop().call_soon(self._go_on)
+        elif self._buffer and self._task is None:
+            self._wanted = max(size, ENVELOPE_BYTES)
+            self._begin(fresh=fresh)
+            if self._hold(len(self._buffer)):
+                return
+            self._end_with(Rc.TOO_BUSY, "too much is unfinished here, try again soon")
+            return
+        if self._task is None:
+            self._hold(0)
+        self._rest()
+        if self._ended and not self._waits and self._transport:
+            self._transport.close()
 
     def _write(self, replies: list[bytes]) -> None:
         if not replies or self._transport is None:
@@ -173,55 +151,29 @@ class TcpConnection(asyncio.Protocol):
         self._transport.write(output)
 
     def _hand_over(self, message: bytes) -> None:
+        self._hold(len(message))
         self._task = asyncio.get_running_loop().create_task(self._answer_carefully(message))
 
     async def _answer_carefully(self, message: bytes) -> None:
         started, first = time.perf_counter_ns(), True
         async for reply in self._careful(message, self._source, self._link):
-            if self._note and reply and first:
-                self._note(message, reply, self._source, _VIA, started)
+            if self._usage and reply and first:
+                self._usage.note(message, reply, self._source, _VIA, started)
             first = False
             self._write([reply] if reply else [])
-            if self._full and not await self._has_room():
-                return
+            if self._full:
+                await self._room.wait()  # who takes nothing of a long list is cut meanwhile
         self._task = None
-        if self._transport:
-            if not self._full:
-                self._transport.resume_reading()
-            self._work()
-
-    async def _has_room(self) -> bool:
-        """Wait until the client read what was sent; who asks for a list and does not is cut."""
-        try:
-            await asyncio.wait_for(self._room.wait(), self._settings.message_timeout_s)
-        except TimeoutError:
-            self._resolver.statistics.slow_cut += 1
-            if self._transport:
-                self._transport.abort()
-        return self._transport is not None and not self._transport.is_closing()
-
-    def _wait(self, *, in_message: bool) -> None:
-        """Set the time until which the next byte, or the rest of a message, must come."""
-        settings = self._settings
-        if self._timer and in_message and self._deadline_is_for_message:
-            return  # the clock of a started message is not wound up again by more bytes
-        if self._timer and not in_message and not self._deadline_is_for_message:
-            # An hour's idle timer need not be renewed with every message: note the use only.
-            self._used = True
-            return
-        if self._timer:
-            self._timer.cancel()
-        seconds = settings.message_timeout_s if in_message else settings.idle_timeout_s
-        self._deadline_is_for_message = in_message
-        self._used = False
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._late)
+        self._go_on()
 
     def _late(self) -> None:
-        self._timer = None
-        if self._task or (self._used and not self._deadline_is_for_message):
-            self._wait(in_message=False)
-            return
-        if self._deadline_is_for_message:
-            self._resolver.statistics.slow_cut += 1
-        if self._transport:
-            self._transport.abort()
+        self._end_with(Rc.PROTOCOL_ERROR, f"the message was not whole within {self._seconds:g} s")
+
+    def _end_with(self, rc: int, message: str) -> None:
+        """Tell why, if the other side speaks the protocol, and end the connection."""
+        self._resolver.statistics.malformed += rc == Rc.PROTOCOL_ERROR
+        head = bytes(self._buffer[:ENVELOPE_BYTES])
+        self._buffer.clear()
+        if len(head) == ENVELOPE_BYTES and head[0] == _MAJOR:
+            self._write([self._resolver.refusal_of(read_envelope(head), rc, message)])
+        self._leave()

@@ -16,7 +16,7 @@ from typing import Any, cast
 from cryptography import x509
 from OpenSSL import SSL
 
-from mingwu.identity.server.tcp import Doorkeeper
+from mingwu.identity.server.door import Doorkeeper
 from mingwu.kernel.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -117,6 +117,15 @@ class TlsTransport(asyncio.Transport):
     def close(self) -> None:
         self._outer.shut()
 
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self._outer.say_goodbye()
+
+    def get_write_buffer_size(self) -> int:
+        return self._outer.raw.get_write_buffer_size() if self._outer.raw else 0
+
     def abort(self) -> None:
         if self._outer.raw:
             self._outer.raw.abort()
@@ -175,7 +184,8 @@ class TlsConnection(asyncio.Protocol):
         except SSL.WantReadError:
             pass
         except SSL.ZeroReturnError:
-            self.shut()
+            if not self._inner.eof_received():
+                self.shut()
         except SSL.Error as error:
             log.debug("tls fault=%s", error)
             self._flush()
@@ -212,12 +222,18 @@ class TlsConnection(asyncio.Protocol):
         """Say goodbye and close."""
         if self._ended:
             return
+        self.say_goodbye()
+        self._end()
+
+    def say_goodbye(self) -> None:
+        """Tell the other side that nothing more comes; what it sends is still read."""
+        if self._ended:
+            return
         try:
             self.connection.shutdown()
         except SSL.Error as error:
             log.debug("tls fault=%s", error)  # e.g. before the handshake: nothing to say
         self._flush()
-        self._end()
 
     def client_certificate(self) -> x509.Certificate | None:
         """What the client showed, its private key proven by the handshake."""

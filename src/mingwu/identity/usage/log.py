@@ -58,6 +58,10 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 Registered = Callable[[], Mapping[str, int]]
 
 
+# Operation and name stand in front; the rest of a long message is not kept waiting here.
+_NOTED_BYTES = 4096
+
+
 def _nothing_registered() -> Mapping[str, int]:
     return {}
 
@@ -128,6 +132,8 @@ class UsageLog:
 
     def note(self, request: bytes, reply: bytes, source: str, via: int, started_ns: int) -> None:
         """Take a note of an answered message; see ``identity.server.usagenote``."""
+        if len(request) > _NOTED_BYTES:
+            request = request[:_NOTED_BYTES]
         self._put((request, reply[24:28], source, via, started_ns, self._ticks()))
         if len(self._notes) >= self._limit:
             self.flush()

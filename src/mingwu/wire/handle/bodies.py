@@ -7,14 +7,15 @@ outcome is in :data:`OUTCOMES` or an :class:`ErrorBody`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
-from mingwu.wire.handle.codes import MAX_HANDLE_BYTES, Op, Rc
+from mingwu.wire.handle.codes import MAX_HANDLE_BYTES, MAX_VALUES, Op, Rc
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.message import Message, split_digest
 from mingwu.wire.handle.primitives import U16, Reader, block, ints, text, texts, u32
 from mingwu.wire.handle.values import HandleValue, read_values, values
 
+T = TypeVar("T")
 Codec = tuple[Callable[[Reader], Any], Callable[[Any], bytes]]
 
 
@@ -33,6 +34,20 @@ def _write_optional_values(items: tuple[HandleValue, ...]) -> bytes:
     return values(items) if items else b""
 
 
+def _read_few(read: Callable[[Reader], T]) -> Callable[[Reader], T]:
+    """A list that is no longer than a record can be: each item is compared with each value."""
+
+    def checked(reader: Reader) -> T:
+        at = reader.at
+        number = reader.u32()
+        if number > MAX_VALUES:
+            raise ProtocolError(f"{number} indexes or types asked for, limit {MAX_VALUES}")
+        reader.at = at
+        return read(reader)
+
+    return checked
+
+
 HANDLE: Codec = (_read_handle, text)
 TEXT: Codec = (Reader.text, text)
 BLOCK: Codec = (Reader.block, block)
@@ -41,6 +56,8 @@ SHORT: Codec = (Reader.u16, lambda value: U16.pack(value & 0xFFFF))
 FLAG: Codec = (lambda reader: bool(reader.u8() & 1), lambda value: bytes((int(value),)))
 INTS: Codec = (Reader.ints, ints)
 TEXTS: Codec = (Reader.texts, texts)
+FEW_INTS: Codec = (_read_few(Reader.ints), ints)
+FEW_TEXTS: Codec = (_read_few(Reader.texts), texts)
 VALUES: Codec = (read_values, values)
 VALUES_OR_NOTHING: Codec = (_read_optional_values, _write_optional_values)
 REST: Codec = (Reader.rest, bytes)
@@ -71,7 +88,7 @@ class Body:
 class Resolve(Body):
     """Op 1: the values of ``handle`` with these indexes or types; both empty means all."""
 
-    LAYOUT = (("handle", HANDLE), ("indexes", INTS), ("types", TEXTS))
+    LAYOUT = (("handle", HANDLE), ("indexes", FEW_INTS), ("types", FEW_TEXTS))
     handle: str
     indexes: tuple[int, ...] = ()
     types: tuple[str, ...] = ()
@@ -98,7 +115,7 @@ class OneHandle(Body):
 class RemoveValues(Body):
     """Op 103."""
 
-    LAYOUT = (("handle", HANDLE), ("indexes", INTS))
+    LAYOUT = (("handle", HANDLE), ("indexes", FEW_INTS))
     handle: str
     indexes: tuple[int, ...]
 

@@ -12,7 +12,8 @@ from mingwu.identity.carriers.registrar import SERIAL_INDEX
 from mingwu.identity.lookup import Query, look_up
 from mingwu.identity.records import Record
 from mingwu.identity.resolver import Resolver
-from mingwu.identity.server.http import HttpFace, HttpRequest
+from mingwu.identity.server.exchange import HttpRequest
+from mingwu.identity.server.http import HttpFace
 from mingwu.kernel.errors import Denied, InvalidInput, MingwuError
 from mingwu.wire.handle.bodies import Resolve, read_body
 from mingwu.wire.handle.codes import Op, OpFlag, Rc

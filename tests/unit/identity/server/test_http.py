@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mingwu.identity.access.authentication import secret_mac
 from mingwu.identity.records import Record
-from mingwu.identity.server.http import HttpFace, HttpRequest
+from mingwu.identity.server.exchange import HttpRequest
+from mingwu.identity.server.http import HttpFace
 from mingwu.identity.server.httpwrite import HttpWriter
 from mingwu.wire.handle.bodies import Resolve
 from mingwu.wire.handle.message import Message, decode, encode
