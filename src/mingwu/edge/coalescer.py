@@ -9,8 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mingwu.edge.points import concatenate
-from mingwu.kernel.batch import Batch, Columns
+from mingwu.kernel.batch import Batch, Columns, concatenate
 
 MOST_POINTS = 2000
 

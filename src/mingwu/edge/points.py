@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mingwu.calc.deadband import Exceptions, Mask, Rows, width
-from mingwu.kernel.batch import F64, I64, U8, U32, Columns
+from mingwu.kernel.batch import F64, I64, U8, U32, Columns, concatenate
 from mingwu.kernel.plant import TagSpec, ValueType
 from mingwu.kernel.quality import (
     BAD,
@@ -26,24 +26,6 @@ from mingwu.kernel.quality import (
 )
 
 YEAR_2000_NS = 946_684_800_000_000_000
-
-
-def concatenate(parts: Sequence[Columns]) -> Columns:
-    """One after the other, texts renumbered."""
-    if len(parts) == 1:
-        return parts[0]
-    text: dict[int, str] = {}
-    at = 0
-    for part in parts:
-        text.update({row + at: words for row, words in part.text.items()})
-        at += len(part)
-    return Columns(
-        np.concatenate([part.tag for part in parts]),
-        np.concatenate([part.time_ns for part in parts]),
-        np.concatenate([part.value for part in parts]),
-        np.concatenate([part.quality for part in parts]),
-        text,
-    )
 
 
 class Points:

@@ -11,12 +11,11 @@ from typing import cast
 
 from mingwu.edge.device import Device, Plan
 from mingwu.edge.line import Sleep, StartFailed, begin
-from mingwu.edge.points import concatenate
 from mingwu.edge.schedule import Backoff
 from mingwu.edge.settings import EdgeSettings
 from mingwu.edge.status import DeviceState
 from mingwu.field.base import Subscribes, Subscription
-from mingwu.kernel.batch import Columns
+from mingwu.kernel.batch import Columns, concatenate
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import MingwuError, Unavailable
 

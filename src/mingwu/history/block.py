@@ -15,7 +15,7 @@ import numpy as np
 from mingwu.history import inserts as encoding
 from mingwu.history import native
 from mingwu.history.schema import table
-from mingwu.kernel.batch import F64, I64, U8, U32, Batch, Columns
+from mingwu.kernel.batch import I64, U8, Batch, Columns, concatenate
 from mingwu.kernel.quality import SIMULATED, Reason, uncertain
 
 EARLIEST_NS = 946_684_800_000_000_000  # 2000-01-01
@@ -133,7 +133,7 @@ class Block:
 
     def inserts(self, ns_tags: Collection[int] = ()) -> list[encoding.Insert]:
         """The blocks for ``points``, ``points_ns`` and ``texts``, as far as there are rows."""
-        columns = self._joined()
+        columns = concatenate(self._columns)
         found = list(encoding.of_columns(columns))
         if ns_tags:
             fine = np.isin(columns.tag, np.fromiter(ns_tags, np.uint32, len(ns_tags)))
@@ -149,19 +149,6 @@ class Block:
                     )
                 )
         return found
-
-    def _joined(self) -> Columns:
-        text: dict[int, str] = {}
-        start = 0
-        for part in self._columns:
-            if part.text:
-                text.update({start + row: string for row, string in part.text.items()})
-            start += len(part)
-        tag: U32 = np.concatenate([part.tag for part in self._columns])
-        value: F64 = np.concatenate([part.value for part in self._columns])
-        times: I64 = np.concatenate([part.time_ns for part in self._columns])
-        quality: U8 = np.concatenate([part.quality for part in self._columns])
-        return Columns(tag, times, value, quality, text)
 
     def lineage(self, writer: str, block: int, received_ns: int) -> encoding.Insert:
         """The block for ``batches``; inserted last, it makes the whole block count as stored."""

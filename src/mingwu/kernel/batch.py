@@ -6,6 +6,7 @@ nanoseconds since the epoch, UTC; ``quality`` is the byte of :mod:`mingwu.kernel
 ``(source, boot, seq)`` names a batch for ever: consumers drop what they have seen.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,6 +48,24 @@ class Columns:
         return Columns(
             self.tag[rows], self.time_ns[rows], self.value[rows], self.quality[rows], text
         )
+
+
+def concatenate(parts: Sequence[Columns]) -> Columns:
+    """One after the other, texts renumbered."""
+    if len(parts) == 1:
+        return parts[0]
+    text: dict[int, str] = {}
+    at = 0
+    for part in parts:
+        text.update({row + at: words for row, words in part.text.items()})
+        at += len(part)
+    return Columns(
+        np.concatenate([part.tag for part in parts]),
+        np.concatenate([part.time_ns for part in parts]),
+        np.concatenate([part.value for part in parts]),
+        np.concatenate([part.quality for part in parts]),
+        text,
+    )
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mingwu.edge.points import Points, concatenate
+from mingwu.edge.points import Points
 from mingwu.kernel.batch import Columns
 from mingwu.kernel.plant import Deadband, TagSpec, ValueType
 from mingwu.kernel.quality import GOOD, SIMULATED, Reason, bad, uncertain
@@ -170,8 +170,3 @@ def test_drivers_columns_are_left_as_they_are():
     given = columns([(1, 1.0, GOOD, 5)])
     it.take(given, NOW)
     assert (given.quality.tolist(), given.time_ns.tolist()) == ([GOOD], [5])
-
-
-def test_concatenation_renumbers_texts():
-    joined = concatenate([columns([(1, 1.0)], {0: "a"}), columns([(2, 1.0), (3, 1.0)], {1: "b"})])
-    assert joined.text == {0: "a", 2: "b"}

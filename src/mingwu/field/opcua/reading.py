@@ -16,7 +16,7 @@ from mingwu.field.opcua.plan import Plan, ReadRequest
 from mingwu.field.opcua.points import columns, unreadable
 from mingwu.field.opcua.scan import Malformed, count_at
 from mingwu.field.opcua.session import Session
-from mingwu.kernel.batch import Columns
+from mingwu.kernel.batch import Columns, concatenate
 from mingwu.kernel.quality import Reason, bad
 
 
@@ -41,7 +41,7 @@ async def read(session: Session, plan: Plan) -> Columns:
             parts.append(
                 unreadable(plan, prepared.unknown, bad(Reason.BAD_ADDRESS), time.time_ns())
             )
-        return _joined(parts) if parts else unreadable(plan, prepared.unknown, 0, 0)
+        return concatenate(parts) if parts else unreadable(plan, prepared.unknown, 0, 0)
 
 
 async def _read_all(session: Session, plan: Plan, requests: Sequence[ReadRequest]) -> list[Columns]:
@@ -75,20 +75,3 @@ def decode(plan: Plan, request: ReadRequest, body: bytes, pos: int, now_ns: int)
     if request.layout is None or not request.layout.fits(body, pos + 4):
         request.layout = learn(body, pos + 4, count)
     return columns(plan, request.rows, request.layout.cells(body, pos + 4), now_ns)
-
-
-def _joined(parts: Sequence[Columns]) -> Columns:
-    if len(parts) == 1:
-        return parts[0]
-    text: dict[int, str] = {}
-    first = 0
-    for part in parts:
-        text.update({first + row: words for row, words in part.text.items()})
-        first += len(part)
-    return Columns(
-        np.concatenate([part.tag for part in parts]),
-        np.concatenate([part.time_ns for part in parts]),
-        np.concatenate([part.value for part in parts]),
-        np.concatenate([part.quality for part in parts]),
-        text,
-    )
