@@ -58,7 +58,7 @@ class Rig:
         self._device = Client("device")
         self._device.set_config({"reconnect_retries": -2})
         self._device.set_auth_credentials("mingwu", PASSWORD)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self._device.connect("127.0.0.1", self._port, version=MQTTv311)
 
     async def stop(self):

@@ -31,7 +31,7 @@ def check_columns(columns, tags):
 
 async def eventually_all_good(driver, plan, rig):
     """Drivers of devices that push need a moment until every value came."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             columns = await driver.read(plan)
             if good_mask(columns.quality).all():
@@ -193,7 +193,7 @@ async def test_subscription_hands_on_columns_until_closed(subject):
     seen = []
     subscription = await driver.subscribe(plan, seen.append)
     numbers = set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while numbers != {tag.number for tag in subject.rig.tags}:
             await subject.rig.stir()
             await asyncio.sleep(0.02)
@@ -206,7 +206,7 @@ async def test_subscription_hands_on_columns_until_closed(subject):
     assert not waiting.done()
     await subscription.close()
     await subscription.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await waiting
     await driver.close()
 
@@ -228,7 +228,7 @@ async def test_subscription_tells_of_a_lost_device(subject):
     seen = []
     await driver.open()
     again = await driver.subscribe(plan, seen.append)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not seen:
             await subject.rig.stir()
             await asyncio.sleep(0.02)

@@ -48,7 +48,7 @@ def gateway(server):
         process.stdin.close()
 
 
-async def until(condition, seconds=30.0):
+async def until(condition, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "condition not met in time"

@@ -127,7 +127,7 @@ async def running(gateway):
         await gateway.driver.close()
 
 
-async def until(condition, limit_s=20.0):
+async def until(condition, limit_s=60.0):
     ends = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < ends, f"not within {limit_s} s"

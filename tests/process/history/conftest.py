@@ -13,7 +13,7 @@ from mingwu.history.client import History
 from mingwu.history.settings import HistorianSettings, HistorySettings
 
 HERE = Path(__file__).parent
-START_S = 30.0
+START_S = 60.0
 PASSWORD = "pw"
 _databases = itertools.count(1)
 

@@ -37,7 +37,7 @@ def test_acknowledged_batches_survive_kill_9(tmp_path):
         stdout=subprocess.PIPE, text=True, env=environment,
     )  # fmt: skip
     acknowledged = -1
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while acknowledged < 5 and time.monotonic() < deadline:
         acknowledged = int(writer.stdout.readline())
     writer.send_signal(signal.SIGKILL)

@@ -67,7 +67,7 @@ class RunningPlant:
             send_fault(self.control, name, target, "stop")
 
 
-def wait_for(condition, deadline_s: float = 20.0, step_s: float = 0.05):
+def wait_for(condition, deadline_s: float = 60.0, step_s: float = 0.05):
     """The first true value of ``condition``; an OSError counts as not yet."""
     end = time.monotonic() + deadline_s
     while True:

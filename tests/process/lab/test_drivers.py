@@ -27,7 +27,7 @@ def specs(plant, device):
 
 
 async def all_good(driver, plan, count):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             columns = await driver.read(plan)
             fresh = columns.quality == (GOOD | SIMULATED)

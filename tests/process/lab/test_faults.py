@@ -40,7 +40,7 @@ def read_float(plant, device, name):
     return None if words is None else struct.unpack(">f", struct.pack(">HH", *words))[0]
 
 
-def until(condition, deadline_s=20.0):
+def until(condition, deadline_s=60.0):
     end = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < end
@@ -152,7 +152,7 @@ async def test_dead_machine_is_bad_on_its_server_and_its_clock_can_jump(plant):
         neighbour = client.get_node(ua.NodeId("MC03.Supply.Energy", index))
 
         async def seen(condition):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not condition(shown := await node.read_data_value(raise_on_bad_status=False)):
                     await asyncio.sleep(0.05)
             return shown
@@ -185,7 +185,7 @@ async def test_vehicle_sends_garbage_and_falls_silent(plant, broker):
     client.on_message = lambda _c, _t, payload, _q, _p: heard.append(payload)
 
     async def next_heard(condition):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not any(condition(payload) for payload in heard):
                 await asyncio.sleep(0.05)
         heard.clear()
@@ -204,7 +204,7 @@ async def test_vehicle_sends_garbage_and_falls_silent(plant, broker):
     await asyncio.to_thread(send_fault, plant.control, "garbage-frames", "agv01", "stop")
     await next_heard(sound)
     await asyncio.to_thread(send_fault, plant.control, "dead-device", "agv01", "start")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while plant.status()["publishers_connected"] != 2:
             await asyncio.sleep(0.05)
     await asyncio.to_thread(send_fault, plant.control, "dead-device", "agv01", "stop")

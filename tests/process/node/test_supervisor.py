@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 SLEEPER = (sys.executable, "-c", "import time; print('hello', flush=True); time.sleep(60)")
 
 
-async def until(condition, deadline_s: float = 20.0) -> None:
+async def until(condition, deadline_s: float = 60.0) -> None:
     async with asyncio.timeout(deadline_s):
         while not condition():
             await asyncio.sleep(0.02)

@@ -20,7 +20,7 @@ SETTINGS = EdgeSettings(
 )
 
 
-async def until(condition, seconds=20.0):
+async def until(condition, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "condition not met in time"
@@ -37,7 +37,7 @@ async def running(bus, kinds, *devices):
         yield task
     finally:
         stop.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await task
 
 

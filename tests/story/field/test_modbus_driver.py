@@ -149,7 +149,7 @@ async def test_spoiled_frames_end_in_bad_points_or_unavailable(any_peer, spoil):
     plan = device.compile(SPREAD)
     await device.open()
     any_peer.change = lambda _adu, frame: spoil(frame)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         try:
             columns = await device.read(plan)
         except Unavailable as lost:

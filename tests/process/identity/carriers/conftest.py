@@ -115,7 +115,7 @@ class Tpm:
             "--flags", "not-need-init,startup-clear",
         ]  # fmt: skip
         self.process = subprocess.Popen(arguments)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port + 1), 1):
                 return

@@ -80,7 +80,7 @@ class Plant:
         stop, started = asyncio.Event(), asyncio.Event()
         given = {"port": port, "source_datagrams_per_s": 2000} | more
         door = asyncio.create_task(serve_coap(self.platform, CoapSettings(**given), stop, started))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await started.wait()
         try:
             yield
@@ -294,7 +294,7 @@ async def test_what_is_not_protected_reaches_nothing(plant, monkeypatch):
             await liar.exchange(b"x")
         await liar.close()
         assert handled == []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (told := plant.platform.events()):
                 await asyncio.sleep(0.02)
         assert [(e.code, e.serial, e.severity) for e in told] == [
@@ -365,7 +365,7 @@ async def test_a_platform_that_is_away_and_a_port_that_is_taken(plant):
         door = asyncio.create_task(serve_coap(plant.platform, settings, stop, started))
         await asyncio.sleep(0.3)
         assert not started.is_set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await started.wait()
     assert await agent.report() == 1
     stop.set()

@@ -57,7 +57,7 @@ def mosquitto(base, port: int, serial: str):
         f"log_dest file {base}/log\n"
     )
     process = subprocess.Popen([program, "-c", str(base / "broker.conf")])
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             break
@@ -91,7 +91,7 @@ async def test_a_carrier_over_mosquitto_with_tls_and_its_own_two_topics(tmp_path
         )
         stop, started = asyncio.Event(), asyncio.Event()
         door = asyncio.create_task(serve_mqtt(platform, mine, stop, started))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await started.wait()
         ways = Ways.of(address, tls_ca=ca, user=new.serial, password="carrier-pw")
         bearer = ways.open(new.serial, tmp_path / "carrier", b"")

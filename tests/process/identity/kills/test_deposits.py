@@ -33,7 +33,7 @@ def turn_the_day(node):
 
 async def begun(node, was):
     """Wait for a deposit in the making (it takes a moment only), or made."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not any((node.data / "escrow").glob("making-*")) and len(deposits(node)) == was:
             await asyncio.sleep(0.001)
 

@@ -349,7 +349,7 @@ async def test_a_silent_top_node_loses_nothing(country):
     assert lag["T9"]["acknowledged"] == 0
     host, port = "127.0.0.1", country.top.receiver.port
     await country.top.receiver.start(host, port, country.top.epp.web_routes())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while any(row["waiting"] for row in country.node.outbox.lag()):
             await country.node.round()
             await asyncio.sleep(0.02)
@@ -401,7 +401,7 @@ async def test_both_roles_run_until_they_are_stopped(country):
     async with asyncio.TaskGroup() as group:
         group.create_task(run_duties(country.node, stop))
         group.create_task(country.top.watch(stop))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while country.top.receiver.rows["T9"] < 40 or not country.node.monitoring.states():
                 await asyncio.sleep(0.02)
         stop.set()
@@ -416,5 +416,5 @@ async def test_run_topnode_serves_and_stops(tmp_path):
     stop = asyncio.Event()
     task = asyncio.create_task(run_topnode(settings, stop))
     stop.set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await task

@@ -141,7 +141,7 @@ async def opened(endpoint, *, simulated=False, **settings):
         await driver.close()
 
 
-async def waited(condition, limit_s=10.0):
+async def waited(condition, limit_s=60.0):
     """Wait for a condition, with a deadline; returns how long it took."""
     started = time.monotonic()
     while not condition():

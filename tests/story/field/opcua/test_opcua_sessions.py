@@ -172,7 +172,7 @@ async def test_a_peer_that_speaks_something_else(connected, says):
         done.set()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server, asyncio.timeout(10):
+    async with server, asyncio.timeout(60):
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(Unavailable):
             async with connected(f"opc.tcp://127.0.0.1:{port}", timeout_ms=200):

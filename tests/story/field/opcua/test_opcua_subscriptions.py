@@ -129,7 +129,7 @@ async def test_the_server_ending_the_subscription_is_a_loss(plant, connected, po
         ended = ua.StatusChangeNotification(Status=ua.StatusCode(ua.StatusCodes.BadTimeout))
         inner = service.subscriptions[max(service.subscriptions)]
         await inner.enqueue_statuschange(ended.Status)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with pytest.raises(Unavailable, match="BadTimeout"):
                 await subscription.wait()
 
@@ -143,7 +143,7 @@ async def test_a_silent_server_is_lost_within_the_keepalive_time(
         await until(lambda: len(points.value) == 3)
         wire.hearing.clear()
         started = time.monotonic()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with pytest.raises(Unavailable) as caught:
                 await subscription.wait()
         assert caught.value.code == "opcua.silent"
@@ -176,7 +176,7 @@ async def test_a_server_whose_clock_stands_still_is_lost(plant, connected, point
     async with connected(plant.endpoint, heartbeat_ms=300, keepalive_ms=100) as driver:
         subscription = await driver.subscribe(driver.compile(tags(plant)), points)
         await until(lambda: len(points.value) == 3)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with pytest.raises(Unavailable) as caught:
                 await subscription.wait()  # the server's clock ticks once a second
     assert caught.value.code == "opcua.silent"
@@ -216,7 +216,7 @@ async def test_a_server_that_goes_and_comes_back(plant, connected, points, until
         caplog.clear()
         await plant.server.bserver.stop()
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 with pytest.raises(Unavailable):
                     await subscription.wait()
             with pytest.raises(Unavailable):

@@ -49,7 +49,7 @@ async def preview(client, headers=ENGINEER, **query):
 
 async def ended(client, number):
     """A job when it has ended."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             job = (await client.get(f"{BASE}/imports/{number}", headers=VIEWER)).json()
             if job["state"] not in {"waiting", "running"}:

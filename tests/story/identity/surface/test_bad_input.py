@@ -73,7 +73,7 @@ def fault_of(door, reply):
 
 
 async def asked(client, door, path, **more):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         reply = await client.request(door.method, path, **more)
     fault = fault_of(door, reply)
     shown = {key: str(value)[:200] for key, value in more.items()}
