@@ -209,7 +209,7 @@ def _secondlevel(
     journal: Journal,
 ) -> "SecondLevel":
     from mingwu.identity.secondlevel.iiidap.http import routes as iiidap_routes
-    from mingwu.identity.secondlevel.routes import desk, queries
+    from mingwu.identity.secondlevel.routes import desk, hostednames, operating, queries
     from mingwu.identity.secondlevel.routes.node import routes
     from mingwu.identity.secondlevel.service import SecondLevel, run_duties
     from mingwu.identity.server.process import site_of
@@ -222,9 +222,10 @@ def _secondlevel(
     node.journal = journal
     if config.runs(IdentityPart.USAGE):
         node.desk.use_source = use = LogUse(config.usage, NameCounts(store))
-        node.day_source = use.of_day
+        node.day_source, node.peak_source = use.of_day, use.peak_of
     web.guarded += [*desk.routes(node, journal), *routes(node, journal)]
     web.guarded += [*iiidap_routes(node), *queries.routes(node, journal)]
+    web.guarded += [*hostednames.routes(node, journal), *operating.routes(node, journal)]
     if is_leading(config, role):
         if Role.LAB in config.node.roles and config.lab.world is LabWorld.TOPNODE:
             from mingwu.node.enterpriseseed import fill_and_serve

@@ -62,6 +62,12 @@ class LogUse:
             for one in statistics.of_day(day)
         ]
 
+    def peak_of(self, day: str) -> tuple[int, int] | None:
+        """The busiest second of a day: questions in it, and its time (ms); None for no question."""
+        with self._counting:
+            statistics = self._opened()
+        return None if statistics is None else statistics.peak_of(day)
+
     def _opened(self) -> UsageStatistics | None:
         if self._statistics is None:
             try:

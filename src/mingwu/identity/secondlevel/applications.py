@@ -183,6 +183,12 @@ class Applications:
             rows = connection.execute(query.offset(offset).limit(limit)).all()
             return [_application(row) for row in rows], connection.execute(count).scalar_one()
 
+    def of(self, uscc: str) -> list[Application]:
+        """Applications of an enterprise, the latest first."""
+        query = select(_A).where(_A.c.uscc == uscc).order_by(_A.c.number.desc())
+        with reading(self._engine) as connection:
+            return [_application(row) for row in connection.execute(query)]
+
     def get(self, id_: str) -> Application:
         """One application; raises NotFound ``secondlevel.application-unknown``."""
         with reading(self._engine) as connection:

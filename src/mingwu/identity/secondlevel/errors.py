@@ -179,3 +179,28 @@ add(
     en=("The XML document cannot be read: {fault}", "Send a well-formed document without DTD."),
     zh=("XML 文档无法读取：{fault}", "请发送格式正确且不含 DTD 的文档。"),
 )
+add(
+    "secondlevel.key-wrong",
+    en=("The key is wrong, or it was ended", "Ask the node's operator for a key."),
+    zh=("密钥错误或已停用", "请向节点运营方申领密钥。"),
+)
+add(
+    "secondlevel.key-unknown",
+    en=("There is no key {id}", "See the enterprise's keys."),
+    zh=("密钥 {id} 不存在", "请查看该企业的密钥列表。"),
+)
+add(
+    "secondlevel.many-keys",
+    en=("{uscc} has {limit} keys already", "End those that are not used any more."),
+    zh=("企业 {uscc} 已有 {limit} 个密钥", "请先停用不再使用的密钥。"),
+)
+add(
+    "secondlevel.event-unknown",
+    en=("No open maintenance or emergency has the number {number}", "Reload the events."),
+    zh=("没有编号为 {number} 且未结束的维护或应急事件", "请刷新事件列表。"),
+)
+add(
+    "secondlevel.software-unknown",
+    en=("There is no application {id}", "See the list of applications."),
+    zh=("应用 {id} 不存在", "请查看应用列表。"),
+)

@@ -116,22 +116,29 @@ class Hosted:
         self._order = threading.RLock()
         self._is_behind = False
 
-    def register(self, prefix: str, items: Sequence[HostedItem]) -> list[ItemOutcome]:
+    def register(
+        self, prefix: str, items: Sequence[HostedItem], *, of: str = ""
+    ) -> list[ItemOutcome]:
         """Register up to 2,000 names under a hosted prefix; one outcome per item, in order.
 
-        Raises NotFound for a prefix not hosted here, Denied when its tenant may not register.
+        With ``of`` (a credit code) only when that tenant holds the prefix. Raises NotFound for a
+        prefix not hosted here, Denied when its tenant may not register.
         """
-        return self._store(prefix, items, ADDED)
+        return self._store(prefix, items, ADDED, of)
 
-    def change(self, prefix: str, items: Sequence[HostedItem]) -> list[ItemOutcome]:
+    def change(
+        self, prefix: str, items: Sequence[HostedItem], *, of: str = ""
+    ) -> list[ItemOutcome]:
         """Replace template and values of registered names."""
-        return self._store(prefix, items, MODIFIED)
+        return self._store(prefix, items, MODIFIED, of)
 
-    def remove(self, prefix: str, names: Sequence[str]) -> list[ItemOutcome]:
+    def remove(self, prefix: str, names: Sequence[str], *, of: str = "") -> list[ItemOutcome]:
         """Deregister names."""
-        return self._store(prefix, [HostedItem(name=name) for name in names], DELETED)
+        return self._store(prefix, [HostedItem(name=name) for name in names], DELETED, of)
 
-    def _store(self, prefix: str, items: Sequence[HostedItem], how: int) -> list[ItemOutcome]:
+    def _store(
+        self, prefix: str, items: Sequence[HostedItem], how: int, of: str
+    ) -> list[ItemOutcome]:
         if len(items) > MOST_ITEMS:
             fault = Phrase(
                 f"{len(items)} items, at most {MOST_ITEMS}",
@@ -140,13 +147,15 @@ class Hosted:
             raise InvalidInput("input.invalid", path="$", fault=fault)
         with self._order:
             self.catch_up()
-            return self._stored(prefix, items, how)
+            return self._stored(prefix, items, how, of)
 
-    def _stored(self, prefix: str, items: Sequence[HostedItem], how: int) -> list[ItemOutcome]:
+    def _stored(
+        self, prefix: str, items: Sequence[HostedItem], how: int, of: str
+    ) -> list[ItemOutcome]:
         now = self._clock.time_ns() // 1_000_000
         with writing(self._engine) as connection:
             lock(connection, "secondlevel.identifier")
-            uscc, rule = self._tenant(connection, prefix)
+            uscc, rule = self._tenant(connection, prefix, of)
             require(connection, uscc, "register")
             keys = [fold(item.name) for item in items]
             known = _known(connection, keys)
@@ -171,14 +180,14 @@ class Hosted:
         self._project(prefix, good, how, now)
         return outcomes
 
-    def _tenant(self, connection: Connection, prefix: str) -> tuple[str, CodeRule]:
+    def _tenant(self, connection: Connection, prefix: str, of: str) -> tuple[str, CodeRule]:
         query = (
             select(_P.c.uscc, _E.c.industry)
             .join(_E, _E.c.uscc == _P.c.uscc)
             .where(_P.c.prefix == prefix, _P.c.state == ACTIVE, _P.c.mode == Mode.HOSTED.value)
         )
         row = connection.execute(query).first()
-        if row is None:
+        if row is None or of not in {"", row.uscc}:
             raise NotFound("secondlevel.prefix-unknown", prefix=prefix)
         return row.uscc, rule_for(row.industry, self._rules)
 
@@ -318,6 +327,15 @@ class Hosted:
         with reading(self._engine) as connection:
             row = connection.execute(query).first()
         return _shown(row) if row is not None else None
+
+    def names(self, prefix: str, *, after: str = "", limit: int = 100) -> list[dict[str, Any]]:
+        """Identifiers of a prefix hosted here, in key order behind ``after``; see :meth:`query`."""
+        query = select(_I).where(
+            ~_I.c.deleted, _I.c.key > fold(after), _I.c.prefix == prefix, _I.c.prefix.in_(served())
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(_I.c.key).limit(min(limit, MOST_ITEMS))).all()
+        return [_shown(row) for row in rows]
 
     def counts(self) -> dict[str, int]:
         """Registered identifiers by prefix."""

@@ -20,7 +20,7 @@ from mingwu.identity.secondlevel.outbox import stamp
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.kernel.catalogue import Phrase, zh_of
 from mingwu.kernel.clock import Clock
-from mingwu.kernel.errors import MingwuError, Unavailable
+from mingwu.kernel.errors import MingwuError, NotFound, Unavailable
 from mingwu.store.engine import reading, writing
 from mingwu.wire.handle.bodies import OneHandle, Resolve
 from mingwu.wire.handle.codes import Op, OpFlag, Rc
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 _N, _V, _L = schema.node, schema.event, schema.latency
 NETWORK, SYSTEM, ATTACK, OTHER = 1, 2, 3, 4
 RESOLVE, REGISTER = "resolve", "register"
+REPORTED = ("maintenance", "emergency")
+"""Kinds of events that people begin and end."""
 _ANSWERED = {Rc.SUCCESS, Rc.HANDLE_NOT_FOUND, Rc.VALUES_NOT_FOUND, Rc.AUTHENTICATION_NEEDED}
 
 
@@ -132,21 +134,30 @@ class Monitoring:
         with writing(self._engine) as connection:
             count_latency(connection, node, what, self._clock.time_ns() // 1_000_000, latency_us)
 
-    def peak(self, node: str, what: str, qps: int) -> None:
-        """Note a rate; the largest of the day is kept with its time."""
-        now = self._clock.time_ns() // 1_000_000
-        day = beijing_day(now)
+    def set_peak(self, node: str, day: str, qps: int, at_ms: int) -> None:
+        """Keep the largest rate of resolutions of a Beijing day and its second, as counted now."""
         with writing(self._engine) as connection:
-            _latency_row(connection, day, node, what)
-            mine = (_L.c.day == day) & (_L.c.node == node) & (_L.c.what == what)
-            query = update(_L).where(mine, _L.c.peak_qps < qps)
-            connection.execute(query.values(peak_qps=qps, peak_at_ms=now))
+            _latency_row(connection, day, node, RESOLVE)
+            mine = (_L.c.day == day) & (_L.c.node == node) & (_L.c.what == RESOLVE)
+            connection.execute(update(_L).where(mine).values(peak_qps=qps, peak_at_ms=at_ms))
 
     def report_event(self, node: str, kind: str, cause: int, *, zh: str, en: str) -> int:
         """Open an event (``outage``, ``maintenance``, ``emergency``); returns its number."""
         with writing(self._engine) as connection:
             began = stamp(connection, self._clock)
             return open_event(connection, node, kind, cause, began, zh=zh, en=en)
+
+    def end_event(self, number: int) -> None:
+        """End maintenance or an emergency that somebody reported.
+
+        Raises NotFound ``secondlevel.event-unknown``; outages end by themselves, takeovers by a
+        message of the top node.
+        """
+        with writing(self._engine) as connection:
+            mine = (_V.c.number == number) & _V.c.kind.in_(REPORTED) & (_V.c.ended_ms == 0)
+            ended = update(_V).where(mine).values(ended_ms=stamp(connection, self._clock))
+            if not connection.execute(ended).rowcount:
+                raise NotFound("secondlevel.event-unknown", number=number)
 
     def close_event(self, node: str, kind: str) -> None:
         """Close the open events of a kind."""

@@ -79,7 +79,10 @@ def monthly(
             )
             for one in nodes
         ],
-        "sla": _sla(mine, applications, (start, end), sla_percent),
+        # the node's own: what enterprises' nodes do is no promise of ours
+        "sla": _sla(
+            [row for row in mine if row["node"] == node], applications, (start, end), sla_percent
+        ),
         "maintenance": [_event(row) for row in events if row["kind"] == "maintenance"],
         "emergencies": [_event(row) for row in events if row["kind"] != "maintenance"],
     }
@@ -210,7 +213,12 @@ _WORDS: dict[str, dict[str, Any]] = {
         "due": "提交期限",
         "made_at": "生成时间",
         "simulated": "仿真数据：本节点及其企业、标识均为模拟",
-        "kinds": {"outage": "中断", "maintenance": "维护", "takeover": "应急接管"},
+        "kinds": {
+            "outage": "中断",
+            "maintenance": "维护",
+            "takeover": "应急接管",
+            "emergency": "应急事件",
+        },
         "causes": {1: "网络", 2: "系统", 3: "攻击", 4: "其他"},
     },
     "en": {
@@ -250,6 +258,7 @@ _WORDS: dict[str, dict[str, Any]] = {
             "outage": "outage",
             "maintenance": "maintenance",
             "takeover": "emergency takeover",
+            "emergency": "emergency",
         },
         "causes": {1: "network", 2: "system", 3: "attack", 4: "other"},
     },

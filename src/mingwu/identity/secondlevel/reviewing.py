@@ -136,7 +136,7 @@ class Reviewing:
             select(_P.c.uscc, _P.c.state).where(_P.c.prefix == form.prefix)
         ).first()
         holder = row.uscc if row is not None and row.state == ACTIVE else ""
-        mine = holder == form.organisation.uscc
+        mine = holder == (form.holder or form.organisation.uscc)
         is_settled = application.state in {State.ACCEPTED, State.REJECTED}
         fits = (not holder or is_settled) if form.kind is Kind.APPLY else (mine or is_settled)
         return Check(
@@ -148,5 +148,5 @@ class Reviewing:
         limit = connection.execute(select(_E.c.max_prefixes).where(_E.c.uscc == uscc)).scalar()
         limit = self._settings.tenant_prefixes if limit is None else limit
         used = held(connection, uscc)
-        over = form.kind is Kind.APPLY and used >= limit
+        over = (form.kind is Kind.APPLY or form.passes_on) and used >= limit
         return Check("quota", FAILED if over else PASSED, {"used": used, "limit": limit})

@@ -83,3 +83,4 @@ deposit = _table(
     "kind files state",
     "number made_at_ms from_sequence to_sequence objects",
 )
+key = _table("key", "id", "uscc label digest made_by", "made_at_ms used_at_ms calls")

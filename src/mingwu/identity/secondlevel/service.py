@@ -38,12 +38,13 @@ from mingwu.identity.secondlevel.outbox import Entry, Outbox, stamp
 from mingwu.identity.secondlevel.prefixes import Prefixes
 from mingwu.identity.secondlevel.reviewing import Reviewing
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
+from mingwu.identity.secondlevel.tenantkeys import TenantKeys
 from mingwu.identity.secondlevel.tenants import Tenants
 from mingwu.identity.secondlevel.unified import UnifiedQueries
 from mingwu.identity.secondlevel.upstream import CommandRefused, Notice, Upstream
 from mingwu.identity.secondlevel.usagecounts import AskedOf, UsageCounts
 from mingwu.kernel.clock import Clock, SystemClock
-from mingwu.kernel.errors import Overloaded, PeerError, Unavailable
+from mingwu.kernel.errors import NotFound, Overloaded, PeerError, Unavailable
 from mingwu.store.engine import open_engine, reading, writing
 from mingwu.store.migrate import migrate
 from mingwu.trust import secrets, sm2
@@ -61,6 +62,9 @@ _DAY_MS = 86_400_000
 
 DaySource = Callable[[str], Iterable[AskedOf] | None]
 """Requests of a Beijing day (2026-11-23) as counted elsewhere; None while nothing is known."""
+
+PeakSource = Callable[[str], tuple[int, int] | None]
+"""The largest rate of a Beijing day, and when (ms); None while nothing is known."""
 
 
 def node_key(directory: Path) -> bytes:
@@ -91,6 +95,7 @@ class SecondLevel:
         self.public_key = sm2.public_point(scalar)
         self.prefixes = Prefixes(engine, records, site)
         self.tenants = Tenants(engine, clock)
+        self.keys = TenantKeys(engine, clock)
         self.applications = Applications(engine, settings, clock, self.prefixes)
         self.hosted = Hosted(engine, records, clock)
         self.prefixes.follow = HostedNames(engine, records).follow
@@ -111,6 +116,7 @@ class SecondLevel:
         )  # fmt: skip
         self.reviewing = Reviewing(engine, settings)
         self.day_source: DaySource | None = None
+        self.peak_source: PeakSource | None = None
         self.journal: Journal | None = None
 
     def query_key(self) -> PrivateKey:
@@ -159,6 +165,7 @@ class SecondLevel:
     def close(self) -> None:
         """Write counters and marks and give the connections back."""
         self.hosted.close()
+        self.keys.flush()
         self.usage.flush()
         self._engine.dispose()
 
@@ -191,6 +198,19 @@ class SecondLevel:
     def put_software(self, id_: str, prefix: str, name: str, purpose: str) -> None:
         """Keep an application that uses identifiers, for tables T5 and T10."""
         self._replace(schema.software, id=id_, prefix=prefix, name=name, purpose=purpose)
+
+    def remove_software(self, id_: str) -> None:
+        """Forget an application; raises NotFound ``secondlevel.software-unknown``."""
+        gone = delete(schema.software).where(schema.software.c.id == id_)
+        with writing(self._engine) as connection:
+            if not connection.execute(gone).rowcount:
+                raise NotFound("secondlevel.software-unknown", id=id_)
+
+    def software(self) -> list[dict[str, Any]]:
+        """Applications known here."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(schema.software).order_by(schema.software.c.id))
+            return [dict(row) for row in rows.mappings()]
 
     def _replace(self, table: Any, **values: object) -> None:
         key = next(iter(table.primary_key.columns))
@@ -298,9 +318,15 @@ class SecondLevel:
                 if rows is None:
                     break
                 self.usage.replace_day(day, rows)
+                self._keep_peak(day)
             else:
                 self._counted = today
         self._records.refuse(self.tenants.over_quota(today))
+
+    def _keep_peak(self, day: str) -> None:
+        peak = self.peak_source(day) if self.peak_source is not None else None
+        if peak is not None:
+            self.monitoring.set_peak(self.settings.prefix, day, *peak)
 
     async def round(self) -> None:
         """One round of the duties: repair, count, make, deliver."""

@@ -66,16 +66,28 @@ class Tenants:
 
     def set_quota(self, uscc: str, quota: Quota) -> Tenant:
         """Give a tenant other limits."""
-        self._change(uscc, max_prefixes=quota.prefixes, max_identifiers=quota.identifiers,
-                     daily_requests=quota.daily_requests)  # fmt: skip
-        return self.get(uscc)
+        return self.change(uscc, quota=quota)
 
     def set_group(self, uscc: str, group: str) -> Tenant:
         """Put a tenant into a permission group; NotFound for a group that does not exist."""
-        with reading(self._engine) as connection:
-            if not connection.execute(select(_G.c.name).where(_G.c.name == group)).first():
+        return self.change(uscc, group=group)
+
+    def change(self, uscc: str, *, quota: Quota | None = None, group: str = "") -> Tenant:
+        """Give a tenant other limits, another group or both: all of it or nothing."""
+        values: dict[str, object] = {}
+        if quota is not None:
+            values |= {"max_prefixes": quota.prefixes, "max_identifiers": quota.identifiers,
+                       "daily_requests": quota.daily_requests}  # fmt: skip
+        if group:
+            values["group_name"] = group
+        with writing(self._engine) as connection:
+            known = select(_G.c.name).where(_G.c.name == group)
+            if group and not connection.execute(known).first():
                 raise NotFound("secondlevel.not-granted", group=group, permission=WORDS["be used"])
-        self._change(uscc, group_name=group)
+            values["changed_at_ms"] = stamp(connection, self._clock)
+            done = connection.execute(update(_E).where(_E.c.uscc == uscc).values(values))
+            if not done.rowcount:
+                raise NotFound("secondlevel.tenant-unknown", uscc=uscc)
         return self.get(uscc)
 
     def require(self, uscc: str, permission: str) -> None:
@@ -102,13 +114,6 @@ class Tenants:
         query = select(_P.c.prefix).where(_P.c.state == ACTIVE, _P.c.uscc.in_(used))
         with reading(self._engine) as connection:
             return frozenset(connection.execute(query).scalars())
-
-    def _change(self, uscc: str, **values: object) -> None:
-        with writing(self._engine) as connection:
-            values["changed_at_ms"] = stamp(connection, self._clock)
-            done = connection.execute(update(_E).where(_E.c.uscc == uscc).values(values))
-            if not done.rowcount:
-                raise NotFound("secondlevel.tenant-unknown", uscc=uscc)
 
 
 def check_prefix_quota(connection: Connection, uscc: str, default: int) -> None:

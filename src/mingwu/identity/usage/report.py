@@ -165,7 +165,7 @@ def figures(columns: UsageColumns) -> Figures:
     causes = np.bincount(columns.cause[resolving], minlength=len(Cause))
     rows = columns.where(resolving & counted(columns))
     good = rows.rc == Rc.SUCCESS
-    peak, at_s = _peak(rows.at_ms)
+    most, at_s = _peak(rows.at_ms)
     return Figures(
         resolutions=len(rows),
         succeeded=int(good.sum()),
@@ -174,8 +174,8 @@ def figures(columns: UsageColumns) -> Figures:
         clients=len(np.unique(rows.client)),
         identifiers=len(np.unique(rows.name[good])),
         latency_us=_latency(rows.latency_us),
-        peak_qps=peak,
-        peak_at=_iso(at_s * 1000) if peak else "",
+        peak_qps=most,
+        peak_at=_iso(at_s * 1000) if most else "",
         other_operations=int((~resolving & counted(columns)).sum()),
     )
 
@@ -243,6 +243,13 @@ def window(
         share=round(resolved / names, 6) if names else None,
         prefixes=tuple(uses),
     )
+
+
+def peak(columns: UsageColumns) -> tuple[int, int] | None:
+    """Most counted resolutions in one second, and that second (ms); None without any."""
+    rows = columns.where((columns.op == Op.RESOLVE) & counted(columns))
+    most, at_s = _peak(rows.at_ms)
+    return (most, at_s * 1000) if most else None
 
 
 def by_network(columns: UsageColumns) -> tuple[DayUse, ...]:

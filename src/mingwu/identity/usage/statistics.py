@@ -223,6 +223,11 @@ class UsageStatistics:
         start_s = self._day_start(day)
         return reporting.by_network(self._columns(start_s, start_s + _DAY_S))
 
+    def peak_of(self, day: str) -> tuple[int, int] | None:
+        """The largest rate of counted resolutions of a day and its second (ms), None for none."""
+        start_s = self._day_start(day)
+        return reporting.peak(self._columns(start_s, start_s + _DAY_S))
+
     def prefix(self, prefix: str, days: int = reporting.WINDOW_DAYS) -> PrefixUse:
         """What was asked of one prefix; raises NotFound ``name.unknown`` for one never seen."""
         for use in self.window(days).prefixes:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 
 from mingwu.identity.secondlevel import report
 from mingwu.identity.secondlevel.monitoring import NETWORK, Probe
+from mingwu.identity.secondlevel.routes import hostednames
 from mingwu.identity.secondlevel.routes import queries as queryhttp
 from mingwu.identity.secondlevel.routes.node import routes
 from mingwu.kernel.errors import MingwuError
@@ -25,6 +26,9 @@ def test_report_of_a_month_in_four_groups(node, clock, accepted):
     node.monitoring.note([bad] * 3)
     clock.ms += 2 * HOUR
     node.monitoring.note([good])
+    own = Probe("88.101", ok=True, latency_us=3000)
+    node.monitoring.note([own] * 3 + [Probe("88.101", ok=False, cause=NETWORK)])
+    node.monitoring.set_peak("88.101", "2026-09-21", 41, clock.ms)
     node.monitoring.report_event("88.101", "maintenance", 4, zh="升级", en="upgrade")
     clock.ms += 1
     made = node.report()
@@ -33,7 +37,9 @@ def test_report_of_a_month_in_four_groups(node, clock, accepted):
     times = {row["node"]: row["down_hours"] for row in made["operating_time"]}
     assert times == {"88.101": 0.0, "88.101.2": 2.0}
     sla = made["sla"]
-    assert (sla["probes"], sla["met"], sla["resolve_rtt_ms"]) == (11, False, 2.0)
+    # the node's own probes: an enterprise's node that is down breaks no promise of this one
+    assert (sla["probes"], sla["percent"], sla["resolve_rtt_ms"]) == (4, 75.0, 3.0)
+    assert (sla["met"], sla["peak_qps"]) == (False, 41)
     assert sla["register_rtt_ms"] is None
     assert sla["activated"] == 1
     assert [row["zh"] for row in made["maintenance"]] == ["升级"]
@@ -64,7 +70,7 @@ def faulted(request, error):
 
 @pytest.fixture
 def client(node):
-    mounted = [*routes(node), *queryhttp.routes(node)]
+    mounted = [*routes(node), *hostednames.routes(node), *queryhttp.routes(node)]
     app = Starlette(routes=mounted, exception_handlers={MingwuError: faulted})
 
     async def door(scope, receive, send):

@@ -114,8 +114,11 @@ def test_days_are_counted_from_the_log_where_there_is_one(node, clock, accepted)
 
     today = beijing_day(clock.ms)
     node.day_source = source
+    node.peak_source = lambda day: (12, clock.ms) if day == today else None
     node.count()
     node.count()
+    (row,) = node.monitoring.latencies(today, today)
+    assert (row["node"], row["what"], row["peak_qps"]) == ("88.101", "resolve", 12)
     assert len(asked) == 5  # the days before only once
     assert node.tenants.over_quota(today) == {PREFIX}
     assert [row["requests"] for row in node.usage.tenants() if row["uscc"] == owner] == [7]

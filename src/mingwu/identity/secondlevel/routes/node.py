@@ -5,7 +5,6 @@ did what goes into the journal. Real-name data is masked wherever it is shown.
 """
 
 import asyncio
-import time
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -18,23 +17,19 @@ from mingwu.identity.routing import Asked, Journal, Operation, routes_of
 from mingwu.identity.secondlevel import report
 from mingwu.identity.secondlevel.model import (
     ApplicationForm,
-    HostedItem,
     Quota,
     Reason,
     State,
 )
-from mingwu.identity.secondlevel.monitoring import REGISTER
 from mingwu.identity.secondlevel.reviewing import masked_application, masked_tenant
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.synctables import TABLES
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.shapes import told
 from mingwu.trust.roles import Permission
-from mingwu.wire.handle.codes import Rc
 
 ROOT = "/api/secondlevel"
 TAG = "second-level"
-_BODY_BYTES = 8 << 20
 # The printed report brings its style along; the door's policy for /api would refuse it.
 _PRINT_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
@@ -113,11 +108,6 @@ class _SecondLevelRoutes:
             applying(
                 method="GET", path=f"{ROOT}/prefixes/{{prefix}}/upstream", work=self.upstream,
                 errors=(404,), summary="What the top-level node holds about a prefix",
-            ),
-            applying(
-                method="POST", path=f"{ROOT}/prefixes/{{prefix}}/identifiers", work=self.register,
-                body=tuple[HostedItem, ...], body_bytes=_BODY_BYTES, errors=(404,),
-                summary="Register names of a hosted enterprise, one result per item",
             ),
             applying(
                 method="GET", path=f"{ROOT}/tenants", work=self.tenants, summary="Enterprises",
@@ -199,31 +189,11 @@ class _SecondLevelRoutes:
 
     def change_tenant(self, asked: Asked) -> object:
         change: TenantChange = asked.body
-        uscc, tenants = asked.path("uscc"), self._node.tenants
-        if change.quota is not None:
-            tenants.set_quota(uscc, change.quota)
-        if change.group:
-            tenants.set_group(uscc, change.group)
-        changed = tenants.get(uscc)
+        uscc = asked.path("uscc")
+        changed = self._node.tenants.change(uscc, quota=change.quota, group=change.group)
         quota = msgspec.to_builtins(changed.quota)
         self._note(asked, "tenant-change", uscc, group=changed.group, quota=quota)
         return masked_tenant(changed)
-
-    def register(self, asked: Asked) -> object:
-        prefix, items = asked.path("prefix"), asked.body
-        began = time.perf_counter_ns()
-        outcomes = self._node.hosted.register(prefix, items)
-        took_us = (time.perf_counter_ns() - began) // 1000
-        self._node.monitoring.count(self._node.settings.prefix, REGISTER, took_us)
-        done = sum(one.code == Rc.SUCCESS for one in outcomes)
-        self._note(asked, "hosted-register", prefix, items=len(items), done=done)
-        return [
-            {
-                "name": one.name, "code": one.code, "error": one.error,
-                "message": one.text(asked.lang),
-            }
-            for one in outcomes
-        ]  # fmt: skip
 
     def statistics(self, _asked: Asked) -> object:
         return self._node.desk.tenant_use()
