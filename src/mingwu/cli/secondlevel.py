@@ -1,4 +1,7 @@
-"""``mingwu secondlevel``: data of hosted names and of enterprises' own nodes, asked at once.
+"""``mingwu secondlevel``: hosted names from a table, and data of all enterprises asked at once.
+
+``register``, ``change`` and ``remove`` send a table's names (see ``cli.hostedtable``), with the token
+of an engineer or with an enterprise's key.
 
 ``query TEMPLATE ITEM=VALUE …`` prints the rows and what became of asking each node; ``links`` shows
 how the nodes are asked and the public key for their application identity; ``link`` sets that for
@@ -15,10 +18,12 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from mingwu.cli.hostedtable import ACTIONS, calls
 from mingwu.cli.main import language
 from mingwu.cli.tables import plain, table
 from mingwu.identity.secondlevel import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.identity.secondlevel.iiidap.client import refusal
+from mingwu.identity.secondlevel.tenantkeys import START as KEY_START
 from mingwu.kernel.errors import InvalidInput, PeerError, Unavailable
 
 _OK = 200
@@ -61,6 +66,7 @@ _TEXTS = {
         "ask: mingwu secondlevel query TEMPLATE ITEM=VALUE …",
         "查询：mingwu secondlevel query 模板 数据项=值 …",
     ),
+    "sent": ("{done} done, {refused} refused", "成功 {done} 个，被拒 {refused} 个"),
     "gone": ("{prefix} is asked no longer", "已取消接入 {prefix}"),
 }  # fmt: skip
 
@@ -83,9 +89,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     unlink = actions.add_parser("unlink", help="ask a node no longer")
     unlink.add_argument("prefix")
-    for one in (query, links, link, unlink):
+    tables = [actions.add_parser(name, help=told) for name, told in ACTIONS.items()]
+    for one in tables:
+        one.add_argument("prefix", help="a prefix that is hosted at the node")
+        one.add_argument("table", type=Path, help="CSV: name, template, one column per value")
+    for one in (query, links, link, unlink, *tables):
         one.add_argument("--api", required=True, help="address of the second-level node's API")
-        one.add_argument("--token-file", type=Path, required=True, help="token of an administrator")
+        one.add_argument(
+            "--token-file", type=Path, required=True, help="token, or an enterprise's key"
+        )
         one.add_argument("--json", action="store_true", help="print the answers as they came")
         one.add_argument("--lang", choices=("zh", "en"), default=language(), help="language")
 
@@ -99,6 +111,8 @@ async def _run(arguments: argparse.Namespace) -> int:
     action, prefix = arguments.action, getattr(arguments, "prefix", "")
     if action == "query":
         return await _query(arguments)
+    if action in ACTIONS:
+        return await _send(arguments)
     if action == "links":
         told = await _call(arguments, "GET", "/links")
     elif action == "link":
@@ -138,6 +152,31 @@ async def _query(arguments: argparse.Namespace) -> int:
         for line in _answer(arguments, rows, told, pages):
             print(line)
     return 0
+
+
+async def _send(arguments: argparse.Namespace) -> int:
+    """Send a table in calls of 2,000 names; print what was refused, and how many were done."""
+    token = await asyncio.to_thread(_token, arguments.token_file)
+    own = token.startswith(KEY_START)
+    path = f"/tenant/identifiers/{arguments.prefix}" if own else (
+        f"/prefixes/{arguments.prefix}/identifiers"
+    )  # fmt: skip
+    method = {"register": "POST", "change": "PUT", "remove": "DELETE"}[arguments.action]
+    done = refused = 0
+    for items in calls(arguments.table, arguments.action):
+        outcomes = await _call(arguments, method, path, items, list[dict[str, Any]])
+        if arguments.json:
+            _print_json(outcomes)
+        for one in outcomes:
+            if one["code"] == 1:
+                done += 1
+                continue
+            refused += 1
+            if not arguments.json:
+                print(f"{plain(one['name'])}  {one['code']}  {plain(one['message'])}")
+    if not arguments.json:
+        print(_word("sent", arguments.lang, done=done, refused=refused))
+    return int(refused > 0)
 
 
 def _print_json(told: object) -> None:
@@ -227,8 +266,12 @@ def _shown(arguments: argparse.Namespace, told: Mapping[str, Any]) -> Iterator[s
 
 
 async def _call(
-    arguments: argparse.Namespace, method: str, path: str, body: object = None
-) -> dict[str, Any]:
+    arguments: argparse.Namespace,
+    method: str,
+    path: str,
+    body: object = None,
+    shape: Any = dict[str, Any],
+) -> Any:
     token = await asyncio.to_thread(_token, arguments.token_file)
     url = arguments.api.rstrip("/") + _ROOT + path
     headers = {"Authorization": f"Bearer {token}", "Accept-Language": arguments.lang}
@@ -248,7 +291,7 @@ async def _call(
     if reply.status != _OK:
         raise refusal(url, reply.status, content, reply.headers.get("Retry-After", ""))
     try:
-        return msgspec.json.decode(content, type=dict[str, Any])
+        return msgspec.json.decode(content, type=shape)
     except msgspec.MsgspecError as error:
         raise PeerError("secondlevel.service-silent", url=url, detail=str(error)) from error
 
