@@ -1,7 +1,7 @@
 """Tables of hosted names for ``mingwu secondlevel register|change|remove``.
 
-CSV in UTF-8 with a head row: ``name``, ``template`` (not needed to remove), and one column per item;
-an empty cell gives no value. A table is judged whole before anything is sent.
+CSV in UTF-8 with a head row: ``name``, ``template`` (not needed to remove), and one column per
+item; an empty cell gives no value. A table is judged whole before anything is sent.
 """
 
 import csv

@@ -1,7 +1,7 @@
 """``mingwu secondlevel``: hosted names from a table, and data of all enterprises asked at once.
 
-``register``, ``change`` and ``remove`` send a table's names (see ``cli.hostedtable``), with the token
-of an engineer or with an enterprise's key.
+``register``, ``change`` and ``remove`` send a table's names (see ``cli.hostedtable``), with the
+token of an engineer or with an enterprise's key.
 
 ``query TEMPLATE ITEM=VALUE …`` prints the rows and what became of asking each node; ``links`` shows
 how the nodes are asked and the public key for their application identity; ``link`` sets that for
