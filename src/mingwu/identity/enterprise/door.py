@@ -24,6 +24,7 @@ from mingwu.kernel.errors import (
     NotAuthenticated,
     NotFound,
 )
+from mingwu.kernel.languages import accepted_language
 from mingwu.kernel.shapes import read_json as read_json_body
 from mingwu.trust.accounts import Accounts
 from mingwu.trust.roles import WORDS, Permission, Role, may
@@ -91,14 +92,9 @@ def address_of(request: Request) -> str:
 
 
 def language_of(request: Request, default: str) -> str:
-    """``zh`` or ``en``: the door's choice, or the first of them in Accept-Language."""
+    """``zh`` or ``en``: the door's choice, or the one that Accept-Language prefers."""
     chosen = getattr(request.state, "lang", "")
-    if chosen:
-        return str(chosen)
-    header = request.headers.get("accept-language", "").lower()
-    places = {lang: header.find(lang) for lang in ("zh", "en")}
-    found = {place: lang for lang, place in places.items() if place >= 0}
-    return found[min(found)] if found else default
+    return str(chosen) or accepted_language(request.headers.get("accept-language", ""), default)
 
 
 async def read_json(request: Request, cls: type[T], limit: int) -> T:

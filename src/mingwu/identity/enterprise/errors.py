@@ -134,6 +134,19 @@ add(
     zh=("行业代码 {code} 不符合 GB/T 4754：{fault}", "请从列表中选择。"),
 )
 add(
+    "enterprise.facade-path",
+    en=(
+        "This interface has nothing at {path} ({method})",
+        "Check the path against the interface's documents, letters and version, too.",
+    ),
+    zh=("本接口没有 {path}（{method}）", "请对照接口文档核对路径，包括大小写与版本号。"),
+)
+add(
+    "enterprise.facade-method",
+    en=("{path} does not take {method}", "Use a method that the header Allow names."),
+    zh=("{path} 不支持 {method}", "请改用首部 Allow 中列出的方法。"),
+)
+add(
     "enterprise.no-access",
     en=("{who} may not {right} {name}", "Ask the owner for a grant."),
     zh=("{who} 对 {name} 没有“{right}”权限", "请向标识所有者申请授权。"),

@@ -81,10 +81,15 @@ class NodeClient:
                     "config.invalid", path="$.secondlevel.query_ca", fault=fault
                 ) from error
 
-    def session(self) -> aiohttp.ClientSession:
-        """A session for the questions of one query; the caller closes it."""
+    def session(self, lang: str = "zh") -> aiohttp.ClientSession:
+        """A session for the questions of one query; the caller closes it.
+
+        ``lang``: in which language nodes are to say why they refuse.
+        """
         connector = aiohttp.TCPConnector(ssl=self._tls or True, limit=0)
-        return aiohttp.ClientSession(connector=connector)
+        other = "en" if lang == "zh" else "zh"
+        headers = {"Accept-Language": f"{lang}, {other};q=0.5"}
+        return aiohttp.ClientSession(connector=connector, headers=headers)
 
     async def ask(
         self, session: aiohttp.ClientSession, link: NodeLink, question: Mapping[str, object]
@@ -150,7 +155,7 @@ class NodeClient:
         body: bytes = b"",
         token: str = "",
     ) -> _Reply:
-        headers = {"Content-Type": "application/json", "Accept-Language": "zh, en;q=0.5"}
+        headers = {"Content-Type": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         try:

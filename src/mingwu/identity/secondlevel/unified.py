@@ -106,13 +106,15 @@ class UnifiedQueries:
         self._tenants = tenants
         self._client = client
 
-    async def query(self, asked: DataQuery) -> dict[str, Any]:
+    async def query(self, asked: DataQuery, lang: str = "zh") -> dict[str, Any]:
         """One page: ``rows``, ``after``, ``nodes``, ``counts``.
+
+        ``lang``: of what own nodes say when they refuse.
 
         Raises Denied ``secondlevel.not-granted`` when the asker's group may not query.
         """
         own, targets = await asyncio.to_thread(self._begin, asked)
-        found = await self._nodes(asked, targets)
+        found = await self._nodes(asked, targets, lang)
         rows, after = merged([own, *(source for source, _ in found)], asked.limit)
         told = [self._here(), *(answer for _, answer in found)]
         counted = [
@@ -129,12 +131,12 @@ class UnifiedQueries:
             "simulated": self._settings.simulated,
         }
 
-    async def try_link(self, link: NodeLink) -> NodeAnswer:
+    async def try_link(self, link: NodeLink, lang: str = "zh") -> NodeAnswer:
         """Log in at a node once, to see whether its link works."""
         target = Target(link.prefix, link.uscc, "", link)
         began = time.monotonic()
         try:
-            async with self._client.session() as session:
+            async with self._client.session(lang) as session:
                 await self._limited(link, self._client.token(session, link))
         except MingwuError as error:
             return _answer(target, _state(error), began, error=error)
@@ -160,11 +162,11 @@ class UnifiedQueries:
                           state=NodeState.ANSWERED)  # fmt: skip
 
     async def _nodes(
-        self, asked: DataQuery, targets: Sequence[Target]
+        self, asked: DataQuery, targets: Sequence[Target], lang: str
     ) -> list[tuple[Source, NodeAnswer]]:
         gate = asyncio.Semaphore(_AT_ONCE)
         until = asyncio.get_running_loop().time() + _ROUNDS * self._settings.query_timeout_s
-        async with self._client.session() as session:
+        async with self._client.session(lang) as session:
 
             async def one(target: Target) -> tuple[Source, NodeAnswer]:
                 async with gate:

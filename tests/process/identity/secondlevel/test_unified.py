@@ -163,8 +163,8 @@ class World:
         url = await self.serve([*snms.routes(services), *idhub.routes(services)])
         return node, handle, url, node.templates.list()[0].definition.handle, noted
 
-    def client(self):
-        headers = {"Authorization": f"Bearer {self.token}"}
+    def client(self, lang="en"):
+        headers = {"Authorization": f"Bearer {self.token}", "Accept-Language": lang}
         return httpx.AsyncClient(base_url=self.base + "/api/secondlevel", headers=headers)
 
     async def link(self, number, url, handle, own_template=""):
@@ -195,6 +195,20 @@ async def hang(_reader, writer):
         await asyncio.sleep(60)
     finally:
         writer.close()
+
+
+async def test_own_nodes_refuse_in_the_language_of_who_asks(world):
+    _, shut, url, _, _ = await world.enterprise(2, generate(Algorithm.RSA))
+    await world.link(2, url, shut)
+    told = {}
+    for lang in ("zh", "en"):
+        async with world.client(lang) as client:
+            reply = await client.post("/query", json={"template": TEMPLATE}, timeout=20)
+        (node,) = (one for one in reply.json()["nodes"] if one["prefix"] == "88.101.2")
+        assert node["state"] == "refused"
+        told[lang] = node[f"message_{lang}"]
+    assert told["zh"].isascii() is False
+    assert told["en"].isascii() is True, told
 
 
 async def test_one_answer_from_nodes_of_every_kind(world):

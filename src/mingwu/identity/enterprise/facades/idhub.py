@@ -6,7 +6,8 @@ operations ``0.DOIP/Op.{Create,Retrieve,Update,Delete}`` and
 ``/verify-response`` (the nonce signed with RSA, SHA-256, Base64). Replies are
 ``{"code", "message", "data"}``. The codes are those of the documents' table; where the documents
 show both 1 and 10000 for success, the one of the operation's example is sent. HTTP status 200
-throughout (not documented there). Files and messages of that product are not offered.
+throughout (not documented there), but 404 and 405 in the same form for paths and methods there are
+not. Files and messages of that product are not offered.
 """
 
 import logging
@@ -30,6 +31,7 @@ from mingwu.identity.enterprise.door import (
 )
 from mingwu.identity.enterprise.facades.idhubforms import meta_content, number_of
 from mingwu.identity.enterprise.facades.idhubmeta import Meta
+from mingwu.identity.enterprise.facades.strays import with_strays
 from mingwu.identity.enterprise.model import (
     Actor,
     ItemResult,
@@ -45,6 +47,7 @@ from mingwu.trust.roles import Permission, Role
 log = logging.getLogger(__name__)
 
 RETRIEVED, DONE = 1, 10_000
+_ROOTS = ("/api/v1/doip", "/api/v1/open", "/api/v1/single-handle")
 _NOBODY = Asker(Actor(name=""), Role.VIEWER)
 _META_TYPE = "0.TYPE/DO.DOIPMETA"
 _encode = msgspec.json.Encoder().encode
@@ -300,7 +303,7 @@ def routes(services: EnterpriseServices) -> list[Route]:
 
         return serve
 
-    return [
+    offered = [
         Route("/api/v1/doip", idhub.doip, methods=["GET", "POST"]),
         Route("/api/v1/doip/public/challenge", idhub.challenge, methods=["GET"]),
         Route("/api/v1/doip/public/verify-response", idhub.verify, methods=["POST"]),
@@ -309,3 +312,5 @@ def routes(services: EnterpriseServices) -> list[Route]:
             for method, path, handler in meta.table()
         ),
     ]
+    unknown = CODES["idhub.no-operation"]
+    return with_strays(offered, _ROOTS, lambda message: _reply(unknown, message))

@@ -4,7 +4,8 @@ Modelled on the public developer documents of the deployed second-level and ente
 systems (paths ``/identity/token``, ``/identityv2/data…``, ``/snms/api/v3|v5/template``):
 ``{"status", "message", "data"}`` with status 1 done, -1 not logged in, -2 refused (why: message),
 -3 no permission, -4 internal. Messages are Chinese unless English is asked for. Not documented
-there and chosen here: HTTP status 200 for all of these; an update keeps values it does not name.
+there and chosen here: HTTP status 200 for all of these, 404 and 405 for paths and methods there are
+not, in the same form; an update keeps values it does not name.
 """
 
 import logging
@@ -27,6 +28,7 @@ from mingwu.identity.enterprise.door import (
     raised,
     read_json,
 )
+from mingwu.identity.enterprise.facades.strays import with_strays
 from mingwu.identity.enterprise.model import (
     ItemResult,
     Registration,
@@ -39,6 +41,7 @@ from mingwu.trust.roles import Permission
 log = logging.getLogger(__name__)
 
 DONE, NOT_LOGGED_IN, REFUSED, NO_PERMISSION, INTERNAL = 1, -1, -2, -3, -4
+_ROOTS = ("/identity", "/identityv2", "/snms")
 _SERVER_FAULT = 500  # HTTP statuses from here on are ours to mend
 _TEMPLATE_ID, _TEMPLATE = (1000, "TEMPLATE_ID"), (1001, "TEMPLATE")
 _encode = msgspec.json.Encoder().encode
@@ -388,8 +391,9 @@ def routes(services: EnterpriseServices) -> list[Route]:
             ("PUT", path, snms.template_change),
             ("DELETE", path, snms.template_delete),
         ]
-    return [
+    offered = [
         Route("/identity/token", snms.token, methods=["POST"]),
         Route("/identity/token/v1", snms.dated_token, methods=["POST"]),
         *(Route(path, guarded(handler), methods=[method]) for method, path, handler in table),
     ]
+    return with_strays(offered, _ROOTS, lambda message: _reply(REFUSED, message, None))

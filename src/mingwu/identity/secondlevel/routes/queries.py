@@ -116,7 +116,7 @@ class _Queries:
         )  # fmt: skip
 
     async def query(self, asked: Asked) -> Any:
-        return await self._node.unified.query(asked.body)
+        return await self._node.unified.query(asked.body, asked.lang)
 
     def templates(self, _asked: Asked) -> TemplatesReply:
         told = (str(row["handle"]) for row in self._node.templates())
@@ -132,7 +132,7 @@ class _Queries:
         made = await asyncio.to_thread(self._node.links.put, prefix, asked.body, asked.account)
         detail = {"url": made.url, "application": made.application}
         await asyncio.to_thread(self._note, asked, "link-set", prefix, detail)
-        return LinkReply(link=made, tried=await self._node.unified.try_link(made))
+        return LinkReply(link=made, tried=await self._node.unified.try_link(made, asked.lang))
 
     def remove(self, asked: Asked) -> dict[str, str]:
         prefix = asked.path("prefix")
