@@ -21,6 +21,7 @@ from mingwu.bus.server import NatsServer
 from mingwu.bus.settings import ServerSettings, StreamLimits, StreamsSettings
 from mingwu.kernel.batch import Batch, Columns
 from mingwu.kernel.errors import Unavailable
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -33,13 +34,6 @@ def batch(seq, points=10, source="gw/d1"):
         np.full(points, 0xC0, np.uint8),
     )
     return Batch(source, 1, seq, seq, columns)
-
-
-async def until(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "condition not met in time"
-        await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager

@@ -19,6 +19,7 @@ from mingwu.bus.settings import ServerSettings, StreamLimits, StreamsSettings
 from mingwu.edge.gateway import run_gateway
 from mingwu.edge.settings import EdgeSettings
 from mingwu.edge.status import GatewayStatus
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 PROGRAM = Path(__file__).with_name("program.py")
@@ -46,14 +47,6 @@ def gateway(server):
         process.kill()
         process.wait()
         process.stdin.close()
-
-
-async def until(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "condition not met in time"
-        await asyncio.sleep(0.02)
-    return found
 
 
 class Heard:

@@ -15,6 +15,7 @@ from mingwu.kernel.errors import Unavailable
 from mingwu.kernel.plant import TagSpec, ValueType
 from mingwu.kernel.quality import GOOD, Reason, bad
 from mingwu.kernel.settings import build
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -58,12 +59,6 @@ async def device(broker):
     async with asyncio.timeout(60):
         await client.connect("127.0.0.1", broker.settings.mqtt_port, version=MQTTv311)
     return client
-
-
-async def until(condition, wait_s=10):
-    async with asyncio.timeout(wait_s):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_wrong_password_is_unavailable_and_not_shown(broker):

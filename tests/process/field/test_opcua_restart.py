@@ -19,6 +19,7 @@ from mingwu.field.opcua.settings import OpcuaSettings
 from mingwu.kernel.errors import Unavailable
 from mingwu.kernel.plant import DeviceSpec, GatewaySpec, TagSpec
 from mingwu.kernel.quality import GOOD, SIMULATED, Reason, bad, is_simulated
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -125,13 +126,6 @@ async def running(gateway):
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await gateway.driver.close()
-
-
-async def until(condition, limit_s=60.0):
-    ends = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < ends, f"not within {limit_s} s"
-        await asyncio.sleep(0.02)
 
 
 def all_good(gateway, beyond=0.0):

@@ -5,7 +5,6 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -16,8 +15,7 @@ from mingwu.bus.settings import BusUser, ServerSettings
 from mingwu.lab.control import send_fault
 from mingwu.lab.settings import Broker, LabSettings
 from mingwu.registry.plantfile import Plant, parse
-
-START_S = 60
+from tests.waiting import wait_until
 
 
 def free_port() -> int:
@@ -67,22 +65,6 @@ class RunningPlant:
             send_fault(self.control, name, target, "stop")
 
 
-def wait_for(condition, deadline_s: float = 60.0, step_s: float = 0.05):
-    """The first true value of ``condition``; an OSError counts as not yet."""
-    end = time.monotonic() + deadline_s
-    while True:
-        with contextlib.suppress(OSError):
-            if value := condition():
-                return value
-        assert time.monotonic() < end, f"not within {deadline_s} s: {condition}"
-        time.sleep(step_s)
-
-
-@pytest.fixture(scope="session")
-def wait_until():
-    return wait_for
-
-
 def start_worker(settings: LabSettings) -> subprocess.Popen:
     order = {"settings": settings, "replicas": [0], "control_port": 0}
     process = subprocess.Popen(
@@ -124,7 +106,10 @@ def plant(tmp_path_factory, broker):
     )
     process = start_worker(settings)
     try:
-        wait_for(lambda: json.loads((directory / "lab.json").read_text())["steps"] > 10, START_S)
+        wait_until(
+            lambda: json.loads((directory / "lab.json").read_text())["steps"] > 10,
+            not_yet=(OSError,),
+        )
         yield RunningPlant(process, directory)
     finally:
         process.stdin.close()

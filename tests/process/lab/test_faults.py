@@ -19,6 +19,7 @@ from mingwu.kernel.errors import InvalidInput, NotFound, Unavailable
 from mingwu.lab.control import Request, send, send_fault
 from mingwu.lab.plant.milling import NAMESPACE
 from mingwu.wire.modbus import rtu
+from tests.waiting import wait_until
 
 
 def read_words(plant, device, name, count=2, timeout_s=5.0):
@@ -40,13 +41,6 @@ def read_float(plant, device, name):
     return None if words is None else struct.unpack(">f", struct.pack(">HH", *words))[0]
 
 
-def until(condition, deadline_s=60.0):
-    end = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_listing_names_all_six_faults_and_what_is_active(plant):
     with plant.fault("die-temperature-drift", "M0190", k_per_min=0.1):
         answer = send_fault(plant.control)
@@ -64,9 +58,9 @@ def test_drift_closes_the_bores_of_its_mould_only(plant):
     # Flow falls at once; the die needs its ten minutes (tests/unit/lab/test_physics.py).
     assert flow("dcm01") > 230
     with plant.fault("die-temperature-drift", "88.888.101/MLD.M0187", k_per_min=6000):
-        until(lambda: flow("dcm01") < 150)
+        wait_until(lambda: flow("dcm01") < 150)
         assert flow("dcm02") > 230
-    until(lambda: flow("dcm01") > 230)
+    wait_until(lambda: flow("dcm01") > 230)
 
 
 def test_dead_device_refuses_and_comes_back_while_others_answer(plant):
@@ -111,9 +105,9 @@ def test_stuck_value_stops_one_reading_and_not_the_next(plant):
     with plant.fault("stuck-value", "dcm01", property="power"):
         first = read_float(plant, "dcm01", "power")
         cycle = read_float(plant, "dcm01", "cycle_elapsed")
-        until(lambda: read_float(plant, "dcm01", "cycle_elapsed") != cycle)
+        wait_until(lambda: read_float(plant, "dcm01", "cycle_elapsed") != cycle)
         assert read_float(plant, "dcm01", "power") == first
-    until(lambda: read_float(plant, "dcm01", "power") != first)
+    wait_until(lambda: read_float(plant, "dcm01", "power") != first)
 
 
 def test_slow_server_answers_late(plant):

@@ -14,6 +14,7 @@ import pytest
 from mingwu.kernel.errors import NotFound
 from mingwu.lab.control import Request, send, send_fault
 from mingwu.lab.settings import PORTS_PER_REPLICA
+from tests.waiting import wait_until
 
 PROGRAM = """
 import asyncio, signal, sys
@@ -59,12 +60,12 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
-def test_two_replicas_answer_on_one_control_and_end_with_their_parent(tmp_path, ending, wait_until):
+def test_two_replicas_answer_on_one_control_and_end_with_their_parent(tmp_path, ending):
     first = free_range(2 * PORTS_PER_REPLICA)
     control = f"127.0.0.1:{first - 1}"
     parent = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path), str(first)])
     try:
-        wait_until(lambda: (tmp_path / "plant.toml").exists() and parent.poll() is None, 90)
+        wait_until(lambda: (tmp_path / "plant.toml").exists() and parent.poll() is None)
         workers = children(parent.pid)
         assert len(workers) == 2
         shares = send(control, Request(action="status"))["workers"]
@@ -79,7 +80,7 @@ def test_two_replicas_answer_on_one_control_and_end_with_their_parent(tmp_path, 
             send_fault(control, "dead-device", "dcm03", "start")
         os.kill(parent.pid, ending)
         parent.wait(30)
-        wait_until(lambda: not any(alive(worker) for worker in workers), 30)
+        wait_until(lambda: not any(alive(worker) for worker in workers))
     finally:
         if parent.poll() is None:
             parent.kill()

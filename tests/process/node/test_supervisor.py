@@ -9,15 +9,10 @@ from pathlib import Path
 import pytest
 
 from mingwu.node.supervisor import Child, Supervisor
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 SLEEPER = (sys.executable, "-c", "import time; print('hello', flush=True); time.sleep(60)")
-
-
-async def until(condition, deadline_s: float = 60.0) -> None:
-    async with asyncio.timeout(deadline_s):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 def alive(pid: int) -> bool:

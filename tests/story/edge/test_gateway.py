@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 
 import msgspec
 import pytest
@@ -13,19 +12,12 @@ from mingwu.edge.settings import EdgeSettings
 from mingwu.edge.status import GatewayStatus
 from mingwu.kernel.plant import GatewaySpec, Start
 from mingwu.kernel.quality import SIMULATED, Reason, bad
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 SETTINGS = EdgeSettings(
     retry_min_s=0.05, retry_max_s=0.2, linger_s=0.02, gather_s=0.02, status_s=0.1
 )
-
-
-async def until(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "condition not met in time"
-        await asyncio.sleep(0.01)
-    return found
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -18,6 +17,7 @@ from mingwu.node.config import load
 from mingwu.node.nameimport import import_desk
 from mingwu.trust.roles import Role
 from mingwu.trust.service import Trust
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -73,19 +73,6 @@ def start():
                 stream.close()
 
 
-def until(what, deadline_s=60.0):
-    end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        try:
-            found = what()
-        except httpx.HTTPError:
-            found = None
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"{what.__name__} not within {deadline_s} s")
-
-
 def check_whole(config: Path) -> None:
     """Every good row is registered, once, and resolves with its values."""
     with import_desk(load(config)) as desk:
@@ -114,7 +101,7 @@ def test_the_command_line_is_killed_and_run_again(config, start):
     child.send_signal(signal.SIGKILL)
     child.wait(20)
     with import_desk(load(config)) as desk:
-        until(lambda: desk.jobs.get(1).state is JobState.INTERRUPTED)
+        wait_until(lambda: desk.jobs.get(1).state is JobState.INTERRUPTED)
         told = desk.jobs.get(1).report
         stored = desk.node.register.counts()["state"]["registered"]
         assert 0 < told.registered <= stored < ROWS - WRONG
@@ -136,7 +123,10 @@ def test_a_web_process_is_killed_and_the_job_is_run_again(config, start):
     base = f"http://127.0.0.1:{settings.api.port}/api/identity"
     with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=30) as client:
         child = start("run", "api", "--config", config, **quiet)
-        until(lambda: client.get(f"{base}/imports/about").status_code == 200)
+        wait_until(
+            lambda: client.get(f"{base}/imports/about").status_code == 200,
+            not_yet=(httpx.HTTPError,),
+        )
         # more than the API takes in one body elsewhere
         large = client.post(
             f"{base}/imports/uploads?name=l.csv", content=b"a,b\n" + b"1,2\n" * 5 * 10**6
@@ -161,7 +151,7 @@ def test_a_web_process_is_killed_and_the_job_is_run_again(config, start):
         def at_work():
             return client.get(f"{base}/imports/{job}").json()["report"]["rows"] >= 4000
 
-        until(at_work)
+        wait_until(at_work, not_yet=(httpx.HTTPError,))
         child.send_signal(signal.SIGKILL)
         child.wait(20)
         start("run", "api", "--config", config, **quiet)
@@ -169,14 +159,14 @@ def test_a_web_process_is_killed_and_the_job_is_run_again(config, start):
         def interrupted():
             return client.get(f"{base}/imports/{job}").json()["state"] == "interrupted"
 
-        until(interrupted)
+        wait_until(interrupted, not_yet=(httpx.HTTPError,))
         again = client.post(f"{base}/imports/{job}/again", json={}).json()["id"]
 
         def ended():
             found = client.get(f"{base}/imports/{again}").json()
             return found if found["state"] not in {"waiting", "running"} else None
 
-        report = until(ended)["report"]
+        report = wait_until(ended, not_yet=(httpx.HTTPError,))["report"]
         assert report["registered"] + report["unchanged"] == ROWS - WRONG
         assert report["registered"] > 0
         assert report["unchanged"] >= 4000 - WRONG

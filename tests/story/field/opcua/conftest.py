@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-import time
 
 import pytest
 from asyncua import Server, ua
@@ -101,12 +100,6 @@ def connected():
 
 
 @pytest.fixture
-def until():
-    """:func:`waited`."""
-    return waited
-
-
-@pytest.fixture
 def points():
     return Points()
 
@@ -139,16 +132,6 @@ async def opened(endpoint, *, simulated=False, **settings):
         yield driver
     finally:
         await driver.close()
-
-
-async def waited(condition, limit_s=60.0):
-    """Wait for a condition, with a deadline; returns how long it took."""
-    started = time.monotonic()
-    while not condition():
-        if time.monotonic() - started > limit_s:
-            raise AssertionError(f"not within {limit_s} s")
-        await asyncio.sleep(0.01)
-    return time.monotonic() - started
 
 
 class Points:

@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from mingwu.field.opcua.settings import Policy, Protection
 from mingwu.kernel.errors import Unavailable
 from mingwu.kernel.quality import GOOD
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -86,7 +87,7 @@ def mine(keys, **more):
     ],
     ids=str,
 )
-async def test_protected_channels(protected, keys, connected, points, until, more):
+async def test_protected_channels(protected, keys, connected, points, more):
     async with connected(protected.endpoint, **mine(keys, **more)) as driver:
         plan = driver.compile([protected.tag(1, "load"), protected.tag(2, "count")])
         assert (await driver.read(plan)).value.tolist() == [1.5, 7.0]
@@ -141,7 +142,7 @@ async def test_keys_of_a_channel_are_renewed(protected, keys, connected, monkeyp
     assert len(tokens) >= 3
 
 
-async def test_an_idle_session_is_kept_alive(protected, keys, connected, until):
+async def test_an_idle_session_is_kept_alive(protected, keys, connected):
     async with connected(protected.endpoint, **mine(keys, session_timeout_s=0.6)) as driver:
         asked = driver._session.client.uaclient.protocol
         before = asked._request_handle

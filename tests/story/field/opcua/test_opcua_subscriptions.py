@@ -12,6 +12,7 @@ from mingwu.field.opcua import notify, rawcall, status
 from mingwu.kernel.errors import Unavailable
 from mingwu.kernel.plant import TagSpec, ValueType
 from mingwu.kernel.quality import GOOD, SIMULATED, Reason, bad
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +27,7 @@ def tags(plant):
     ]
 
 
-async def test_first_values_then_changes(plant, connected, points, until):
+async def test_first_values_then_changes(plant, connected, points):
     async with connected(plant.endpoint, simulated=True) as driver:
         subscription = await driver.subscribe(driver.compile(tags(plant)), points)
         await until(lambda: len(points.value) == 3)
@@ -45,7 +46,7 @@ async def test_first_values_then_changes(plant, connected, points, until):
         assert points.count == seen
 
 
-async def test_two_plans_share_one_session(plant, connected, points, until):
+async def test_two_plans_share_one_session(plant, connected, points):
     async with connected(plant.endpoint) as driver:
         first = await driver.subscribe(driver.compile([plant.tag(1, "load")]), points)
         await driver.subscribe(driver.compile([plant.tag(2, "speed", period_ms=50)]), points)
@@ -59,7 +60,7 @@ async def test_two_plans_share_one_session(plant, connected, points, until):
         await again.close()
 
 
-async def test_a_refused_tag_is_bad_alone_and_offered_again(plant, connected, points, until):
+async def test_a_refused_tag_is_bad_alone_and_offered_again(plant, connected, points):
     absent = TagSpec(number=9, thing="t", name="n", address="nsu=urn:other;s=x")
     async with connected(plant.endpoint, retry_refused_s=0.1) as driver:
         plan = driver.compile([plant.tag(1, "load"), plant.tag(2, "later"), absent])
@@ -73,9 +74,7 @@ async def test_a_refused_tag_is_bad_alone_and_offered_again(plant, connected, po
         assert points.value[2] == 4.5
 
 
-async def test_tags_beyond_the_servers_room_are_polled(
-    plant, connected, points, until, monkeypatch
-):
+async def test_tags_beyond_the_servers_room_are_polled(plant, connected, points, monkeypatch):
     created = notify.created_items
 
     def crowded(body, pos, expected):
@@ -92,7 +91,7 @@ async def test_tags_beyond_the_servers_room_are_polled(
         await until(lambda: points.value[2] == 55.0)
 
 
-async def test_a_lost_message_is_fetched_again(plant, connected, points, until, monkeypatch):
+async def test_a_lost_message_is_fetched_again(plant, connected, points, monkeypatch):
     """One publish answer is swallowed: its values come by Republish."""
     call, swallowed, asked = rawcall.call, [], []
 
@@ -121,7 +120,7 @@ async def test_a_lost_message_is_fetched_again(plant, connected, points, until, 
     assert asked == swallowed
 
 
-async def test_the_server_ending_the_subscription_is_a_loss(plant, connected, points, until):
+async def test_the_server_ending_the_subscription_is_a_loss(plant, connected, points):
     async with connected(plant.endpoint) as driver:
         subscription = await driver.subscribe(driver.compile(tags(plant)), points)
         await until(lambda: len(points.value) == 3)
@@ -134,9 +133,7 @@ async def test_the_server_ending_the_subscription_is_a_loss(plant, connected, po
                 await subscription.wait()
 
 
-async def test_a_silent_server_is_lost_within_the_keepalive_time(
-    wire, plant, connected, points, until
-):
+async def test_a_silent_server_is_lost_within_the_keepalive_time(wire, plant, connected, points):
     async with connected(wire.endpoint, keepalive_ms=200) as driver:
         plan = driver.compile(tags(plant))
         subscription = await driver.subscribe(plan, points)
@@ -158,7 +155,7 @@ async def test_a_silent_server_is_lost_within_the_keepalive_time(
         await until(lambda: len(points.value) == 3)
 
 
-async def test_an_idle_subscription_is_not_lost(plant, connected, points, until):
+async def test_an_idle_subscription_is_not_lost(plant, connected, points):
     async with connected(plant.endpoint, keepalive_ms=200, heartbeat_ms=0) as driver:
         subscription = await driver.subscribe(driver.compile(tags(plant)), points)
         await until(lambda: len(points.value) == 3)
@@ -171,7 +168,7 @@ async def test_an_idle_subscription_is_not_lost(plant, connected, points, until)
         await waiting
 
 
-async def test_a_server_whose_clock_stands_still_is_lost(plant, connected, points, until):
+async def test_a_server_whose_clock_stands_still_is_lost(plant, connected, points):
     """Publishing goes on, but nothing of it is alive: the clock's item is swallowed."""
     async with connected(plant.endpoint, heartbeat_ms=300, keepalive_ms=100) as driver:
         subscription = await driver.subscribe(driver.compile(tags(plant)), points)
@@ -182,7 +179,7 @@ async def test_a_server_whose_clock_stands_still_is_lost(plant, connected, point
     assert caught.value.code == "opcua.silent"
 
 
-async def test_a_clock_that_ticks_keeps_the_session(plant, connected, points, until):
+async def test_a_clock_that_ticks_keeps_the_session(plant, connected, points):
     async with connected(plant.endpoint, heartbeat_ms=2500, keepalive_ms=500) as driver:
         subscription = await driver.subscribe(driver.compile(tags(plant)), points)
         waiting = asyncio.create_task(subscription.wait())
@@ -207,7 +204,7 @@ async def test_a_slow_answer_is_a_timeout_and_says_so(wire, plant, connected):
         assert (await driver.read(plan)).quality[0] == GOOD
 
 
-async def test_a_server_that_goes_and_comes_back(plant, connected, points, until, caplog):
+async def test_a_server_that_goes_and_comes_back(plant, connected, points, caplog):
     caplog.set_level(logging.WARNING)
     async with connected(plant.endpoint) as driver:
         plan = driver.compile(tags(plant))
