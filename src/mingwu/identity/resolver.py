@@ -3,8 +3,8 @@
 :meth:`Resolver.answer` never raises for what a peer sent. The common questions (public values of a
 name, all or by index and type, live ones included) take a short way that parses with one
 ``unpack`` and answers with one ``join`` around stored values; everything else takes the long way
-through the codec and ``identity.lookup``. Replies repeat the request's version (2.1-2.11) and
-suggest 2.11.
+through the codec and ``identity.lookup``. Replies speak the version that the request suggests, else
+the request's own (2.1-2.11), and suggest 2.11.
 """
 
 import logging
@@ -36,15 +36,20 @@ from mingwu.wire.handle.codes import (
 )
 from mingwu.wire.handle.envelope import Envelope, Version
 from mingwu.wire.handle.errors import ProtocolError
-from mingwu.wire.handle.message import Message, decode, encode, request_digest
+from mingwu.wire.handle.message import (
+    LATEST,
+    Message,
+    answer_version,
+    decode,
+    encode,
+    request_digest,
+)
 from mingwu.wire.handle.primitives import Reader, block, text, u32
 from mingwu.wire.handle.site import Site, encode_site
 from mingwu.wire.handle.values import encode_value
 
 log = logging.getLogger(__name__)
 
-LATEST: Version = (2, 11)
-_OLDEST: Version = (2, 1)
 _REFERRALS_SINCE: Version = (2, 5)
 _SIGNED_SINCE: Version = (2, 7)
 _EXPIRY_S = 12 * 3600
@@ -134,7 +139,7 @@ class Resolver:
         if size < _OPENING.size + 8:
             return None
         (
-            major, minor, flags, _, session, request, _, length,
+            major, minor, flags, suggested, session, request, _, length,
             op, rc, op_flags, _, _, _, _, body_bytes, name_bytes,
         ) = _OPENING.unpack_from(data)  # fmt: skip
         name_end, lists_end = 48 + name_bytes, 44 + body_bytes
@@ -144,12 +149,15 @@ class Resolver:
             or major != 2  # noqa: PLR2004 - the protocol's major
             or not 0 < minor <= 11  # noqa: PLR2004 - 2.1 to 2.11
             or flags & 0xE0
+            or (flags & 3 and (flags & 3 != 2 or not suggested))  # noqa: PLR2004 - another major
             or op_flags & _SPECIAL
             or length + 20 != size
             or lists_end - name_end < 8  # noqa: PLR2004 - two counts
             or data[lists_end:] not in (b"", _FOUR_ZEROS)  # noqa: PLR6201 - no set of slices
         ):
             return None
+        if flags & 3:
+            minor = min(suggested, 11)
         name = data[48:name_end]
         if name_bytes > 440 or not name.isascii():  # noqa: PLR2004 - records._PLAIN_KEY_BYTES
             return None
@@ -239,7 +247,9 @@ class Resolver:
 
     def find(self, query: Query, request: Message) -> Found:
         """Look a query up under the request's rules about referrals."""
-        refer = request.version >= _REFERRALS_SINCE and not request.wants(OpFlag.NO_REFERRAL)
+        refer = answer_version(request) >= _REFERRALS_SINCE and not request.wants(
+            OpFlag.NO_REFERRAL
+        )
         return look_up(self.snapshot, self.live, query, live_ttl_s=self._live_ttl_s, refer=refer)
 
     def resolved(self, request: Message, handle: str, found: Found) -> Message:
@@ -273,7 +283,7 @@ class Resolver:
             rc=rc,
             flags=flags,
             body=body,
-            version=spoken(request.version),
+            version=answer_version(request),
             suggested=LATEST,
             session_id=request.session_id,
             request_id=request.request_id,
@@ -292,6 +302,7 @@ class Resolver:
         request = Message(
             op=int.from_bytes(data[20:24]),
             version=(data[0], data[1]),
+            suggested=(data[2] & 0x03, data[3]),
             session_id=int.from_bytes(data[4:8]),
             request_id=int.from_bytes(data[8:12]),
         )
@@ -303,6 +314,7 @@ class Resolver:
         request = Message(
             op=0,
             version=envelope.version,
+            suggested=envelope.suggested,
             session_id=envelope.session_id,
             request_id=envelope.request_id,
         )
@@ -334,6 +346,7 @@ class Resolver:
         request = Message(
             op=op,
             version=(data[0], data[1]) if addressed else LATEST,
+            suggested=(data[2] & 0x03, data[3]) if addressed else LATEST,
             session_id=int.from_bytes(data[4:8]) if addressed else 0,
             request_id=int.from_bytes(data[8:12]) if addressed else 0,
         )
@@ -364,11 +377,6 @@ def _some_values(
     start = HEAD.size + spelled
     chosen = selected(bytes(record[start : start + public]), indexes, exact, heads)
     return [u32(len(chosen)), *chosen] if chosen else None
-
-
-def spoken(version: Version) -> Version:
-    """The version a reply uses: the asker's if it is one of ours, else the latest."""
-    return version if _OLDEST <= version <= LATEST else LATEST
 
 
 def is_light(data: bytes) -> bool:

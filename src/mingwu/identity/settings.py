@@ -34,7 +34,7 @@ class ResolverSettings(Settings, frozen=True, kw_only=True):
     prefixes: tuple[str, ...] = ("88.888.101",)
     # Who owns these prefixes, as their records tell askers; empty to tell nothing.
     owner: str = ""
-    # Address that the site record tells clients; empty means ``host``.
+    # Address or host name that the site record tells clients; empty means ``host``.
     public_host: str = ""
     # What the site record says about this site.
     site_description: str = "Mingwu resolver"

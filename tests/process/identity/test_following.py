@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
 NAME = "88.888.101/DEV.DCM2500.01"
 GOLDEN = Path(__file__).parents[2] / "golden" / "handle" / "root-records.json"
 DEAD_PORT = 9
+NOWHERE = "0.0.0.0"  # noqa: S104 - read, not bound
 
 
 def local(server):
@@ -92,6 +93,40 @@ async def test_the_public_root_records_are_a_root():
              if v["type"] == "HS_SITE"]  # fmt: skip
     assert len(root.servers("0.NA/88.888.101")) == len(sites)
     assert all(server.endswith(":2641") for server in root.servers("0.NA/88.888.101"))
+
+
+async def test_a_node_that_tells_its_name_instead_of_an_address(serving):
+    """Deployed sites in clouds have no address in HS_SITE, but a host name beside it."""
+    async with (
+        serving("cloud", public_host="localhost") as node,
+        serving("root", filled=False, prefixes=("0.NA",)) as top,
+    ):
+        told = node.store.get("0.NA/88.888.101").value(1)
+        site = read_site(told.data)
+        assert site.servers[0].address == bytes(16)
+        assert dict(site.attributes)["domain"] == "localhost"
+        top.store.put(Record("0.NA/88.888.101", (told,)))
+        found = await resolve_from(root_at(local(top)), NAME)
+        assert found.ok
+        assert found.path == (local(top), f"localhost:{node.port}")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "host"),
+    [
+        ((("domain", "a.example"),), "a.example"),
+        ((("domain", "a.example"), ("domain.0", "b.example")), "b.example"),
+        ((("domain.1", "b.example"),), NOWHERE),
+        ((("domain", "a b"),), NOWHERE),
+        ((("domain", "x" * 64),), NOWHERE),
+        ((), NOWHERE),
+    ],
+)
+def test_hosts_of_servers_without_an_address(attributes, host):
+    nowhere, here = Server(1, bytes(16)), Server(2, pack_address("192.0.2.7"))
+    site = Site((nowhere, here), attributes=attributes)
+    assert site.host_of(nowhere) == host
+    assert site.host_of(here) == "192.0.2.7"
 
 
 @pytest.mark.parametrize(

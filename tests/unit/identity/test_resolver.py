@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mingwu.identity.records import Record
 from mingwu.wire.handle.bodies import ErrorBody, OneHandle, Referral, Resolve, read_body
-from mingwu.wire.handle.codes import MAX_VALUES, Op, OpFlag, Rc
+from mingwu.wire.handle.codes import MAX_VALUES, DigestAlgorithm, Op, OpFlag, Rc
 from mingwu.wire.handle.message import Message, decode, encode, request_digest, split_digest
 from mingwu.wire.handle.site import Server, Site, encode_site, pack_address, read_site
 from mingwu.wire.handle.values import HandleValue
@@ -115,7 +115,10 @@ def test_delegated_prefixes_are_referred(resolver, store):
     assert body.handle == "0.NA/88.888.205"
     assert body.values[0].data == site
     assert ask(resolver, "88.888.205/X", flags=OpFlag.NO_REFERRAL).rc == Rc.NOT_RESPONSIBLE
-    assert ask(resolver, "88.888.205/X", version=(2, 3)).rc == Rc.NOT_RESPONSIBLE
+    old = {"version": (2, 3), "suggested": (0, 0)}
+    assert ask(resolver, "88.888.205/X", **old).rc == Rc.NOT_RESPONSIBLE
+    national = {"version": (2, 3), "suggested": (2, 10)}
+    assert ask(resolver, "88.888.205/X", **national).rc == Rc.PREFIX_REFERRAL
 
 
 def test_request_digest_is_returned_when_asked_for(resolver):
@@ -127,21 +130,52 @@ def test_request_digest_is_returned_when_asked_for(resolver):
     assert indexes_of(reply) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("kinds", [(), ("DESC.",)])
 @pytest.mark.parametrize(
-    ("version", "spoken"),
-    [((2, 1), (2, 1)), ((2, 10), (2, 10)), ((2, 0), (2, 11)), ((3, 0), (2, 11)), ((5, 0), (2, 11))],
+    ("version", "suggested", "spoken"),
+    [
+        ((2, 1), (0, 0), (2, 1)),
+        ((2, 10), (0, 0), (2, 10)),
+        ((2, 3), (2, 10), (2, 10)),  # the national clients
+        ((2, 1), (2, 11), (2, 11)),
+        ((2, 11), (2, 4), (2, 4)),
+        ((2, 11), (2, 12), (2, 11)),
+        ((2, 3), (1, 5), (2, 11)),
+        ((2, 3), (2, 0), (2, 11)),
+        ((2, 0), (0, 0), (2, 11)),
+        ((3, 0), (3, 0), (2, 11)),
+        ((5, 0), (0, 0), (2, 11)),
+    ],
 )
-def test_versions(resolver, version, spoken):
-    reply = ask(resolver, PART, version=version)
-    assert (reply.version, reply.suggested) == (spoken, (2, 11))
+def test_replies_speak_the_version_that_is_suggested(resolver, version, suggested, spoken, kinds):
+    """As the reference server does; its clients and the national ones rely on it."""
+    for flags in (OpFlag.PUBLIC_ONLY, OpFlag.PUBLIC_ONLY | OpFlag.REQUEST_DIGEST):
+        reply = ask(resolver, PART, types=kinds, version=version, suggested=suggested, flags=flags)
+        assert (reply.version, reply.suggested) == (spoken, (2, 11))
+    digest, _ = split_digest(reply)
+    assert digest[0] == (DigestAlgorithm.SHA256 if spoken >= (2, 7) else DigestAlgorithm.SHA1)
+
+
+def test_what_is_broken_is_refused_in_the_version_suggested(resolver):
+    whole = encode(Message(op=1, body=Resolve(PART).encode(), version=(2, 3), suggested=(2, 10)))
+    for data in (whole[:50], whole[:-1] + b"\xff\xff"):
+        reply = decode(resolver.answer(data))
+        assert (reply.rc, reply.version) == (Rc.PROTOCOL_ERROR, (2, 10))
+
+
+def test_versions_of_all_values(resolver):
+    reply = ask(resolver, PART, version=(2, 1), suggested=(0, 0))
+    assert (reply.version, reply.suggested) == ((2, 1), (2, 11))
     assert indexes_of(reply) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("version", [(2, 1), (2, 11)])
+@pytest.mark.parametrize("suggested", [(0, 0), (2, 10), (2, 12), (1, 1), (3, 0)])
 @pytest.mark.parametrize("name", [PART, PART.upper(), "0.NA/88.888.101", CASTER, "88.888.101/no"])
-def test_the_short_way_says_what_the_long_way_says(resolver, version, name):
+def test_the_short_way_says_what_the_long_way_says(resolver, version, suggested, name):
     flags = OpFlag.PUBLIC_ONLY | OpFlag.KEEP_ALIVE | OpFlag.RECURSIVE
-    request = Message(op=1, body=Resolve(name).encode(), flags=flags, version=version, request_id=9)
+    request = Message(op=1, body=Resolve(name).encode(), flags=flags, version=version,
+                      suggested=suggested, request_id=9)  # fmt: skip
     assert decode(resolver.answer(encode(request))) == resolver.reply(decode(encode(request)))
 
 

@@ -337,6 +337,7 @@ class Gate:
             request_id=message.request_id,
             session_id=message.session_id,
             version=message.version,
+            suggested=message.suggested,
             raw=message.signed_part,
         )
         if not holds:

@@ -57,7 +57,7 @@ def known_servers(sites: Sequence[Site], name: str) -> tuple[KnownServer, ...]:
         for item in server.interfaces:
             usable = item.transport == Transport.TCP and item.service & Service.QUERY
             if usable and server.public_key:
-                found.append(KnownServer(server.host, item.port, server.public_key))
+                found.append(KnownServer(site.host_of(server), item.port, server.public_key))
                 break
     return tuple(found[:_MOST_SITES])
 

@@ -6,7 +6,6 @@ circles, and returns a :class:`Resolution`; ``identity.client.root`` starts at a
 """
 
 import asyncio
-import ipaddress
 import itertools
 import secrets
 import time
@@ -470,5 +469,5 @@ def site_address(site: Site, name: str, service: int = Service.QUERY) -> tuple[s
     for wanted in (Transport.TCP, Transport.UDP):
         for item in server.interfaces:
             if item.transport == wanted and item.service & service:
-                return str(ipaddress.ip_address(server.host)), item.port
+                return site.host_of(server), item.port
     return None

@@ -38,6 +38,7 @@ from mingwu.kernel.errors import ConfigError, Unavailable
 from mingwu.wire.handle.codes import ALL_RIGHTS, Rc
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.site import (
+    ADDRESS_BYTES,
     Interface,
     Server,
     Service,
@@ -81,11 +82,17 @@ def site_of(
     """The site record of this server; ``public_key`` in HS_PUBKEY form, ``https_port`` 0: none."""
     host = settings.public_host or ("127.0.0.1" if settings.host in _ANYWHERE else settings.host)
     both = Service.ADMIN | Service.QUERY
+    attributes = [("desc", settings.site_description)]
+    try:
+        address = pack_address(host)
+    except ValueError:  # a host name: clients look it up
+        address = bytes(ADDRESS_BYTES)
+        attributes.append(("domain", host))
     return Site(
         servers=(
             Server(
                 id=1,
-                address=pack_address(host),
+                address=address,
                 public_key=public_key,
                 interfaces=(
                     Interface(both, Transport.TCP, port),
@@ -95,7 +102,7 @@ def site_of(
                 ),
             ),
         ),
-        attributes=(("desc", settings.site_description),),
+        attributes=tuple(attributes),
     )
 
 

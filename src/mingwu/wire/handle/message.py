@@ -10,6 +10,9 @@ block.
 
 When REQUEST_DIGEST is set in a reply its body starts with one byte of algorithm and the digest of
 the request's header and body: the client sees that its question arrived unchanged.
+
+A reply speaks the version that the request suggests (:func:`answer_version`): a client that does
+not know the server asks in an old version that every server reads.
 """
 
 import hashlib
@@ -30,6 +33,9 @@ from mingwu.wire.handle.envelope import Envelope, Version, read_envelope
 from mingwu.wire.handle.errors import MessageTooLarge, ProtocolError
 from mingwu.wire.handle.primitives import Reader, block, text, u32
 
+LATEST: Version = (2, 11)
+_OLDEST: Version = (2, 1)
+_SHA256_SINCE: Version = (2, 7)
 _COMPRESSED = int(EnvelopeFlag.COMPRESSED)
 _TRUNCATED = int(EnvelopeFlag.TRUNCATED)
 _HEADER = struct.Struct(">IIIHBBII")
@@ -189,8 +195,23 @@ def read_inner(envelope: Envelope, inner: bytes) -> Message:
     )
 
 
-def request_digest(request: Message, algorithm: DigestAlgorithm = DigestAlgorithm.SHA256) -> bytes:
-    """Algorithm byte and digest of a request, as they open the body of a reply."""
+def answer_version(request: Message) -> Version:
+    """The version of the reply: the one suggested, else the request's; the latest for strange ones.
+
+    Clients before 2.8 suggest none (the bytes are 0).
+    """
+    wanted = request.suggested if request.suggested[0] else request.version
+    return wanted if _OLDEST <= wanted <= LATEST else LATEST
+
+
+def request_digest(request: Message, algorithm: DigestAlgorithm | None = None) -> bytes:
+    """Algorithm byte and digest of a request, as they open the body of a reply.
+
+    Without an algorithm the one that the reply's version has: SHA-256, before 2.7 SHA-1.
+    """
+    if algorithm is None:
+        modern = answer_version(request) >= _SHA256_SINCE
+        algorithm = DigestAlgorithm.SHA256 if modern else DigestAlgorithm.SHA1
     name, _ = _DIGESTS[algorithm]
     digest = hashlib.new(name, request.signed_part, usedforsecurity=False).digest()
     return bytes((algorithm,)) + digest

@@ -14,11 +14,14 @@ servers              list   (id 4, address 16: IPv4 right-aligned, public key bl
                             interfaces: list of (type 1, protocol 1, port 4))
 ===================  =====  ==============================================================
 
-A site with several servers is partitioned: MD5 of the upper-cased part picks the server.
+A site with several servers is partitioned: MD5 of the upper-cased part picks the server. A server
+whose address is all zeros stands where the attribute ``domain.N`` (N counts from 0) or ``domain``
+says, as deployed sites in clouds have it.
 """
 
 import hashlib
 import ipaddress
+import re
 import struct
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
@@ -27,6 +30,7 @@ from mingwu.kernel.names import fold
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.primitives import Reader, block, text, u32
 
+_HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _FIXED = struct.Struct(">HBBHBB")
 ADDRESS_BYTES = 16
 _IPV4_MAPPED = b"\0" * 10 + b"\xff\xff"
@@ -98,6 +102,14 @@ class Site:
     attributes: tuple[tuple[str, str], ...] = ()
     format: int = 1
     hash_filter: bytes = b""
+
+    def host_of(self, server: Server) -> str:
+        """Where one of the servers is: its address, or the host name told instead of one."""
+        if any(server.address):
+            return server.host
+        told = dict(self.attributes)
+        named = told.get(f"domain.{self.servers.index(server)}") or told.get("domain", "")
+        return named if _HOST_NAME.fullmatch(named) else server.host
 
     def server_for(self, handle: str) -> Server:
         """The server responsible for ``handle``; raises ProtocolError for a site without one."""

@@ -25,7 +25,7 @@ from mingwu.wire.handle.bodies import (
     read_body,
 )
 from mingwu.wire.handle.bodies import Record as RecordBody
-from mingwu.wire.handle.codes import AdminRight, Op, OpFlag, Rc
+from mingwu.wire.handle.codes import AdminRight, DigestAlgorithm, Op, OpFlag, Rc
 from mingwu.wire.handle.message import (
     Credential,
     Message,
@@ -179,6 +179,19 @@ def test_the_wrong_secret_fails_and_soon_nobody_looks(gate, clock):
     assert elsewhere.do(Op.CREATE, RecordBody(NEW, (URL,))).rc == Rc.SUCCESS
     clock.now += 61
     assert right.do(Op.DELETE, OneHandle(NEW)).rc == Rc.INVALID_ADMIN  # no HS_ADMIN on it
+
+
+@pytest.mark.parametrize(
+    ("version", "suggested", "digest"),
+    [((2, 3), (0, 0), DigestAlgorithm.SHA1), ((2, 3), (2, 10), DigestAlgorithm.SHA256)],
+)
+def test_challenges_carry_the_digest_that_the_asker_knows(gate, version, suggested, digest):
+    client = Client(gate)
+    request = Message(op=Op.CREATE, body=RecordBody(NEW, (URL,)).encode(), request_id=7,
+                      version=version, suggested=suggested)  # fmt: skip
+    challenge = client.send(request)
+    assert split_digest(challenge)[0][0] == digest
+    assert client.send(client.answer(request, challenge)).rc == Rc.SUCCESS
 
 
 def test_a_signature_by_another_key_fails(gate):
