@@ -21,6 +21,7 @@ from mingwu.identity.secondlevel.model import (
     beijing_day,
     iso,
 )
+from mingwu.identity.secondlevel.monitoring import UNMEASURED
 from mingwu.identity.secondlevel.prefixes import served
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
 from mingwu.identity.secondlevel.synctables import (
@@ -174,7 +175,9 @@ class Duties:
         since = int(mark or 0)
         if now - 1 <= since:
             return 0
-        query = select(table).where((table.c.began_ms > since) | (table.c.ended_ms > since))
+        query = select(table).where(
+            table.c.kind != UNMEASURED, (table.c.began_ms > since) | (table.c.ended_ms > since)
+        )
         rows = []
         for row in connection.execute(query.order_by(table.c.number)):
             for event, at in (("abnormal", row.began_ms), ("recovered", row.ended_ms)):

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 _N, _V, _L = schema.node, schema.event, schema.latency
 NETWORK, SYSTEM, ATTACK, OTHER = 1, 2, 3, 4
 RESOLVE, REGISTER = "resolve", "register"
+UNMEASURED = "unmeasured"
+"""Kind of the event that says when nobody probed: the node was off, so nothing is known."""
+_LEAST_GAP_MS = 60_000
 REPORTED = ("maintenance", "emergency")
 """Kinds of events that people begin and end."""
 _ANSWERED = {Rc.SUCCESS, Rc.HANDLE_NOT_FOUND, Rc.VALUES_NOT_FOUND, Rc.AUTHENTICATION_NEEDED}
@@ -75,6 +78,7 @@ class Monitoring:
         self._engine = engine
         self._settings = settings
         self._clock = clock
+        self._gap_ms = max(_LEAST_GAP_MS, int(5000 * settings.probe_interval_s))
 
     async def probe_nodes(self, nodes: Sequence[PrefixRow]) -> list[Probe]:
         """Probe all enterprises' own nodes at once and note the results."""
@@ -100,6 +104,8 @@ class Monitoring:
     def _note(self, connection: Connection, one: Probe, now: int) -> None:
         row = connection.execute(select(_N).where(_N.c.node == one.node)).first()
         was, failures, since = (row.state, row.failures, row.since_ms) if row else ("", 0, now)
+        if row is not None and one.node == self._settings.prefix:
+            self._note_gap(connection, row.probed_at_ms, now)
         failures = 0 if one.ok else failures + 1
         state = was or "up"
         if one.ok:
@@ -128,6 +134,28 @@ class Monitoring:
             connection.execute(insert(_N).values(node=one.node, **values))
         else:
             connection.execute(update(_N).where(_N.c.node == one.node).values(values))
+
+    def _note_gap(self, connection: Connection, last_ms: int, now: int) -> None:
+        if now - last_ms >= self._gap_ms:
+            number = open_event(
+                connection, self._settings.prefix, UNMEASURED, OTHER, last_ms,
+                zh="本节点未运行，期间无探测数据", en="This node did not run: nothing was probed",
+            )  # fmt: skip
+            connection.execute(update(_V).where(_V.c.number == number).values(ended_ms=now))
+
+    def gaps(self, until_ms: int) -> list[tuple[int, int]]:
+        """When nobody probed, up to ``until_ms``: nothing is known of any node then."""
+        own = self._settings.prefix
+        query = select(_V.c.began_ms, _V.c.ended_ms).where(
+            _V.c.kind == UNMEASURED, _V.c.began_ms < until_ms
+        )
+        last = select(_N.c.probed_at_ms).where(_N.c.node == own)
+        with reading(self._engine) as connection:
+            found = [(row[0], row[1]) for row in connection.execute(query)]
+            probed = connection.execute(last).scalar()
+        if probed is not None and until_ms - probed >= self._gap_ms:
+            found.append((probed, until_ms))
+        return sorted(found)
 
     def count(self, node: str, what: str, latency_us: int) -> None:
         """Note one operation of this node (``resolve`` or ``register``); -1 us for a failure."""
@@ -171,9 +199,11 @@ class Monitoring:
         return [dict(row._mapping) for row in rows]  # noqa: SLF001
 
     def events(self, *, since_ms: int = 0, until_ms: int = 2**62) -> list[dict[str, object]]:
-        """Events that were open at some time in a span, oldest first."""
+        """Events that were open at some time in a span, oldest first (see :meth:`gaps`)."""
         query = select(_V).where(
-            _V.c.began_ms < until_ms, (_V.c.ended_ms == 0) | (_V.c.ended_ms >= since_ms)
+            _V.c.kind != UNMEASURED,
+            _V.c.began_ms < until_ms,
+            (_V.c.ended_ms == 0) | (_V.c.ended_ms >= since_ms),
         )
         with reading(self._engine) as connection:
             rows = connection.execute(query.order_by(_V.c.number)).all()

@@ -4,7 +4,8 @@ Made from the monitoring rows and events of a Beijing month. A figure without da
 ``null`` and printed as such, never as a good value. The SLA share is counted from probes of the
 whole month so far; operating time is the month (so far) less the time of open outages of a node. It
 begins with the first moment of the month that a probe is kept of (with the month, if its first day
-was probed) and not before its prefix was given: nothing is known of the time before.
+was probed) and not before its prefix was given: nothing is known of the time before, nor of
+``gaps`` in which this node itself did not run; they count neither as up nor as down.
 """
 
 import html
@@ -20,6 +21,8 @@ _HOUR_MS = 3_600_000
 _BEIJING_MS = 8 * _HOUR_MS
 _DECEMBER = 12
 Rows = Sequence[Mapping[str, Any]]
+Spans = Sequence[tuple[int, int]]
+"""Stretches of time, (first ms, end ms)."""
 
 
 def month_span(month: str, now_ms: int) -> tuple[int, int]:
@@ -56,6 +59,7 @@ def monthly(
     latencies: Rows,
     events: Rows,
     applications: Sequence[Application],
+    gaps: Spans = (),
     sla_percent: float,
     now_ms: int,
     simulated: bool = False,
@@ -74,6 +78,7 @@ def monthly(
             _operating(
                 one,
                 events,
+                gaps,
                 max(start, _probed_since(one, mine, events), _given(one, applications)),
                 end,
             )
@@ -114,24 +119,33 @@ def _given(node: str, applications: Sequence[Application]) -> int:
     )
 
 
-def _operating(node: str, events: Rows, start: int, end: int) -> dict[str, Any]:
-    spans = sorted(
-        (max(start, row["began_ms"]), min(end, row["ended_ms"] or end))
+def _operating(node: str, events: Rows, gaps: Spans, start: int, end: int) -> dict[str, Any]:
+    outages = [
+        (row["began_ms"], row["ended_ms"] or end)
         for row in events
         if row["node"] == node and row["kind"] == "outage"
-    )
-    down, reached = 0, start
-    for began, ended in spans:  # overlapping outages count once
-        down += max(0, ended - max(began, reached))
-        reached = max(reached, ended)
-    total = end - start
+    ]
+    unknown = _covered(gaps, start, end)
+    total = end - start - unknown
+    # an outage that nobody watched any more is known only as far as it was watched
+    down = _covered([*outages, *gaps], start, end) - unknown
     return {
         "node": node,
         "hours": round(total / _HOUR_MS, 3),
+        "unmeasured_hours": round(unknown / _HOUR_MS, 3),
         "up_hours": round((total - down) / _HOUR_MS, 3),
         "down_hours": round(down / _HOUR_MS, 3),
         "up_percent": round(100 * (total - down) / total, 4) if total else None,
     }
+
+
+def _covered(spans: Spans, start: int, end: int) -> int:
+    """How much of the time between two moments lies in any of the spans."""
+    covered, reached = 0, start
+    for began, ended in sorted(spans):  # what overlaps counts once
+        covered += max(0, min(ended, end) - max(began, reached))
+        reached = max(reached, min(ended, end))
+    return covered
 
 
 def _sla(
@@ -190,6 +204,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "null": "无数据",
         "node": "节点",
         "hours": "统计时长（小时）",
+        "unmeasured_hours": "未测时长（小时）",
         "up_hours": "运行时长（小时）",
         "down_hours": "中断时长（小时）",
         "up_percent": "可用率（%）",
@@ -231,6 +246,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "null": "no data",
         "node": "Node",
         "hours": "Hours counted",
+        "unmeasured_hours": "Hours not measured",
         "up_hours": "Hours up",
         "down_hours": "Hours down",
         "up_percent": "Availability, %",

@@ -180,6 +180,7 @@ class SecondLevel:
             self.settings.prefix,
             latencies=self.monitoring.latencies(month + "-01", month + "-31"),
             events=self.monitoring.events(since_ms=start, until_ms=end),
+            gaps=self.monitoring.gaps(end),
             applications=applications,
             sla_percent=self.settings.sla_percent,
             now_ms=now,

@@ -58,10 +58,46 @@ def test_report_of_a_month_in_four_groups(node, clock, accepted):
 
 def test_nothing_is_claimed_of_the_hours_before_the_first_probe(node, clock):
     clock.ms += 20 * HOUR
-    node.monitoring.note([Probe("88.101", ok=True, latency_us=2000)])
-    clock.ms += HOUR
+    for _ in range(60):
+        node.monitoring.note([Probe("88.101", ok=True, latency_us=2000)])
+        clock.ms += 60_000
     rows = {row["node"]: row["hours"] for row in node.report()["operating_time"]}
     assert rows == {"88.101": 1.0}
+
+
+def test_hours_in_which_the_node_was_off_are_neither_up_nor_down(node, clock, accepted):
+    accepted(2)
+    bad = Probe("88.101.2", ok=False, cause=NETWORK)
+    own = Probe("88.101", ok=True, latency_us=2000)
+
+    def probed(minutes, *more):
+        for _ in range(minutes):
+            node.monitoring.note([*more, own])
+            clock.ms += 60_000
+
+    probed(60)
+    probed(60, bad)  # down when the node goes down itself
+    clock.ms += 3 * HOUR - 60_000
+    off = node.report()  # just started, not probed yet
+    probed(60, bad)
+    clock.ms -= 60_000
+    for made in (off, node.report()):
+        times = {row["node"]: row for row in made["operating_time"]}
+        assert times["88.101"]["unmeasured_hours"] == pytest.approx(3.0, abs=0.02)
+        assert (
+            times["88.101"]["down_hours"] == times["88.101"]["up_hours"] - times["88.101"]["hours"]
+        )
+        assert made["emergencies"] == [
+            row for row in made["emergencies"] if row["kind"] == "outage"
+        ]
+    assert times["88.101"]["hours"] == pytest.approx(3.0, abs=0.04)
+    assert times["88.101.2"]["down_hours"] == pytest.approx(2.0, abs=0.08)
+    node.duties.make()
+    told = [row for entry in node.outbox.entries() if entry.subject == "M2"
+            for row in entry.body["rows"]]  # fmt: skip
+    assert {row["kind"] for row in told} == {"outage"}
+    shown, _ = node.monitoring.latest()
+    assert {row["kind"] for row in shown} == {"outage", "unmeasured"}
 
 
 def faulted(request, error):
