@@ -25,7 +25,6 @@ from mingwu.node.backup import (
     Manifest,
     databases,
     file_of,
-    secret_files,
 )
 from mingwu.node.config import Config, IdentityPart
 from mingwu.node.ports import require_free
@@ -57,7 +56,7 @@ def restore(config: Config, copy: Path, now_ms: int | None = None) -> list[str]:
     now_ms = now_ms or time.time_ns() // 1_000_000
     aside = config.data / time.strftime("before-restore-%Y%m%d-%H%M%S", time.gmtime(now_ms / 1000))
     lines = [*_databases(config, copy, aside), *_folders(config, copy, aside)]
-    lines += _secrets(config, copy)
+    lines += _secrets(config, copy, aside)
     if config.runs(IdentityPart.SECONDLEVEL):
         count = restored.note(config.secondlevel.store, told.began_ms, now_ms)
         lines.append(f"secondlevel goes on behind {now_ms}; records to write again: {count}")
@@ -129,21 +128,20 @@ def _folders(config: Config, copy: Path, aside: Path) -> Iterator[str]:
         yield f"{USAGE:<11} {usage}"
 
 
-def _secrets(config: Config, copy: Path) -> Iterator[str]:
-    """Secrets of the copy are put where the node has none; those that are there stay."""
+def _secrets(config: Config, copy: Path, aside: Path) -> Iterator[str]:
+    """Secrets of the copy belong to its databases: they take the place of those that are there."""
     kept = copy / SECRETS
     if not kept.is_dir():
         return
-    present = {place for place, _ in secret_files(config)}
     where = {SECRETS: config.data / SECRETS, USAGE: Path(config.usage.directory),
              RECORDS: Path(config.resolver.directory)}  # fmt: skip
     put = 0
     for file in sorted(one for one in kept.rglob("*") if one.is_file()):
         folder, _, name = file.relative_to(kept).as_posix().partition("/")
-        if f"{folder}/{name}" not in present:
-            _put(file, where[folder] / name)
-            put += 1
-    yield f"{SECRETS:<11} {put} put back, {len(present)} were there and stay"
+        _move(where[folder] / name, aside / SECRETS / folder)
+        _put(file, where[folder] / name)
+        put += 1
+    yield f"{SECRETS:<11} {put}"
 
 
 def _move(file: Path, aside: Path) -> None:
