@@ -129,7 +129,7 @@ def relational(home: Path, names: int) -> None:
     value = made[0].values["batch"]
     found = measured(
         "query by template and value, 100 rows", 100,
-        lambda: node.hosted.query("", made[0].template, {"batch": value}),
+        lambda: node.lookup.query("", made[0].template, {"batch": value}),
     )  # fmt: skip
     assert len(found) == min(100, names)
     node.close()

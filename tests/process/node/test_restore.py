@@ -108,7 +108,7 @@ def test_everything_comes_back_on_an_empty_machine(config, copied):
     assert {place: file.read_bytes() for place, file in secret_files(again)} == secrets
     assert [file.read_bytes() for file in files(config.data / "usage")] == log
     with opened(again) as node:
-        assert node.hosted.counts() == {PREFIX: 1}
+        assert node.lookup.counts() == {PREFIX: 1}
         there = {one: node.hosted._records.get(f"{PREFIX}/{one}") for one in
                  ("PRT0001", "PRT0002", "PRT0003")}  # fmt: skip
         assert [one for one, record in there.items() if record] == ["PRT0002"]

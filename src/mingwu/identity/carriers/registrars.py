@@ -175,7 +175,7 @@ class HostedRegistrar:
                 raise _fault(outcome)
 
     def note_state(self, name: str, state: str) -> None:
-        known = self._node.hosted.get(name)
+        known = self._node.lookup.get(name)
         if known is None or known["values"].get(carriertemplate.STATE) == state:
             return
         item = self._item(name, known["values"] | {carriertemplate.STATE: state})
@@ -184,15 +184,15 @@ class HostedRegistrar:
             raise _fault(outcome)
 
     def deregister(self, name: str) -> None:
-        known = self._node.hosted.get(name)
+        known = self._node.lookup.get(name)
         if known is None:
             return
         (outcome,) = self._node.hosted.remove(known["prefix"], [known["name"]])
-        if outcome.error and self._node.hosted.get(name) is not None:
+        if outcome.error and self._node.lookup.get(name) is not None:
             raise _fault(outcome)
 
     def _is_there(self, name: str, serial: str) -> bool:
-        known = self._node.hosted.get(name)
+        known = self._node.lookup.get(name)
         if known is not None and known["values"].get(carriertemplate.SERIAL) != serial:
             raise Conflict("carriers.name-taken", name=name)
         return known is not None

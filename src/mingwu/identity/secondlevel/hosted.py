@@ -1,31 +1,19 @@
-"""Identifiers of hosted tenants: registration, change, removal, and queries over templates.
+"""Identifiers of hosted tenants: registration, change, removal (finding: ``hostedlookup``).
 
 The rows decide; the record store is what resolves. A call commits the rows (unprojected), writes
 the records durably, and only then answers: what was acknowledged survives kill -9, and
 :meth:`Hosted.replay` finishes what was cut. That rows are projected is written down by the next
 call's transaction, which saves a wait for the disk and costs a second projection after a crash.
-Every change is a row of the change log that sync table T9 and differential escrow are made from.
+Every change is a row of the change log that sync table T9 is made from.
 """
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    Row,
-    Table,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
 
 from mingwu.identity.batchencoding import BatchEncoder
 from mingwu.identity.cards import prefix_admin
@@ -33,8 +21,8 @@ from mingwu.identity.records import ALIAS_TYPE, Record, RecordStore
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.coderules import RULES, CodeRule, rule_for
 from mingwu.identity.secondlevel.model import HostedItem, ItemOutcome, Mode
-from mingwu.identity.secondlevel.prefixes import ACTIVE, served
-from mingwu.identity.secondlevel.tenants import may, require, room
+from mingwu.identity.secondlevel.prefixes import ACTIVE
+from mingwu.identity.secondlevel.tenants import require, room
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import InvalidInput, NotFound
@@ -54,8 +42,6 @@ MOST_ITEMS = 2000
 ADDED, DELETED, MODIFIED = 1, 2, 3
 _TEMPLATE_INDEX = 1001
 _FIRST_INDEX = 2000
-_ANY_PREFIX = "*/"
-_MOST_TEMPLATES = 1000
 _CHUNK = 500
 # Values of such types hand out rights, sign, or are made by the platform; aliases go through the
 # book of aliases, which keeps a code to one name.
@@ -96,7 +82,7 @@ def _encoded(prefix: str, items: Sequence[tuple[str, HostedItem]]) -> Iterator[t
 
 
 class Hosted:
-    """Registration and queries for hosted prefixes. Synchronous, for use in threads."""
+    """Registration under hosted prefixes. Synchronous, for use in threads."""
 
     def __init__(
         self,
@@ -129,7 +115,7 @@ class Hosted:
     def change(
         self, prefix: str, items: Sequence[HostedItem], *, of: str = ""
     ) -> list[ItemOutcome]:
-        """Replace template and values of registered names."""
+        """Replace template and values of registered names; aliases and relations stay."""
         return self._store(prefix, items, MODIFIED, of)
 
     def remove(self, prefix: str, names: Sequence[str], *, of: str = "") -> list[ItemOutcome]:
@@ -199,6 +185,11 @@ class Hosted:
         self._is_behind = True  # until it is done: the disk may refuse
         if how == DELETED:
             self._records.delete_many(item.name for _, item in good)
+        elif how == MODIFIED:
+            self._records.put_many(
+                (hosted_record(item.name, prefix, item.template, item.values) for _, item in good),
+                keep_links=True,
+            )
         else:
             self._records.put_encoded(_encoded(prefix, good))
         self._is_behind = False
@@ -235,39 +226,26 @@ class Hosted:
         for start in range(0, len(rows), MOST_ITEMS):
             some = rows[start : start + MOST_ITEMS]
             self._records.delete_many(row.name for row in some if row.deleted)
-            self._records.put_many(
+            made = (
                 hosted_record(row.name, row.prefix, row.template, msgspec.json.decode(row.content))
                 for row in some
                 if not row.deleted
             )
+            self._records.put_many(made, keep_links=True)
             with writing(self._engine) as connection:
                 _mark(connection, [row.key for row in some])
         self._is_behind = False
         return len(rows)
 
-    def log_changes(self, changes: Iterable[tuple[str, str, int, str, Mapping[str, str]]]) -> int:
-        """Take changes of identifiers that another part registers into the change log.
-
-        Each is (name, prefix, 1 add / 2 delete / 3 modify, template, values).
-        """
-        now = self._clock.time_ns() // 1_000_000
-        with writing(self._engine) as connection:
-            lock(connection, "secondlevel.identifier")
-            rows = [
-                _change_row(name, prefix, how, now, template, values)
-                for name, prefix, how, template, values in changes
-            ]
-            _log(connection, rows)
-        return len(rows)
-
     def log_once(
         self, name: str, prefix: str, how: int, template: str, values: Mapping[str, str]
     ) -> int:
-        """Like :meth:`log_changes` for one name; the number of its row in the change log.
+        """Log a change of a name that another part registers; the number of its row.
 
-        When the newest row of the name says the same already, that row's number: the caller may
-        have been cut off before it knew. Looked for among the last changes only (there is no index
-        by name); beyond them a row may stand twice, which says nothing new to its reader.
+        ``how``: 1 added, 2 deleted, 3 modified. When the newest row of the name says the same
+        already, that row's number: the caller may have been cut off before it knew. Looked for
+        among the last changes only (there is no index by name); beyond them a row may stand twice,
+        which says nothing new to its reader.
         """
         row = _change_row(name, prefix, how, self._clock.time_ns() // 1_000_000, template, values)
         with writing(self._engine) as connection:
@@ -280,101 +258,6 @@ class Hosted:
                 _log(connection, [row])
                 return end + 1
         return int(last.sequence)
-
-    def query(
-        self,
-        asker: str,
-        template: str,
-        conditions: Mapping[str, str],
-        *,
-        after: str = "",
-        limit: int = 100,
-    ) -> list[dict[str, Any]]:
-        """Identifiers of a template whose items have these values ("text*" matches beginnings).
-
-        ``*/T.1`` asks over the templates T.1 of all prefixes.
-        ``asker`` is a tenant's credit code and sees its own prefixes, or all of them when its
-        group may ``query-all``; empty means the node's operator. In key order, behind ``after``.
-        """
-        query = select(_I).where(~_I.c.deleted, _I.c.key > fold(after))
-        mine = ""
-        with reading(self._engine) as connection:
-            over = [template]
-            of: ColumnElement[str] = _I.c.template
-            if template.startswith(_ANY_PREFIX):
-                over = _templates(connection, template[1:])
-                of = of.concat("")
-            query = query.where(of.in_(over))
-            for item, wanted in conditions.items():
-                query = query.where(_I.c.key.in_(_having(over, item, wanted)))
-            if asker:
-                require(connection, asker, "query")
-                if not may(connection, asker, "query-all"):
-                    mine = asker
-            # an expression, here and above: the index whose order is asked for shall be walked
-            query = query.where(_I.c.prefix.concat("").in_(served(mine)))
-            rows = connection.execute(query.order_by(_I.c.key).limit(min(limit, MOST_ITEMS))).all()
-        return [_shown(row) for row in rows]
-
-    def templates(self) -> list[str]:
-        """Templates that names were registered with, in their order."""
-        with reading(self._engine) as connection:
-            return _templates(connection)
-
-    def get(self, name: str) -> dict[str, Any] | None:
-        """One hosted identifier as in :meth:`query`, or None."""
-        query = select(_I).where(_I.c.key == fold(name), ~_I.c.deleted, _I.c.prefix.in_(served()))
-        with reading(self._engine) as connection:
-            row = connection.execute(query).first()
-        return _shown(row) if row is not None else None
-
-    def names(self, prefix: str, *, after: str = "", limit: int = 100) -> list[dict[str, Any]]:
-        """Identifiers of a prefix hosted here, in key order behind ``after``; see :meth:`query`."""
-        query = select(_I).where(
-            ~_I.c.deleted, _I.c.key > fold(after), _I.c.prefix == prefix, _I.c.prefix.in_(served())
-        )
-        with reading(self._engine) as connection:
-            rows = connection.execute(query.order_by(_I.c.key).limit(min(limit, MOST_ITEMS))).all()
-        return [_shown(row) for row in rows]
-
-    def counts(self) -> dict[str, int]:
-        """Registered identifiers by prefix."""
-        query = select(_I.c.prefix, func.count()).where(~_I.c.deleted, _I.c.prefix.in_(served()))
-        with reading(self._engine) as connection:
-            return {row[0]: row[1] for row in connection.execute(query.group_by(_I.c.prefix))}
-
-
-def _shown(row: Row[tuple[object, ...]]) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "prefix": row.prefix,
-        "template": row.template,
-        "values": msgspec.json.decode(row.content),
-        "at_ms": row.at_ms,
-    }
-
-
-def _templates(connection: Connection, end: str = "") -> list[str]:
-    """Templates in use that end so; each step jumps to the next in the index."""
-    found: list[str] = []
-    last = ""
-    while len(found) < _MOST_TEMPLATES:
-        following = select(func.min(_I.c.template)).where(_I.c.template > last)
-        step = connection.execute(following).scalar()
-        if step is None:
-            break
-        last = step
-        if last.endswith(end):
-            found.append(last)
-    return found
-
-
-def _having(over: Sequence[str], item: str, wanted: str) -> ColumnElement[object]:
-    query = select(_V.c.key).where(_V.c.template.in_(over), _V.c.item == item)
-    if wanted.endswith("*"):
-        start = wanted[:-1]
-        return query.where(_V.c.value >= start, _V.c.value < start + "\U0010ffff")  # type: ignore[return-value]
-    return query.where(_V.c.value == wanted)  # type: ignore[return-value]
 
 
 def _known(connection: Connection, keys: Sequence[str]) -> dict[str, bool]:

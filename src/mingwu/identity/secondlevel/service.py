@@ -28,6 +28,7 @@ from mingwu.identity.secondlevel.escrow import CHANNEL as ESCROW
 from mingwu.identity.secondlevel.escrow import DIFF, Escrow
 from mingwu.identity.secondlevel.handover import TOP_NODE
 from mingwu.identity.secondlevel.hosted import Hosted
+from mingwu.identity.secondlevel.hostedlookup import HostedLookup
 from mingwu.identity.secondlevel.hostednames import HostedNames
 from mingwu.identity.secondlevel.links import Links
 from mingwu.identity.secondlevel.model import beijing_day
@@ -98,6 +99,7 @@ class SecondLevel:
         self.keys = TenantKeys(engine, clock)
         self.applications = Applications(engine, settings, clock, self.prefixes)
         self.hosted = Hosted(engine, records, clock)
+        self.lookup = HostedLookup(engine)
         self.prefixes.follow = HostedNames(engine, records).follow
         self.usage = UsageCounts(engine, clock)
         self.monitoring = Monitoring(engine, settings, clock)
@@ -107,7 +109,7 @@ class SecondLevel:
         self.upstream = Upstream(settings, scalar)
         self.links = Links(engine, clock)
         self.unified = UnifiedQueries(
-            settings, hosted=self.hosted, links=self.links, tenants=self.tenants,
+            settings, lookup=self.lookup, links=self.links, tenants=self.tenants,
             client=NodeClient(self.query_key, settings.query_ca),
         )  # fmt: skip
         self.desk = Desk(

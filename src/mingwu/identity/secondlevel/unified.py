@@ -17,7 +17,7 @@ import aiohttp
 import msgspec
 from msgspec import Meta
 
-from mingwu.identity.secondlevel.hosted import Hosted
+from mingwu.identity.secondlevel.hostedlookup import HostedLookup
 from mingwu.identity.secondlevel.links import Links, NodeLink, Target
 from mingwu.identity.secondlevel.nodequery import NodeClient, silent
 from mingwu.identity.secondlevel.settings import SecondLevelSettings
@@ -95,13 +95,13 @@ class UnifiedQueries:
         self,
         settings: SecondLevelSettings,
         *,
-        hosted: Hosted,
+        lookup: HostedLookup,
         links: Links,
         tenants: Tenants,
         client: NodeClient,
     ) -> None:
         self._settings = settings
-        self._hosted = hosted
+        self._lookup = lookup
         self._links = links
         self._tenants = tenants
         self._client = client
@@ -148,7 +148,7 @@ class UnifiedQueries:
             self._tenants.require(asked.asker, "query")
             if not self._tenants.may(asked.asker, "query-all"):
                 only = asked.asker
-        rows = self._hosted.query(
+        rows = self._lookup.query(
             asked.asker, asked.template, asked.conditions,
             after=asked.after, limit=asked.limit + 1,
         )  # fmt: skip

@@ -110,7 +110,7 @@ class Filling:
         self._links()
         self._limits()
         began = time.perf_counter()
-        counts = self._node.hosted.counts()
+        counts = self._node.lookup.counts()
         made = sum(self._register(one, counts.get(one.prefix, 0)) for one in self._hosted)
         took_s = time.perf_counter() - began
         if self._stopped():
@@ -119,7 +119,7 @@ class Filling:
         self._aliases()
         filled = Filled(
             enterprises=len(self._all), refused=refused,
-            identifiers=sum(self._node.hosted.counts().values()),
+            identifiers=sum(self._node.lookup.counts().values()),
             register_per_s=made / took_s,
         )  # fmt: skip
         _write(done, msgspec.json.encode(filled))

@@ -103,7 +103,7 @@ def test_queries_and_what_is_left(node):
     names = ["88.101.1/PRT.0001", "88.101.2/PRT.0001", "88.101.2/PRT.0002"]
 
     def ask(template, **conditions):
-        return [row["name"] for row in node.hosted.query("", template, conditions)]
+        return [row["name"] for row in node.lookup.query("", template, conditions)]
 
     assert ask("*/T.1") == names
     assert ask("*/T.1", LOT="L*") == names
@@ -111,8 +111,8 @@ def test_queries_and_what_is_left(node):
     assert ask("*/T.2") == []
     accept(node, 2, "二", kind=Kind.EXIT)
     assert ask("*/T.1") == names[:1]
-    assert node.hosted.counts() == {"88.101.1": 1}
-    assert node.hosted.get(names[1]) is None
+    assert node.lookup.counts() == {"88.101.1": 1}
+    assert node.lookup.get(names[1]) is None
 
 
 def test_links(node):

@@ -58,7 +58,7 @@ def test_nothing_acknowledged_is_lost(tmp_path):
         names = set(records.names("88.101.1002", limit=10**6))
         for batch in range(acknowledged + 1):
             assert {f"88.101.1002/EDU.{batch:06d}-{n}" for n in range(20)} <= names
-        assert len(names) == node.hosted.counts()["88.101.1002"], "rows and records agree"
+        assert len(names) == node.lookup.counts()["88.101.1002"], "rows and records agree"
     finally:
         node.close()
         records.close()

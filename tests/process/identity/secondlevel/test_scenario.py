@@ -93,7 +93,7 @@ async def site(tmp_path):
 async def test_a_filling_that_was_cut_off_is_finished_and_done_once(site):
     calls = iter(range(100))
     assert site.filling(stopped=lambda: next(calls) > 9).run() is None
-    assert 0 < sum(site.node.hosted.counts().values()) < NAMES
+    assert 0 < sum(site.node.lookup.counts().values()) < NAMES
     notes = []
     made = site.filling(note=lambda *words: notes.append(words)).run()
     assert (made.enterprises, made.identifiers, made.refused) == (60, NAMES, 4)
@@ -112,7 +112,7 @@ async def test_a_filling_that_was_cut_off_is_finished_and_done_once(site):
     again = []
     assert site.filling(note=lambda *words: again.append(words)).run() == made
     assert not again
-    assert site.node.hosted.get(gone) is None
+    assert site.node.lookup.get(gone) is None
 
 
 async def test_owners_stand_in_prefix_records_and_the_chain_crosses(site):

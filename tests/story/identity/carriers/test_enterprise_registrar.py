@@ -164,7 +164,7 @@ async def test_a_hosted_prefix_is_registered_by_the_second_level_node(scene, ent
     plain(scene, enterprise=enterprise, secondlevel=above)
     carrier = scene.carrier()
     await carrier.agent.power_on()
-    known = above.hosted.get(NAME)
+    known = above.lookup.get(NAME)
     assert known["template"] == carriertemplate.handle(PREFIX)
     assert (known["values"][carriertemplate.SERIAL], known["values"][carriertemplate.STATE]) == (
         carrier.serial,
@@ -174,10 +174,10 @@ async def test_a_hosted_prefix_is_registered_by_the_second_level_node(scene, ent
     fresh = scene.platform.rename(carrier.serial, "MLD.M0001-B", actor="eve").identifier
     carrier.work()
     await carrier.agent.report()
-    assert above.hosted.get(NAME) is None
-    assert above.hosted.get(fresh)["values"][carriertemplate.STATE] == "active"
+    assert above.lookup.get(NAME) is None
+    assert above.lookup.get(fresh)["values"][carriertemplate.STATE] == "active"
     scene.platform.revoke(carrier.serial, actor="eve")
-    assert above.hosted.get(fresh) is None
+    assert above.lookup.get(fresh) is None
     assert scene.records.get(fresh) is None
 
 

@@ -155,7 +155,7 @@ def test_a_prefix_passes_to_another_enterprise(node, records, make_form, accepte
     assert row.uscc == make_form(2).organisation.uscc
     assert owner(records, "88.101.1") == [make_form(2).organisation.name]
     assert node.outbox.entries()[0].body["verb"] == "transfer"
-    assert node.hosted.counts() == {"88.101.1": 1}
+    assert node.lookup.counts() == {"88.101.1": 1}
     assert node.usage.tenants()[1]["identifiers"] == 1, "names go with their prefix"
 
 

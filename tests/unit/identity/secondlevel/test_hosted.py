@@ -2,6 +2,7 @@
 
 import pytest
 
+from mingwu.identity.aliases.book import AliasBook
 from mingwu.identity.secondlevel.model import HostedItem, Kind, Mode, Quota, beijing_day
 from mingwu.identity.secondlevel.usagecounts import AskedOf
 from mingwu.kernel.errors import Denied, InvalidInput, NotFound
@@ -45,8 +46,23 @@ def test_change_and_remove(node, records, accepted):
     assert records.get(item(1).name).value(2000).text() == "b"
     assert codes(node.hosted.remove(PREFIX, [item(1).name])) == [1]
     assert records.get(item(1).name) is None
-    assert node.hosted.query("", "T/1", {}) == []
+    assert node.lookup.query("", "T/1", {}) == []
     assert codes(node.hosted.register(PREFIX, [item(1)])) == [1]
+
+
+def test_aliases_outlive_a_change_and_its_repair_but_not_the_name(node, records, accepted):
+    accepted(1)
+    node.hosted.register(PREFIX, [item(1, NAME="a")])
+    book, code = AliasBook(records), "https://id.gs1.org/01/09506000134352/21/1"
+    book.add(item(1).name, code)
+    node.hosted.change(PREFIX, [item(1, NAME="b")])
+    assert book.names(code) == [item(1).name]
+    assert node.hosted.replay() == 1, "nothing was marked as projected yet"
+    assert book.names(code) == [item(1).name]
+    assert records.get(item(1).name).value(2000).text() == "b"
+    node.hosted.remove(PREFIX, [item(1).name])
+    node.hosted.register(PREFIX, [item(1, NAME="c")])
+    assert book.names(code) == []
 
 
 @pytest.mark.parametrize("kind", ["HS_ADMIN", "hs_pubkey", "MW.LIVE.x", "ALIAS.GS1"])
@@ -133,12 +149,12 @@ def test_permission_groups(node, accepted):
     node.tenants.set_group(owner, "reader")
     with pytest.raises(Denied):
         node.hosted.register(PREFIX, [item(2)])
-    assert node.hosted.query(other, "T/1", {}) == []
+    assert node.lookup.query(other, "T/1", {}) == []
     node.tenants.set_group(other, "regulator")
-    assert len(node.hosted.query(other, "T/1", {})) == 1
+    assert len(node.lookup.query(other, "T/1", {})) == 1
     node.tenants.set_group(owner, "suspended")
     with pytest.raises(Denied):
-        node.hosted.query(owner, "T/1", {})
+        node.lookup.query(owner, "T/1", {})
     with pytest.raises(NotFound):
         node.tenants.set_group(owner, "nobody")
 
@@ -148,12 +164,12 @@ def test_query_over_a_template(node, accepted):
     node.hosted.register(
         PREFIX, [item(n, "T/1" if n < 8 else "T/2", NAME=f"n{n % 2}", LOT="L7") for n in range(10)]
     )
-    found = node.hosted.query("", "T/1", {"NAME": "n1", "LOT": "L*"}, limit=3)
+    found = node.lookup.query("", "T/1", {"NAME": "n1", "LOT": "L*"}, limit=3)
     assert [row["name"][-1] for row in found] == ["1", "3", "5"]
-    rest = node.hosted.query("", "T/1", {"NAME": "n1"}, after=found[-1]["name"])
+    rest = node.lookup.query("", "T/1", {"NAME": "n1"}, after=found[-1]["name"])
     assert [row["name"][-1] for row in rest] == ["7"]
-    assert node.hosted.query("", "T/1", {"NAME": "n"}) == []
-    assert node.hosted.query("", "T/1", {"NAME' OR 1=1 --": "n1"}) == []
+    assert node.lookup.query("", "T/1", {"NAME": "n"}) == []
+    assert node.lookup.query("", "T/1", {"NAME' OR 1=1 --": "n1"}) == []
 
 
 def test_query_over_the_templates_of_one_name(node, accepted):
@@ -166,10 +182,10 @@ def test_query_over_the_templates_of_one_name(node, accepted):
         node.hosted.register(
             prefix, [HostedItem(name=name, template=template, values={"LOT": "L7"})]
         )
-    assert node.hosted.templates() == ["88.101.1/T.1", "88.101.2/T.1", "88.101.2/T.11"]
-    found = node.hosted.query("", "*/T.1", {"LOT": "L*"})
+    assert node.lookup.templates() == ["88.101.1/T.1", "88.101.2/T.1", "88.101.2/T.11"]
+    found = node.lookup.query("", "*/T.1", {"LOT": "L*"})
     assert [row["name"] for row in found] == ["88.101.1/PRT.0001", "88.101.2/PRT.0001"]
-    assert node.hosted.query("", "*/T", {}) == []
+    assert node.lookup.query("", "*/T", {}) == []
 
 
 def test_only_hosted_prefixes_and_limited_calls(node, accepted):
@@ -217,12 +233,12 @@ def test_names_not_served_here_any_more_are_neither_found_nor_counted(node, acce
     other = HostedItem(name="88.101.2/PRT.0001", template="T/1")
     assert codes(node.hosted.register("88.101.2", [other])) == [604]
     accepted(1, **change)
-    assert node.hosted.query("", "T/1", {}) == []
-    assert node.hosted.query(owner, "T/1", {}) == []
-    assert node.hosted.get(item(1).name) is None
-    assert node.hosted.counts() == {}
+    assert node.lookup.query("", "T/1", {}) == []
+    assert node.lookup.query(owner, "T/1", {}) == []
+    assert node.lookup.get(item(1).name) is None
+    assert node.lookup.counts() == {}
     assert codes(node.hosted.register("88.101.2", [other])) == [1]
     assert [row["identifiers"] for row in node.usage.tenants()] == [1]
     # whoever comes back finds what it left
     accepted(1, kind=Kind.APPLY if change["kind"] == Kind.EXIT else Kind.CHANGE)
-    assert len(node.hosted.query(owner, "T/1", {})) == 3
+    assert len(node.lookup.query(owner, "T/1", {})) == 3

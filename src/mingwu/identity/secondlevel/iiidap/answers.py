@@ -268,7 +268,7 @@ def identifier(node: SecondLevel, name: str, view: View) -> Members:
     tenant = node.tenants.get(row.uscc)
     if row.mode is Mode.OWN:
         return _lookup(node, view, identifier_object(name, row, tenant, view))
-    found = node.hosted.get(name)
+    found = node.lookup.get(name)
     if found is None:
         raise NotFound("name.unknown", name=name)
     made = identifier_object(

@@ -71,7 +71,7 @@ class _Names:
         self._node, self._journal = node, journal
 
     def page(self, prefix: str, of: NamesPage) -> dict[str, Any]:
-        rows = self._node.hosted.names(prefix, after=of.after, limit=of.limit)
+        rows = self._node.lookup.names(prefix, after=of.after, limit=of.limit)
         return {"rows": rows, "after": rows[-1]["name"] if len(rows) == of.limit else ""}
 
     def register(self, asked: Asked, actor: str, of: str) -> object:

@@ -120,7 +120,7 @@ class _Queries:
 
     def templates(self, _asked: Asked) -> TemplatesReply:
         told = (str(row["handle"]) for row in self._node.templates())
-        return TemplatesReply(templates=tuple(sorted({*told, *self._node.hosted.templates()})))
+        return TemplatesReply(templates=tuple(sorted({*told, *self._node.lookup.templates()})))
 
     def links(self, _asked: Asked) -> LinksReply:
         rows = (LinkRow(**one._asdict()) for one in self._node.links.targets())
