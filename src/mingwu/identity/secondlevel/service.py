@@ -332,18 +332,27 @@ class SecondLevel:
             self.monitoring.set_peak(self.settings.prefix, day, *peak)
 
     async def round(self) -> None:
-        """One round of the duties: repair, count, make, deliver."""
+        """All duties once."""
+        await self.tell()
+        await self.deposit()
+
+    async def tell(self) -> None:
+        """One round of the quick duties: repair, count, make tables, register, deliver."""
         await asyncio.to_thread(self.repair)
         await asyncio.to_thread(self.count)
         await asyncio.to_thread(self.duties.make)
         await asyncio.to_thread(self.duties.make_report, self.report)
-        await asyncio.to_thread(self.make_deposit)
-        await asyncio.to_thread(self.prune)
         if self.settings.upstream_epp:
             await self.ask_registrar()
         if self.settings.upstream_url:
             await self.outbox.deliver(SYNC, self.upstream.send_table)
             await self.outbox.deliver(MONITOR, self.upstream.send_table)
+
+    async def deposit(self) -> None:
+        """Make and deliver the deposit that is due; takes minutes for millions of names."""
+        await asyncio.to_thread(self.make_deposit)
+        await asyncio.to_thread(self.prune)
+        if self.settings.upstream_url:
             await self.outbox.deliver(ESCROW, self.upstream.send_deposit)
 
     async def probe(self) -> None:
@@ -362,7 +371,8 @@ class SecondLevel:
 async def run_duties(node: SecondLevel, stop: asyncio.Event) -> None:
     """Fulfil the duties until ``stop``; a failing round is logged and tried again."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(_every(node.settings.round_s, node.round, stop))
+        group.create_task(_every(node.settings.round_s, node.tell, stop))
+        group.create_task(_every(node.settings.round_s, node.deposit, stop))
         group.create_task(_every(node.settings.probe_interval_s, node.probe, stop))
 
 

@@ -6,6 +6,7 @@ stopped for the takeover drill.
 
 import asyncio
 import contextlib
+import threading
 import time
 
 import msgspec
@@ -406,6 +407,21 @@ async def test_both_roles_run_until_they_are_stopped(country):
                 await asyncio.sleep(0.02)
         stop.set()
     assert list(country.top.probes[NODE]) == [True]
+
+
+async def test_a_long_deposit_holds_up_no_other_duty(country, monkeypatch):
+    done = threading.Event()
+    monkeypatch.setattr(country.node, "make_deposit", lambda: done.wait(60))
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_duties(country.node, stop))
+        try:
+            async with asyncio.timeout(50):
+                while country.top.receiver.rows["T9"] < 40 or len(country.top.epp.registered) < 2:
+                    await asyncio.sleep(0.02)
+        finally:
+            stop.set()
+            done.set()
 
 
 async def test_run_topnode_serves_and_stops(tmp_path):
