@@ -38,6 +38,7 @@ FORMAT = 1
 HAS_LIVE = 1
 HAS_RESTRICTED = 2
 HAS_CARRIER = 4
+IS_OPEN = 8
 # What the stored blocks alone do not answer.
 COMPUTED = HAS_LIVE | HAS_CARRIER
 
@@ -50,6 +51,8 @@ PREFIX = b"p"
 CARD = b"c"
 ALIAS = b"a"
 REFUSED = b"q"
+# Says that everybody may read all of a name, readings that are else unpublished, too.
+OPEN_INDEX, OPEN_TYPE = 1012, "MW.ACCESS"
 ALIAS_TYPE = "ALIAS."
 RELATION_TYPE = "REL."
 # Values at these indexes (aliases, relations, links) outlive a thing card's renewal.
@@ -138,6 +141,8 @@ def encode_record(record: Record) -> bytes:
     flags = (HAS_LIVE if record.live else 0) | (HAS_RESTRICTED if restricted else 0)
     if is_carrier(record):
         flags |= HAS_CARRIER
+    if is_open(record):
+        flags |= IS_OPEN
     head = HEAD.pack(
         FORMAT, flags, len(name), len(public_block), len(restricted_block), len(live_block)
     )
@@ -147,6 +152,12 @@ def encode_record(record: Record) -> bytes:
 def is_carrier(record: Record) -> bool:
     """Whether what a carrier reports belongs to this name."""
     return any(item.type in SERIAL_TYPES and item.is_public for item in record.values)
+
+
+def is_open(record: Record) -> bool:
+    """Whether everybody may read all of this name."""
+    found = record.value(OPEN_INDEX)
+    return found is not None and found.type == OPEN_TYPE and found.is_public
 
 
 def _check(record: Record) -> None:

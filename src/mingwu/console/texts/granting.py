@@ -172,11 +172,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "该标识不再适用模板授权。",
     ),
     "accesswhy.open": (
-        (
-            "Everybody reads its restricted values over HTTP; over the Handle protocol everybody "
-            "who proves an identity."
-        ),
-        "其受限数据经 HTTP 对所有人可读，经 Handle 协议对所有已认证身份可读。",
+        "Everybody reads all its values, without an account and over the Handle protocol, too.",
+        "任何人都可读取其全部数据，无须账号，经 Handle 协议亦然。",
     ),
     "whosees.result": ("Rights of {who}", "{who} 的权限"),
     "whosees.unknown": ("There is no such account.", "没有该账号。"),

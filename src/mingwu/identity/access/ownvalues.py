@@ -1,7 +1,8 @@
 """Values that mean something to the node itself: what they must look like before they are stored.
 
 An HS_ADMIN, HS_VLIST, HS_SITE or HS_PUBKEY that cannot be read would lock a name or lead its
-readers nowhere, so it is refused (code 202); templates (HS_NAMESPACE) likewise. A secret
+readers nowhere, so it is refused (code 202); templates (HS_NAMESPACE) likewise, and the mark of
+names open to everybody, which only the enterprise node sets. A secret
 (HS_SECKEY) is never public, whatever permissions were sent with it.
 """
 
@@ -10,6 +11,7 @@ from dataclasses import replace
 
 from mingwu.identity.access.authentication import SECRET_KEY
 from mingwu.identity.namespaces import is_namespace, templates_in
+from mingwu.identity.records import OPEN_TYPE
 from mingwu.wire.handle.admin import read_admin
 from mingwu.wire.handle.codes import Permission
 from mingwu.wire.handle.errors import ProtocolError
@@ -31,6 +33,8 @@ _READERS: dict[str, Callable[[bytes], object]] = {
 
 def fault_of(value: HandleValue) -> str:
     """Why a value cannot be stored; empty when it can."""
+    if value.type.upper() == OPEN_TYPE:
+        return f"value {value.index}: {OPEN_TYPE} is set by opening the name (enterprise node)"
     reader = templates_in if is_namespace(value.type) else _READERS.get(value.type.upper())
     if reader is not None:
         try:

@@ -7,7 +7,9 @@ index         type            data
 1000          TEMPLATE_ID     handle of the data template
 1001          TEMPLATE        its version
 1011          MW.KIND         machine, product, part …, where it is not the template's
-2000 …        item types      the template's items; restricted ones are not public
+1012          MW.ACCESS       ``open``, where everybody may read the whole name
+2000 …        item types      the template's items; restricted ones are not public, unless
+                              the name is open
 ============  ==============  ================================================================
 
 The state is the register's and not told here, so filing a name writes no record. Two records of
@@ -30,7 +32,7 @@ from mingwu.identity.enterprise.model import (
     Template,
     Value,
 )
-from mingwu.identity.records import Record
+from mingwu.identity.records import OPEN_INDEX, OPEN_TYPE, Record
 from mingwu.wire.handle.codes import DEFAULT_PERMISSIONS, PUBLIC_READ
 from mingwu.wire.handle.values import HandleValue
 
@@ -39,17 +41,22 @@ RESTRICTED_PERMISSIONS = DEFAULT_PERMISSIONS & ~PUBLIC_READ
 
 
 def own_values(
-    template: Template, kind: str, values: Iterable[Value], stamp: int
+    template: Template, kind: str, values: Iterable[Value], stamp: int, *, opened: bool = False
 ) -> list[HandleValue]:
-    """The values of this package for one identifier, by index; ``stamp`` in seconds."""
+    """The values of this package for one identifier, by index; ``stamp`` in seconds.
+
+    ``opened``: everybody may read all of them (``granting.grants.open_keys``).
+    """
     definition = template.definition
-    restricted = {item.index for item in definition.items if item.restricted}
+    restricted = {item.index for item in definition.items if item.restricted and not opened}
     heads = [
         (TEMPLATE_ID_INDEX, "TEMPLATE_ID", definition.handle),
         (TEMPLATE_INDEX, "TEMPLATE", definition.version),
     ]
     if kind != definition.kind.value:
         heads.append((KIND_INDEX, "MW.KIND", kind))
+    if opened:
+        heads.append((OPEN_INDEX, OPEN_TYPE, "open"))
     found = [HandleValue(i, t, text.encode(), timestamp=stamp) for i, t, text in heads]
     for value in values:
         permissions = RESTRICTED_PERMISSIONS if value.index in restricted else DEFAULT_PERMISSIONS

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, delete, func, select, update
 from mingwu.identity.batchencoding import BatchEncoder
 from mingwu.identity.enterprise import schema
 from mingwu.identity.enterprise.encoding import foreign_values, fresh_encoder, merged, own_values
+from mingwu.identity.enterprise.granting.grants import open_keys
 from mingwu.identity.enterprise.lifecycle import RESOLVABLE, Action, State
 from mingwu.identity.enterprise.model import Template
 from mingwu.identity.enterprise.templates.keeping import Templates
@@ -22,17 +23,19 @@ from mingwu.identity.enterprise.validation import read_content
 from mingwu.identity.records import (
     ALIAS_TYPE,
     CARD,
+    IS_OPEN,
     Record,
     RecordStore,
     StoredRecord,
     alias_codes,
     alias_key,
     encode_record,
+    folded_key,
     key_of,
 )
 from mingwu.kernel.errors import MingwuError
 from mingwu.kernel.names import fold
-from mingwu.store.engine import lock, writing
+from mingwu.store.engine import lock, reading, writing
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +55,10 @@ class Projector:
         self._engine = engine
         self._store = store
         self._templates = templates
-        # Both are emptied and filled within one transaction; its lock makes that safe.
+        # All three are emptied and filled within one transaction; its lock makes that safe.
         self._encoders: dict[tuple[object, ...], BatchEncoder] = {}
         self._seen: dict[int, Template] = {}
+        self._opened: set[str] = set()
         self.is_behind = False
 
     @property
@@ -116,6 +120,24 @@ class Projector:
                 done += len(entries)
         return done
 
+    def renew(self, connection: Connection, name: str) -> None:
+        """Write the record of an identifier again within the caller's transaction."""
+        lock(connection, _LOCK)
+        entries = self._current(connection, schema.identifier.c.key == fold(name))
+        if entries:
+            self._put(connection, entries)
+
+    def catch_up_open(self) -> int:
+        """Open the records of names that were opened just before a crash; how many were."""
+        with reading(self._engine) as connection:
+            keys = sorted(open_keys(connection))
+        closed = [key for key in keys if self._is_closed(key)]
+        return self.refresh(closed) if closed else 0
+
+    def _is_closed(self, key: str) -> bool:
+        data = self._store.projection.get(folded_key(key.encode()))
+        return data is not None and not StoredRecord(data).flags & IS_OPEN
+
     def _sound_mark(self, connection: Connection) -> int:
         mark = self.mark
         highest = connection.execute(select(func.max(schema.history.c.sequence))).scalar_one() or 0
@@ -168,6 +190,7 @@ class Projector:
         self._seen.clear()
         latest = {key_of(entry["name"]): entry for entry in entries}
         keys = sorted(latest)
+        self._opened = open_keys(connection, [fold(entry["name"]) for entry in latest.values()])
         rows: list[tuple[bytes, bytes]] = []
         gone: list[bytes] = []
         # read, decide and write as one step: other processes sign and renew the same records
@@ -191,10 +214,12 @@ class Projector:
     ) -> list[tuple[bytes, bytes]]:
         """The record of an entry and, where its template has aliases, their entries."""
         template = self._template(connection, entry["template"])
-        if data is None:
+        opened = fold(entry["name"]) in self._opened
+        if data is None and not opened:
             encoded = self._fresh(entry, template)
         else:
-            encoded = encode_record(_again(entry, template, StoredRecord(data).record()))
+            existing = StoredRecord(data).record() if data is not None else None
+            encoded = encode_record(_again(entry, template, existing, opened=opened))
         rows = [(key, encoded)]
         if any(item.type.startswith(ALIAS_TYPE) for item in template.definition.items):
             record = StoredRecord(encoded).record()
@@ -236,9 +261,9 @@ class Projector:
         return encoder.encode(name, ((value.index, value.value) for value in values))
 
 
-def _again(entry: Entry, template: Template, existing: Record) -> Record:
+def _again(entry: Entry, template: Template, existing: Record | None, *, opened: bool) -> Record:
     values = read_content(entry["content"])
-    own = own_values(template, entry["kind"], values, entry["at_ms"] // 1000)
+    own = own_values(template, entry["kind"], values, entry["at_ms"] // 1000, opened=opened)
     return merged(existing, entry["name"], own)
 
 

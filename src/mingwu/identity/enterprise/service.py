@@ -36,7 +36,7 @@ from mingwu.identity.enterprise.templates.keeping import Templates
 from mingwu.identity.records import RecordStore
 from mingwu.kernel.errors import NotFound
 from mingwu.kernel.names import fold
-from mingwu.store.engine import open_engine
+from mingwu.store.engine import open_engine, writing
 from mingwu.store.migrate import migrate
 from mingwu.wire.handle.values import Reference
 
@@ -89,6 +89,7 @@ class EnterpriseNode:
         node = cls(engine, store, settings)
         node.industries.fill()
         node.recover()
+        node.projector.catch_up_open()
         return node
 
     def close(self) -> None:
@@ -109,6 +110,19 @@ class EnterpriseNode:
         template = self.templates.change(ref, definition, actor=actor, base=base)
         self.projector.catch_up_templates()
         return template
+
+    def set_access(self, name: str, *, own: bool, is_public: bool = False) -> None:
+        """Give an identifier access of its own (``is_public``: everybody may read), or not.
+
+        Its record follows. Closed is the record first and opened last, so that a crash in between
+        never leaves it open without anybody's order; :meth:`open` opens what was left closed.
+        """
+        with writing(self.engine) as connection:
+            self.grants.set_own_access(connection, name, own=own, is_public=is_public)
+            if not is_public:
+                self.projector.renew(connection, name)
+        if is_public:
+            self.projector.refresh([name])
 
     def current(self, name: str) -> Identifier:
         """An identifier that is not deregistered; NotFound ``enterprise.name-unknown``."""

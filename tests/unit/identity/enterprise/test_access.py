@@ -90,7 +90,7 @@ def test_grants_are_found_with_their_words(node, access):
     assert set(found(grantee="LI", item="inspector")) == {"li"}
     assert set(found(text="g.2")) == {"300:88.5/U"}
     assert found(text="%") == {}
-    node.grants.set_own_access(OTHER, own=True)
+    node.set_access(OTHER, own=True)
     assert set(found(name=OTHER)) == {"300:88.5/U"}
     page, total = access.search(GrantSearch(limit=2, offset=4))
     assert (len(page), total) == (1, 5)
@@ -115,7 +115,7 @@ def test_every_reason_is_told(node, access, store):
     }
     assert public["name"] == [Because.PUBLIC]
     assert public["inspector"] == []
-    node.grants.set_own_access(NAME, own=True, is_public=True)
+    node.set_access(NAME, own=True, is_public=True)
     assert reasons(node, "*") == [Because.OPEN]
     assert reasons(node, "li") == [Because.OPEN, Because.GRANT], "its template's no longer counts"
     admin = Admin("88.5/U", 300, AdminRight.READ_VALUE)
@@ -146,7 +146,7 @@ def test_explanations_say_what_decides(node, access):
             actor="boss",
         )  # fmt: skip
         own = chance.random() < 0.3
-        node.grants.set_own_access(NAME, own=own, is_public=own and chance.random() < 0.5)
+        node.set_access(NAME, own=own, is_public=own and chance.random() < 0.5)
         for name in (NAME, OTHER):
             identifier = node.register.get(name)
             template = node.register.template_of(name)

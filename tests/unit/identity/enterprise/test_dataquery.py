@@ -74,7 +74,7 @@ def test_restricted_values_are_neither_given_nor_guessed(registered, ask, boss):
     registered.grants.grant([grant], actor="boss")
     (one, *_) = ask(conditions={"inspector": "insp-1", "grade": "A"}).rows
     assert one.values["inspector"] == "insp-1"
-    registered.grants.set_own_access(one.name, own=True)
+    registered.set_access(one.name, own=True)
     assert one.name not in [row.name for row in ask(conditions={"inspector": "insp-1"}).rows]
 
 

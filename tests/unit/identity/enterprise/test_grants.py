@@ -49,11 +49,11 @@ def test_groups_and_whole_templates(registered):
     node.grants.grant([grant], actor="boss")
     assert node.readable(NAME, ("LI",)) == {2004}
     assert node.readable(NAME, ("wang",)) == frozenset()
-    node.grants.set_own_access(NAME, own=True)
+    node.set_access(NAME, own=True)
     assert node.readable(NAME, ("li",)) == frozenset(), "its own access leaves the template's out"
-    node.grants.set_own_access(NAME, own=True, is_public=True)
+    node.set_access(NAME, own=True, is_public=True)
     assert node.readable(NAME, ("anybody",)) == {2004}
-    node.grants.set_own_access(NAME, own=False)
+    node.set_access(NAME, own=False)
     node.grants.remove_group("auditors")
     assert node.readable(NAME, ("li",)) == frozenset()
     assert node.grants.list() == []

@@ -359,7 +359,7 @@ class Meta:
         own = body.grant_type == _SINGLE
         is_public = own and body.reader_scope == _PUBLIC
         await run_in_threadpool(
-            lambda: self.node.grants.set_own_access(body.handle, own=own, is_public=is_public)
+            lambda: self.node.set_access(body.handle, own=own, is_public=is_public)
         )
         await self._note("access", body.handle, asker, request, own=own, is_public=is_public)
         if own:

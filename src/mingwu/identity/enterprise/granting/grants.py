@@ -3,7 +3,8 @@
 A grantee is an account, a handle identity or a group (``group:NAME``). A grant speaks of a
 template (all its identifiers, 同类授权) or of one identifier (单个授权), of one item or all, and
 of reading or writing; writing includes reading. An identifier may be given access of its own:
-then grants of its template do not count for it. Public items need no grant. Handle identities are
+then grants of its template do not count for it; access of its own may be open to everybody
+(:func:`open_keys`). Public items need no grant. Handle identities are
 written as HANDLE, or INDEX:HANDLE for one key of it. All methods block (SQL).
 """
 
@@ -24,6 +25,7 @@ from mingwu.wire.handle.values import Reference
 EVERYTHING = "*"
 GROUP = "group:"
 _LOCK = "enterprise-grants"
+_CHUNK = 500
 
 
 class Scope(StrEnum):
@@ -156,13 +158,15 @@ class Grants:
         with reading(self._engine) as connection:
             return read_grants(connection.execute(query).mappings())
 
-    def set_own_access(self, name: str, *, own: bool, is_public: bool = False) -> None:
-        """Give an identifier access of its own (``is_public``: everybody may read), or not."""
+    @staticmethod
+    def set_own_access(
+        connection: Connection, name: str, *, own: bool, is_public: bool = False
+    ) -> None:
+        """Store whether an identifier has access of its own (``EnterpriseNode.set_access``)."""
         key, table = fold(name), schema.own_access
-        with writing(self._engine) as connection:
-            connection.execute(delete(table).where(table.c.key == key))
-            if own:
-                connection.execute(insert(table).values(key=key, is_public=is_public))
+        connection.execute(delete(table).where(table.c.key == key))
+        if own:
+            connection.execute(insert(table).values(key=key, is_public=is_public))
 
     @staticmethod
     def _check_grantee(connection: Connection, grantee: str) -> None:
@@ -233,6 +237,25 @@ def _effective(
         query = query.where(table.c.grantee.in_(names))
     grants = tuple(read_grants(connection.execute(query).mappings()))
     return Effective(grants=grants, own=own is not None, is_public=bool(own))
+
+
+def open_keys(connection: Connection, keys: Sequence[str] | None = None) -> set[str]:
+    """Which of these names (folded; None: of all) everybody may read whole.
+
+    Their restricted values are public wherever they are told: by this node's own interfaces
+    (:class:`Effective`) and, as records are written accordingly, by every resolver.
+    """
+    table = schema.own_access
+    query = select(table.c.key).where(table.c.is_public)
+    if keys is None:
+        return set(connection.execute(query).scalars())
+    if connection.execute(query.limit(1)).first() is None:
+        return set()
+    found: set[str] = set()
+    for start in range(0, len(keys), _CHUNK):
+        chunk = keys[start : start + _CHUNK]
+        found.update(connection.execute(query.where(table.c.key.in_(chunk))).scalars())
+    return found
 
 
 def grantees(connection: Connection, askers: Iterable[str]) -> list[str]:

@@ -109,7 +109,7 @@ def _told_grants(call: Visit, result: Any) -> tuple[str, dict[str, Any]]:
 def _access(call: Visit) -> object:
     call.node.register.get(call.body.name)
     body = call.body
-    call.node.grants.set_own_access(body.name, own=body.own, is_public=body.is_public)
+    call.node.set_access(body.name, own=body.own, is_public=body.is_public)
     return body
 
 
