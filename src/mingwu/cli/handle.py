@@ -78,8 +78,9 @@ def _identity(parser: argparse.ArgumentParser) -> None:
     roots.configure(parser)
     parser.add_argument("--as", dest="who", metavar="INDEX:HANDLE", help="who you are")
     held = parser.add_mutually_exclusive_group()
-    held.add_argument("--key", type=Path, help="PEM file of your private key")
+    held.add_argument("--key", type=Path, help="your private key: PEM, or a .bin of Handle tools")
     held.add_argument("--secret-file", type=Path, help="file with your secret (HS_SECKEY)")
+    parser.add_argument("--passphrase-file", type=Path, help="file with the key's passphrase")
     parser.add_argument(
         "--encrypt", action="store_true", help="in a session with a Diffie-Hellman key"
     )
@@ -147,12 +148,13 @@ def _credentials(arguments: argparse.Namespace) -> Credentials:
     who = handlevalues.key_name(arguments.who)
     try:
         if arguments.key:
-            return credentials(who, arguments.key.read_bytes())
+            held = arguments.key.read_bytes()
+            return credentials(who, held, handlekeys.passphrase(arguments, arguments.key, held))
         if arguments.secret_file:
             # An editor's line end at the end of the file is no part of the secret.
             return SecretCredentials(who, arguments.secret_file.read_bytes().rstrip(b"\r\n"))
     except OSError as error:
-        path = str(arguments.key or arguments.secret_file)
+        path = error.filename or str(arguments.key or arguments.secret_file)
         raise InvalidInput("input.invalid", path=path, fault=error.strerror or "") from error
     return SecretCredentials(who, getpass.getpass(say("ask-secret", who=who)).encode())
 

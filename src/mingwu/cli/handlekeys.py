@@ -6,6 +6,7 @@ stands in the journal.
 """
 
 import argparse
+import getpass
 import os
 import sys
 import time
@@ -16,6 +17,7 @@ import orjson
 from mingwu.cli.handlewords import say
 from mingwu.cli.roots import DEFAULT_CONFIG
 from mingwu.identity.client.credentials import ALGORITHMS, new_key, public_data
+from mingwu.identity.client.keyfiles import is_locked
 from mingwu.kernel.errors import Conflict, InvalidInput
 from mingwu.wire.handle.jsonform import value_to_json
 from mingwu.wire.handle.values import HandleValue
@@ -25,6 +27,7 @@ _KEY_INDEX = 300
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="where the private key goes, or lies already")
+    parser.add_argument("--passphrase-file", type=Path, help="file with the key's passphrase")
     parser.add_argument("--algorithm", choices=ALGORITHMS, default="rsa")
     parser.add_argument("--index", type=int, default=_KEY_INDEX, help="of the value to store")
     parser.add_argument(
@@ -36,7 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """A key in a new file, or the one that lies there; the value to store on standard output."""
     path: Path = arguments.file
-    value = HandleValue(arguments.index, "HS_PUBKEY", public_data(_pem(path, arguments.algorithm)))
+    held = _held(path, arguments.algorithm)
+    data = public_data(held, passphrase(arguments, path, held))
+    value = HandleValue(arguments.index, "HS_PUBKEY", data)
     if arguments.install:
         _install(arguments.install, value, arguments.config)
         who = f"{arguments.index}:{arguments.install}"
@@ -49,7 +54,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _pem(path: Path, algorithm: str) -> bytes:
+def passphrase(arguments: argparse.Namespace, path: Path, key: bytes) -> bytes:
+    """What a key in a file is locked with: from a file, or asked for."""
+    if arguments.passphrase_file:
+        content: bytes = arguments.passphrase_file.read_bytes()
+        return content.rstrip(b"\r\n")  # an editor's line end is no part of it
+    return getpass.getpass(say("ask-passphrase", file=path)).encode() if is_locked(key) else b""
+
+
+def _held(path: Path, algorithm: str) -> bytes:
     try:
         if path.exists():
             return path.read_bytes()

@@ -57,6 +57,7 @@ _TEXTS = {
         "会话已加密，但 {server} 的密钥未经验证（请使用带密钥的 --root）",
     ),
     "ask-secret": ("Secret of {who}: ", "{who} 的密钥："),
+    "ask-passphrase": ("Passphrase of {file}: ", "{file} 的口令："),
 }  # fmt: skip
 
 

@@ -214,10 +214,18 @@ def _mac_holds(proof: bytes, signed: bytes, secret: bytes) -> bool:
     return hmac.compare_digest(given, secret_mac(code, secret, signed))
 
 
+def derived_key(secret: bytes, salt: bytes, rounds: int, bits: int) -> bytes:
+    """The key that deployed tools derive: each byte of the secret is a character, in UTF-8.
+
+    For ASCII that is the secret itself; a Chinese one is written twice over.
+    """
+    characters = secret.decode("latin-1").encode()
+    return hashlib.pbkdf2_hmac("sha1", characters, salt, rounds, (bits + 7) // 8)
+
+
 def pbkdf2_mac(secret: bytes, signed: bytes, salt: bytes, rounds: int, bits: int) -> bytes:
     """HMAC-SHA1 of ``signed`` under the key derived from ``secret``."""
-    key = hashlib.pbkdf2_hmac("sha1", secret, salt, rounds, (bits + 7) // 8)
-    return hmac.digest(key, signed, "sha1")
+    return hmac.digest(derived_key(secret, salt, rounds, bits), signed, "sha1")
 
 
 def secret_mac(code: int, secret: bytes, signed: bytes) -> bytes:

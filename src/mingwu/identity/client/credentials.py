@@ -8,7 +8,6 @@ returned with the HS_PUBKEY data to store under that name.
 from dataclasses import dataclass
 from typing import Protocol
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, rsa
 
@@ -19,6 +18,7 @@ from mingwu.identity.access.authentication import (
     answer_with_key,
     answer_with_secret,
 )
+from mingwu.identity.client import keyfiles
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.trust import sm2, sm2_formats
@@ -78,16 +78,17 @@ class Sm2Credentials:
         return PUBLIC_KEY, block(sm2proof.DIGEST.encode()) + block(signature)
 
 
-def credentials(who: Reference, pem: bytes) -> KeyCredentials | Sm2Credentials:
-    """Credentials of the private key in an unencrypted PEM; InvalidInput ``trust.bad-key``."""
-    scalar = sm2_formats.private_from_pem(pem)
+def credentials(
+    who: Reference, file: bytes, passphrase: bytes = b""
+) -> KeyCredentials | Sm2Credentials:
+    """Credentials of the private key in a file (``client.keyfiles``; SM2 as unencrypted PEM).
+
+    Raises InvalidInput ``trust.bad-key``.
+    """
+    scalar = sm2_formats.private_from_pem(file)
     if scalar is not None:
         return Sm2Credentials(who, scalar)
-    try:
-        key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        fault = str(error).partition("\n")[0] or type(error).__name__
-        raise InvalidInput("trust.bad-key", fault=fault) from error
+    key = keyfiles.load(file, passphrase)
     if isinstance(key, rsa.RSAPrivateKey | dsa.DSAPrivateKey):
         return KeyCredentials(who, key)
     raise InvalidInput(
@@ -116,9 +117,9 @@ def new_key(algorithm: str) -> bytes:
     )
 
 
-def public_data(pem: bytes) -> bytes:
-    """The HS_PUBKEY data of the private key in a PEM; InvalidInput ``trust.bad-key``."""
-    held = credentials(Reference("", 0), pem)
+def public_data(file: bytes, passphrase: bytes = b"") -> bytes:
+    """The HS_PUBKEY data of the private key in a file; InvalidInput ``trust.bad-key``."""
+    held = credentials(Reference("", 0), file, passphrase)
     if isinstance(held, Sm2Credentials):
         return keys.encode_key(sm2proof.sm2_key(sm2.public_point(held.scalar)))
     return keys.encode_key(wire_key(held.key.public_key()))
