@@ -118,6 +118,16 @@ def test_a_mapping_is_saved_used_and_deleted(inside: Page) -> None:
     expect(mapping.get_by_label("Saved mapping").locator("option")).to_have_count(1)
 
 
+def test_a_name_without_a_column_is_not_tried(inside: Page) -> None:
+    choose(inside, "same.csv", table("S", 3))
+    mapping = with_template(inside)
+    mapping.get_by_label("Identifier", exact=True).fill(f"{PREFIX}/PRT.")
+    expect(mapping).to_contain_text("Every row would get the same identifier")
+    expect(inside.get_by_role("button", name="Dry run")).to_be_disabled()
+    mapping.get_by_label("Insert a column").select_option("序列号")
+    expect(inside.get_by_role("button", name="Dry run")).to_be_enabled()
+
+
 def test_a_database_is_read(inside: Page) -> None:
     inside.goto("/names/import")
     inside.get_by_role("button", name="Look at it").click()

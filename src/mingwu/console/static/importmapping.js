@@ -74,6 +74,7 @@ function mappingPanel({ want, look, published, mappings, again, go }) {
   const policy = h("fieldset.mw-import-policy", null, h("legend", null, t("import.existing")), EXISTING.map((name) => h("label", null,
     h("input", { type: "radio", name: "existing", value: name, checked: base.existing === name }), t("existing." + name))), h("small.mw-hint", null, t("import.existing.why")));
   const name = field(t("import.mapname"), input(base.name, { required: true, maxlength: 64, pattern: "[A-Za-z0-9_.\\-]+" }), t("import.mapname.hint"));
+  const ends = actions(go, attempt);
   draw();
   return panelOf(h("div.mw-fields.mw-import-form", null, chosen, saved),
     h("div.mw-import-id", null, identifier, insert), result,
@@ -81,9 +82,12 @@ function mappingPanel({ want, look, published, mappings, again, go }) {
       h("div.mw-import-item.mw-import-itemhead", { role: "row" }, [t("import.item"), t("import.from"), t("import.sample")].map((word) => h("span", { role: "columnheader" }, word))),
       items.map((one) => one.element)),
     policy, h("div.mw-import-save", null, name, h("div.mw-row", null, button(t("import.save"), save, "", "good"), loaded ? button(t("import.delete"), () => remove(loaded.name), "mw-btn-warn") : null)),
-    said, actions(go, attempt));
+    said, ends);
 
   function draw() {
+    const isSame = look.rows !== 1 && !look.columns.some((one) => identifier.control.value.includes(`{${one}}`));
+    identifier.wrong(isSame ? t("import.identifier.same") : "");
+    ends.next.disabled = isSame;
     result.lastChild.textContent = fitted(identifier.control.value);
     for (const one of items ?? []) one.draw();
   }
@@ -133,7 +137,8 @@ function panelOf(...body) {
 function actions(go, attempt) {
   const next = button(t("import.try"), attempt, "mw-btn-main", "right");
   next.disabled = !attempt;
-  return h("div.mw-row.mw-actions", null, button(t("import.back"), () => go({})), h("span.mw-grow"), next);
+  const row = h("div.mw-row.mw-actions", null, button(t("import.back"), () => go({})), h("span.mw-grow"), next);
+  return Object.assign(row, { next });
 }
 
 /** One item: the column it comes from, or a text with columns; what the first row gives. */

@@ -77,6 +77,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Columns in braces, e.g. 88.888.101/PRT.{serial}",
         "列名写在花括号中，例如 88.888.101/PRT.{serial}",
     ),
+    "import.identifier.same": (
+        "Every row would get the same identifier: insert the column that tells the rows apart.",
+        "每行都会得到同一个标识：请插入能区分各行的列。",
+    ),
     "import.insert": ("Insert a column", "插入列"),
     "import.item": ("Item", "属性"),
     "import.from": ("From column", "来源列"),

@@ -189,6 +189,14 @@ def test_columns_are_proposed_by_type_code_and_name():
     assert name_column(["型号"], rows) == ""
 
 
+def test_a_few_gaps_and_repetitions_do_not_hide_the_column_of_numbers():
+    rows = [{"编号": f"P{i}", "名称": f"件{i}"} for i in range(20)]
+    rows[3]["编号"], rows[5]["编号"] = "", "P6"
+    assert name_column(["名称", "编号"], rows) == "编号"
+    mostly_empty = [{"编号": "P1" if i == 0 else "", "名称": f"件{i}"} for i in range(20)]
+    assert name_column(["编号", "名称"], mostly_empty) == "名称"
+
+
 def test_a_proposal_takes_defaults_of_the_template(node, part_template):
     items = (Item(type="name", name_zh="名称", default="件"), Item(type="grade", default="A"),
              Item(type="odd", default="{x}"))  # fmt: skip
@@ -208,6 +216,9 @@ def test_a_proposal_begins_as_the_names_of_its_template_do(node, part_template, 
     assert (
         proposal(node, template, ["编号", "名称"], rows, "", 1).identifier == PREFIX + "/PRT.{编号}"
     )
+    twice = [{"编号": "PRT.1", "名称": "壳"}, {"编号": "PRT.2", "名称": "盖"}]
+    said = proposal(node, template, ["编号", "名称"], twice, "", 1)
+    assert said.identifier == PREFIX + "/{编号}"  # not PRT.PRT.1
     whole = [{"标识": f"{PREFIX}/X", "名称": "壳"}]
     said = proposal(node, template, ["标识", "名称"], whole, "S", 3)
     assert (said.identifier, said.values, said.head) == ("{标识}", {"name": "{名称}"}, 3)

@@ -2,8 +2,9 @@
 
 A column is proposed for an item that has its type, code or name (units in brackets, spaces and
 case set aside), then for one whose name contains it. Names are proposed from a column that says so,
-else from one that tells the first rows apart. Items without a column begin with their template's
-default. A proposal is a beginning, never a decision.
+else from one that tells the first rows apart; a column of numbers with a few gaps or repetitions is
+still taken, so that the trial names the rows at fault. Items without a column begin with their
+template's default. A proposal is a beginning, never a decision.
 """
 
 import re
@@ -28,6 +29,7 @@ SHOWN_ROWS = 10
 _SAMPLE = 200
 _LATEST = 50
 _LEAST_CONTAINED = 2
+_MOSTLY = 0.8  # so many of the rows have a number of their own
 _BRACKETS = re.compile(r"[(（\[【].*?[)）\]】]")
 _NAMES = frozenset({"标识", "标识编码", "标识码", "标识符", "identifier", "handle"})
 _SERIALS = (
@@ -130,7 +132,10 @@ def proposal(
         if item.default and "{" not in item.default and "}" not in item.default:
             values.setdefault(item.type, item.default)
     begin = _beginning(node, template)
-    whole = bool(name) and all("/" in row[name] for row in rows)
+    texts = [row[name] for row in rows if row[name]] if name else []
+    whole = bool(texts) and all("/" in text for text in texts)
+    if texts and all(text.startswith(begin.partition("/")[2]) for text in texts):
+        begin = f"{definition.prefix}/"  # the column brings the usual beginning itself
     return Mapping(
         name=re.sub(r"[^\w.-]+", "-", definition.version)[:64],
         prefix=definition.prefix,
@@ -167,21 +172,18 @@ def item_columns(items: Sequence[Item], columns: Sequence[str]) -> dict[str, str
 
 def name_column(columns: Sequence[str], rows: Sequence[Row]) -> str:
     """The column names may be made from, or nothing."""
-    telling = [
-        column
+    shares = {
+        column: len({row[column] for row in rows} - {""}) / len(rows) if rows else 0.0
         for column in columns
-        if rows
-        and all(row[column] for row in rows)
-        and len({row[column] for row in rows}) == len(rows)
-    ]
+    }
     for column in columns:
         if _is_name(column):
             return column
     for word in _SERIALS:
-        for column in telling:
-            if _word(column).endswith(word):
+        for column in columns:
+            if shares[column] >= _MOSTLY and _word(column).endswith(word):
                 return column
-    return telling[0] if telling else ""
+    return next((column for column in columns if shares[column] == 1.0), "")
 
 
 def _is_name(column: str) -> bool:
