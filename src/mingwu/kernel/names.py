@@ -14,6 +14,8 @@ from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 
 MAX_CHARS = 255
+NO_SLASH = Phrase("no “/” between prefix and suffix", "前缀与后缀之间没有“/”")
+NO_SUFFIX = Phrase("nothing after the “/”", "“/”之后没有后缀")
 _PREFIX = re.compile(r"[0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*")
 _ASCII_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
 
@@ -51,11 +53,7 @@ def parse(name: str) -> Identifier:
         )
     prefix, slash, suffix = name.partition("/")
     if not slash or not suffix:
-        raise InvalidInput(
-            "name.malformed",
-            name=name,
-            fault=Phrase("no “/” between prefix and suffix", "前缀与后缀之间没有“/”"),
-        )
+        raise InvalidInput("name.malformed", name=name, fault=NO_SUFFIX if slash else NO_SLASH)
     if not _PREFIX.fullmatch(prefix):
         raise InvalidInput("name.malformed", name=name, fault=Phrase("bad prefix", "前缀不合规则"))
     plain = suffix.isascii() and suffix.isprintable()  # the usual case, for a tenth of the time

@@ -41,9 +41,8 @@ from mingwu.identity.enterprise.model import (
 from mingwu.identity.enterprise.projecting import Projector
 from mingwu.identity.enterprise.templates.keeping import LOCK, Templates
 from mingwu.identity.enterprise.validation import MOST_FAULTS, Checker, read_content
-from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound
-from mingwu.kernel.names import MAX_CHARS, fold, parse
+from mingwu.kernel.names import MAX_CHARS, NO_SLASH, NO_SUFFIX, fold, parse
 from mingwu.store.engine import lock, writing
 
 log = logging.getLogger(__name__)
@@ -281,7 +280,7 @@ class Registrations:
                 )
             return None
         if not slash or not suffix:
-            fault = Phrase("no “/” between prefix and suffix", "前缀与后缀之间没有“/”")
+            fault = NO_SUFFIX if slash else NO_SLASH
             return Fault("enterprise.bad-name", {"name": name[:40], "fault": fault})
         known = ", ".join(self._prefixes.values())
         return Fault("enterprise.foreign-prefix", {"name": name[:255], "prefixes": known})

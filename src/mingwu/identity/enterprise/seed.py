@@ -136,7 +136,7 @@ def seed_s1(
         report.registered += len(good)
         report.refused += len(items) - len(good)
         filed = good[: round(len(good) * filed_share)]
-        node.registrations.file(filed, actor=actor, note="demo filing")
+        node.registrations.file(filed, actor=actor, note="仿真备案 / simulated filing")
     return report
 
 
