@@ -117,3 +117,22 @@ async def test_broken_decisions(client, names, body):
                               headers=ENGINEER)  # fmt: skip
     assert reply.status_code == 400
     assert (await client.get(f"{BASE}/filing", headers=VIEWER)).json()["total"] == 12
+
+
+async def test_lists_say_what_people_call_names_unless_it_is_restricted(client, names):
+    query = {"titles": "true", "text": names[0]}
+    listed = (await client.get(f"{BASE}/names", params=query, headers=VIEWER)).json()
+    assert [(row["name"], row["title_zh"], row["title_en"]) for row in listed["names"]] == [
+        (names[0], "件", "")
+    ]
+    shut = {"type": "name", "required": True, "restricted": True}
+    hidden = {**DEFINITION, "version": "P2", "items": [shut]}
+    await client.post(f"{BASE}/templates?publish=true", json=hidden, headers=ENGINEER)
+    made = {"name": f"{PREFIX}/H.1", "template": {"prefix": PREFIX, "version": "P2"},
+            "values": {"name": "密件"}}  # fmt: skip
+    await client.post(f"{BASE}/names/register", json={"items": [made]}, headers=ENGINEER)
+    listed = (await client.get(f"{BASE}/names?titles=true", headers=VIEWER)).json()
+    titles = {row["name"]: row["title_zh"] for row in listed["names"]}
+    assert (titles[f"{PREFIX}/H.1"], titles[names[1]], len(titles)) == ("", "件", 13)
+    bare = (await client.get(f"{BASE}/names?limit=1", headers=VIEWER)).json()
+    assert "title_zh" not in bare["names"][0]

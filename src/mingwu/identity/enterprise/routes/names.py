@@ -22,6 +22,7 @@ from mingwu.identity.enterprise.routes.visits import OwnRoute, Visit, mounted
 from mingwu.identity.enterprise.routes.visits import plain as _plain
 from mingwu.identity.enterprise.routes.visits import results_of as _results
 from mingwu.kernel.errors import InvalidInput
+from mingwu.kernel.names import fold
 from mingwu.kernel.plant import Kind
 from mingwu.kernel.shapes import told
 from mingwu.trust.roles import Permission
@@ -57,12 +58,34 @@ class MoveBody(msgspec.Struct, forbid_unknown_fields=True):
 # ---------------------------------------------------------------- names
 def _search(call: Visit) -> object:
     params = dict(call.request.query_params)
+    titled = params.pop("titles", "") == "true"
     try:
         search = msgspec.convert(params, Search, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidInput("input.invalid", path="query", fault=told(error)) from error
     rows, total = call.node.register.search(search)
-    return {"names": rows, "total": total}
+    if not titled:
+        return {"names": rows, "total": total}
+    titles = _titles(call, rows)
+    return {"names": [{**_plain(row), **titles[row.name]} for row in rows], "total": total}
+
+
+def _titles(call: Visit, rows: list[IdentifierRow]) -> dict[str, dict[str, str]]:
+    """What people call these names: items ``name`` and ``name_en``, where everybody may read."""
+    register = call.node.register
+    values = register.values_of([row.name for row in rows])
+    hidden = {
+        number: {one.type for one in register.template(number).definition.items if one.restricted}
+        for number in {row.template for row in rows}
+    }
+    items = (("title_zh", "name"), ("title_en", "name_en"))
+    return {
+        row.name: {
+            key: "" if item in hidden[row.template] else values[fold(row.name)][1].get(item, "")
+            for key, item in items
+        }
+        for row in rows
+    }
 
 
 def _detail(call: Visit) -> object:
