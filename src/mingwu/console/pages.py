@@ -126,7 +126,8 @@ class Pages:
         words = texts.table(lang)
         head(Frame(lang=lang, principal=None, path="/login", title=words["login.title"]))
         html = (
-            f'<section class="mw-login-lead">{brand()}<h1>{escape(words["product"])}</h1>'
+            f'<section class="mw-login-lead">{brand()}'
+            f'<p class="mw-login-name">{escape(words["product"])}</p>'
             f"<p>{escape(words['login.lead'])}</p></section>"
         )
         with ui.element("main").classes("mw-login"):

@@ -46,3 +46,18 @@ def test_long_names_stay_on_a_phone(inside: Page, long_name: str, path: str, sho
     inside.goto(path.format(name=long_name, unknown=long_name.replace("PRT.", "NO.")))
     expect(inside.locator(shown).first).to_be_visible()
     assert inside.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_one_among_many_alike_is_found(
+    inside: Page, console: str, session: str, desk_template: dict[str, str]
+) -> None:
+    names = [f"{PREFIX}/ALIKE.1", *(f"{PREFIX}/ALIKE.1{n:02}" for n in range(70))]
+    values = {"name": "相似（模拟）", "model": "EAH3"}
+    items = [{"name": name, "template": desk_template, "values": values} for name in names]
+    reply = httpx.post(f"{console}/api/identity/names/register", json={"items": items},
+                       headers={"Authorization": f"Bearer {session}"}, timeout=30)  # fmt: skip
+    assert reply.json()["done"] == len(names)
+    inside.goto(f"/names/{names[0]}")
+    expect(inside.get_by_role("button", name="Change")).to_be_visible()
+    expect(inside.get_by_role("button", name="Label and symbol")).to_be_visible()
+    expect(inside.locator("h1")).to_have_text("相似（模拟）")

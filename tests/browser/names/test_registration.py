@@ -26,6 +26,7 @@ def test_names_are_found_by_text_template_and_state_in_pages(inside: Page) -> No
     expect(inside.locator(".mw-foot")).to_contain_text("51–100")
     inside.get_by_role("button", name="draft").click()
     expect(inside.locator("tbody tr")).to_have_count(1)
+    expect(inside.locator("tbody tr .mw-two small")).not_to_be_empty()  # what people call it
     expect(inside.locator("tbody tr")).to_contain_text(DRAFT)
     assert "state=draft" in inside.url
     inside.get_by_label("Template").select_option(label="Machine template")
@@ -98,3 +99,78 @@ def test_on_a_phone(inside: Page) -> None:
     inside.get_by_role("button", name="Register a name").click()
     expect(inside.get_by_role("dialog")).to_be_visible()
     assert inside.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def begin(page: Page, name: str) -> Locator:
+    """The registration form, half filled in."""
+    page.goto(f"/names?new={PREFIX}/{name}")
+    form = page.locator("dialog.mw-drawer")
+    form.get_by_label("Template").select_option(label=TEMPLATE)
+    fill(form, "name", "半截表单（模拟）")
+    return form
+
+
+def test_a_slip_does_not_throw_a_filled_form_away(inside: Page) -> None:
+    form = begin(inside, "PRT.SLIP.1")
+    question = inside.get_by_role("dialog", name="Throw away what was filled in?")
+    for slip in ("Escape", "Escape", "beside"):
+        if slip == "beside":
+            inside.mouse.click(40, 400)
+        else:
+            inside.keyboard.press(slip)
+        expect(question).to_be_visible()
+        question.get_by_role("button", name="Cancel").click()
+        expect(form.locator("[data-item=name] input")).to_have_value("半截表单（模拟）")
+    asked: list[str] = []
+    inside.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    inside.evaluate("location.reload()")
+    expect(form.locator("[data-item=name] input")).to_have_value("半截表单（模拟）")
+    form.get_by_role("button", name="Close").click()
+    question.get_by_role("button", name="Throw away").click()
+    expect(form).to_have_count(0)
+    assert asked == ["beforeunload"]
+    begin(inside, "PRT.SLIP.1")
+    inside.get_by_role("dialog").locator("[data-item=name] input").fill("")
+    inside.keyboard.press("Escape")
+    expect(form).to_have_count(0)  # nothing was filled in
+
+
+def test_a_session_that_ends_costs_nothing_of_what_was_typed(inside: Page, console: str) -> None:
+    body = {"account": "admin", "password": "admin-password"}
+    inside.context.clear_cookies()
+    inside.request.post(f"{console}/api/session", data=body)
+    form = begin(inside, "PRT.SESSION.1")
+    fill(form, "model", "EAH3")
+    inside.request.delete(f"{console}/api/session")
+    inside.context.clear_cookies()
+    form.get_by_role("button", name="Register", exact=True).click()
+    again = inside.get_by_role("dialog", name="Your session has ended")
+    expect(again.get_by_label("Account")).to_have_value("admin")
+    again.get_by_label("Password").fill("not-the-password")
+    again.get_by_role("button", name="Log in").click()
+    expect(again.get_by_role("alert")).to_be_visible()
+    inside.keyboard.press("Escape")
+    again.get_by_label("Password").fill("admin-password")
+    again.get_by_role("button", name="Log in").click()
+    inside.wait_for_url(f"**/names/{PREFIX}/PRT.SESSION.1")
+    expect(inside.locator("h1")).to_have_text("半截表单（模拟）")
+    expect(inside.locator(".mw-toast")).to_be_visible()
+    # a console says 401 as an error of its own; nothing else went wrong
+    seen = inside.seen.errors  # type: ignore[attr-defined]
+    seen[:] = [one for one in seen if "401" not in one]
+
+
+def test_logging_in_elsewhere_lets_a_waiting_page_go_on(inside: Page, console: str) -> None:
+    inside.goto("/names")
+    expect(inside.locator("tbody tr")).to_have_count(50)
+    inside.context.clear_cookies()
+    inside.get_by_role("button", name="draft").click()
+    again = inside.get_by_role("dialog", name="Your session has ended")
+    expect(again).to_be_visible()
+    body = {"account": "admin", "password": "admin-password"}
+    inside.request.post(f"{console}/api/session", data=body)
+    inside.evaluate("dispatchEvent(new Event('focus'))")
+    expect(again).to_have_count(0)
+    expect(inside.locator("tbody tr").first).to_contain_text("draft")
+    seen = inside.seen.errors  # type: ignore[attr-defined]
+    seen[:] = [one for one in seen if "401" not in one]

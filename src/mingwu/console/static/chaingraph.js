@@ -3,11 +3,13 @@
 
 import { button, fill, h, has, named, nameHref, panel, svg, t } from "mingwu-console/dom.js";
 
-const BOX = { width: 208, height: 62, gapX: 96, gapY: 14 };
+const BOX = { width: 208, least: 150, height: 62, gapX: 96, leastGap: 72, gapY: 14 };
+const DRAWN = 200; // narrower is a panel still being laid out
 const INDENT = 18;
 const PER_COLUMN = 8;
 const NARROW = 560;
 const BACK = 34; // room below for lines that lead back
+const ASIDE = 48; // room beside the last column for lines within it
 
 export function chainGraph(graph) {
   const plot = h("div.mw-chain");
@@ -19,7 +21,7 @@ export function chainGraph(graph) {
     crossing.map(([key, found]) => h("span.mw-chip", { title: found.join(" · ") }, t("chain." + key, { n: found.length }))),
     graph.edges.some((edge) => edge.loop) ? h("span.mw-chip.mw-chip-bad", null, t("chain.looped")) : null,
     graph.cut ? h("span.mw-chip", null, t("chain.cut")) : null), plot);
-  new ResizeObserver(() => { if (plot.clientWidth && Math.abs(plot.clientWidth - width) > 8) draw(); }).observe(plot);
+  new ResizeObserver(() => { if (plot.clientWidth > DRAWN && Math.abs(plot.clientWidth - width) > 8) draw(); }).observe(plot);
   return element;
 
   function draw() {
@@ -53,12 +55,15 @@ function byDepth(nodes) {
   return found;
 }
 
-/** Columns by distance; within a column nodes stand by the mean place of what leads to them. */
+/** Columns by distance, narrower where the panel is; within a column nodes stand by the mean place of what leads to them. */
 function asColumns(nodes, edges, width) {
   const at = new Map();
   const columns = byDepth(nodes);
   const deepest = Math.max(...columns.keys());
-  const gap = deepest ? Math.min(BOX.gapX + 60, Math.max(BOX.gapX, (width - 24 - BOX.width * (deepest + 1)) / deepest)) : 0;
+  const room = width - 24;
+  const isTight = room < BOX.width * (deepest + 1) + BOX.gapX * deepest;
+  const across = isTight ? Math.max(BOX.least, Math.floor((room - BOX.leastGap * deepest) / (deepest + 1))) : BOX.width;
+  const gap = !deepest ? 0 : isTight ? BOX.leastGap : Math.min(BOX.gapX + 60, (room - BOX.width * (deepest + 1)) / deepest);
   const step = BOX.height + BOX.gapY;
   const tallest = Math.max(...[...columns.values()].map((column) => column.length));
   for (const [depth, column] of [...columns].sort((a, b) => a[0] - b[0])) {
@@ -68,10 +73,11 @@ function asColumns(nodes, edges, width) {
     };
     const ordered = column.map((node, i) => [mean(node), i, node]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
     const top = 12 + ((tallest - column.length) * step) / 2;
-    ordered.forEach(([, , node], row) => at.set(node.id, { x: 12 + depth * (BOX.width + gap), y: top + row * step, width: BOX.width, height: BOX.height }));
+    ordered.forEach(([, , node], row) => at.set(node.id, { x: 12 + depth * (across + gap), y: top + row * step, width: across, height: BOX.height }));
   }
-  const below = edges.some((edge) => at.get(edge.target).x <= at.get(edge.source).x) ? BACK : 0;
-  return { at, width: Math.max(240, 24 + (deepest + 1) * BOX.width + deepest * gap), height: 24 + tallest * step - BOX.gapY + below };
+  const below = edges.some((edge) => at.get(edge.target).x < at.get(edge.source).x) ? BACK : 0;
+  const aside = edges.some((edge) => at.get(edge.target).x === at.get(edge.source).x && at.get(edge.target).x === 12 + deepest * (across + gap)) ? ASIDE : 0;
+  return { at, width: Math.max(240, 24 + (deepest + 1) * across + deepest * gap + aside), height: 24 + tallest * step - BOX.gapY + below };
 }
 
 /** One below the other, each indented below what first led to it. */
@@ -95,11 +101,16 @@ function edgeWord(edge) {
   return key ? t(key) : edge.kind;
 }
 
-/** Between two columns; back below the boxes where it leads back. */
+/** Between two columns; beside the boxes within one, back below them where it leads back. */
 function line(edge, at) {
   const [from, to] = [at.get(edge.source), at.get(edge.target)];
   const cls = "edge" + (edge.loop ? " loop" : "");
-  if (to.x <= from.x) {
+  if (to.x === from.x) {
+    const [x, y0, y1] = [from.x + from.width, from.y + from.height / 2 + 8, to.y + to.height / 2 + 8];
+    return svg("g", { class: cls }, svg("path", { d: `M${x},${y0} C${x + 30},${y0} ${x + 30},${y1} ${x},${y1}` }), svg("path", { class: "tip", d: `M${x},${y1} l6,-3.500 v7 z` }),
+      word("text", { class: "edge-word", x: x + 26, y: (y0 + y1) / 2 + 4 }, edgeWord(edge)));
+  }
+  if (to.x < from.x) {
     const [x0, y0, x1, y1] = [from.x + from.width / 2, from.y + from.height, to.x + to.width / 2, to.y + to.height];
     const low = Math.max(y0, y1) + BACK;
     return svg("g", { class: cls }, svg("path", { d: `M${x0},${y0} C${x0},${low} ${x1},${low} ${x1},${y1}` }), word("text", { class: "edge-word", x: (x0 + x1) / 2, y: Math.max(y0, y1) + BACK * 0.75 + 4, "text-anchor": "middle" }, edgeWord(edge)));

@@ -4,6 +4,7 @@ const config = JSON.parse(document.getElementById("mw-config").textContent);
 
 export const lang = config.lang;
 export const role = config.role;
+export const account = config.account;
 
 /** The words of `key`, with {placeholders} filled. An unknown key shows itself. */
 export function t(key, values) {
@@ -128,11 +129,26 @@ export function copyButton(text) {
   });
 }
 
+const TOAST = "mw-toast";
+const TOAST_MS = 3500;
+
+/** Words about what was done, for a moment; above dialogs, too. */
 export function toast(text) {
   document.querySelector(".mw-toast")?.remove();
-  const element = h("div.mw-toast", { role: "status" }, text);
+  const element = h("div.mw-toast", { role: "status", popover: "manual" }, text);
   document.body.append(element);
-  setTimeout(() => element.remove(), 1800);
+  element.showPopover();
+  setTimeout(() => element.remove(), TOAST_MS);
+}
+
+/** The same on the page that comes next. */
+export const toastNext = (text) => sessionStorage.setItem(TOAST, text);
+
+/** Say what the page before left to be said. */
+export function toastLeft() {
+  const text = sessionStorage.getItem(TOAST);
+  sessionStorage.removeItem(TOAST);
+  if (text) toast(text);
 }
 
 export const thingName = (tag) => named(tag, "thing_") || tag.thing;

@@ -1,6 +1,6 @@
 // One name or code: values, trust, chain, versions, who asked, and what may be done with it.
 
-import { copyButton, empty, fill, h, icon, lang, named, nameHref, panel, role, simBadge, skeleton, state, t, thingHref, toast } from "mingwu-console/dom.js";
+import { button, copyButton, empty, fill, h, icon, lang, named, nameHref, panel, role, simBadge, skeleton, state, t, thingHref, toast } from "mingwu-console/dom.js";
 import { pageBadge, trouble } from "mingwu-console/absent.js";
 import { actionBar } from "mingwu-console/nameactions.js";
 import { chainGraph } from "mingwu-console/chaingraph.js";
@@ -9,9 +9,11 @@ import { returnedFor, versions } from "mingwu-console/nameversions.js";
 import { whoAsked } from "mingwu-console/nameusage.js";
 import { moment } from "mingwu-console/format.js";
 import { liveBox } from "mingwu-console/livebox.js";
-import { api } from "mingwu-console/net.js";
+import { api, live } from "mingwu-console/net.js";
 
 const AGAIN_MS = 2000;
+const SIGNED_MS = 3000; // so often the signature of a fresh change is looked for
+const FRESH_MS = 60000;
 const SEARCHED = 200; // most characters that the search for things takes
 const STATES = { draft: "setup", registered: "good", filed: "good", changed: "connecting", returned: "uncertain", deregistered: "stopped" };
 const path = (name) => name.split("/").map(encodeURIComponent).join("/");
@@ -30,18 +32,20 @@ export const lifeState = (name) => state(STATES[name] ?? "unknown", t("life." + 
 
 export async function mount(root, { name }) {
   let timer = 0;
+  let soon = 0;
   fill(root, skeleton(12));
   await load();
-  return { destroy: () => clearInterval(timer) };
+  return { destroy: () => { clearInterval(timer); clearTimeout(soon); } };
 
-  /** What there is is asked first, so that nothing is asked for in vain. */
+  /** What there is is asked first, so that nothing is asked for in vain; of many alike, the shortest name comes first. */
   async function load() {
     clearInterval(timer);
+    clearTimeout(soon);
     const [read, graph] = await Promise.all([maybe(api(`/identity/codes?lang=${lang}&text=${encodeURIComponent(name)}`)), maybe(api(`/identity/chain/${path(name)}?lang=${lang}`))]);
     const codes = read?.readings ?? [];
     const start = graph?.nodes?.find((node) => node.id === graph.start);
     const asked = handleOf(name, codes);
-    const [rows, things] = await Promise.all([maybe(api(`/identity/names?limit=50&text=${encodeURIComponent(asked)}`)), maybe(api(`/things?limit=20&q=${encodeURIComponent(asked.slice(0, SEARCHED))}`))]);
+    const [rows, things] = await Promise.all([maybe(api(`/identity/names?sort=name&descending=false&limit=50&text=${encodeURIComponent(asked)}`)), maybe(api(`/things?limit=20&q=${encodeURIComponent(asked.slice(0, SEARCHED))}`))]);
     const isHere = graph?.fault || (start?.state === "found" && !start.site);
     const isRegistered = rows?.names?.some((row) => same(row.name, asked));
     const isThing = things?.things?.some((one) => same(one.id, asked));
@@ -53,22 +57,33 @@ export async function mount(root, { name }) {
     draw({ name, asked, codes, record, start, detail: usable(detail), trust: usable(trust), graph, history: usable(history), thing: thing?.thing, tags: thing?.tags ?? [] });
   }
 
+  /** Draw again once what was registered or changed a moment ago is signed. */
+  async function signed(found) {
+    const trust = await maybe(api(`/identity/trust/${path(found.asked)}?lang=${lang}`));
+    if (usable(trust) && trust.verdict !== found.trust.verdict) await load();
+    else if (unsignedYet(found)) soon = setTimeout(signed, SIGNED_MS, found);
+  }
+
   function draw(found) {
     const { asked, record, detail, trust, graph } = found;
-    const live = liveBox(asked, record?.values ?? [], found.tags);
+    const shown = liveBox(asked, record?.values ?? [], found.tags);
     const isHandle = isName(found);
     const usage = h("div");
     fill(root, head(found, () => load()), h("div.mw-thing.mw-name", null,
-      h("div.mw-stack", null, returnedFor(detail, found.history?.versions), live?.element, isHandle ? values(found) : leads(found), graphPanel(graph, load), detail || found.history ? versions(found.history) : null, isHandle ? usage : null),
-      h("div.mw-stack", null, isHandle ? trustBox(trust, found) : null, facts(found), readings(found), isHandle ? command(asked) : null)));
+      h("div.mw-stack", null, returnedFor(detail, found.history?.versions), shown?.element, isHandle ? values(found) : leads(found), graphPanel(graph, load), detail || found.history ? versions(found.history) : null, isHandle ? usage : null),
+      h("div.mw-stack", null, isHandle ? trustBox(trust, found, unsignedYet(found)) : null, facts(found), readings(found), isHandle ? command(asked) : null)));
     if (isHandle) whoAsked(usage, asked);
-    if (!live) return;
+    if (unsignedYet(found)) soon = setTimeout(signed, SIGNED_MS, found);
+    if (!shown) return;
     timer = setInterval(async () => {
       const again = await maybe(answered(asked));
-      if (again?.values) live.set(again.values);
+      if (again?.values) shown.set(again.values);
     }, AGAIN_MS);
   }
 }
+
+/** Changed a moment ago: its signature follows. */
+const unsignedYet = ({ detail, trust }) => Boolean(detail && trust && trust.verdict !== "trusted" && live.now() - detail.changed_at_ms < FRESH_MS);
 
 /** Names compare without regard to ASCII case. */
 const ascii = (text) => text.normalize("NFC").replace(/[a-z]/g, (letter) => letter.toUpperCase());
@@ -103,6 +118,7 @@ function head(found, again) {
     h("div.mw-row", null, detail ? lifeState(detail.state) : null, thing?.simulated ? pageBadge() : null)),
     h("div.mw-row.mw-name-actions", null,
       thing ? h("a.mw-btn", { href: thingHref(thing.id) }, icon("thing"), t("name.thing")) : null,
+      detail && detail.state !== "draft" ? button(t("label.open"), async () => (await import("mingwu-console/label.js")).labelDialog(detail.name), "", "print") : null,
       detail ? h("a.mw-btn", { href: "/names/grants?tab=who&name=" + encodeURIComponent(detail.name) }, icon("lock"), t("name.access")) : null,
       detail ? actionBar(detail, (said) => { toast(said); again(); }) : null));
 }

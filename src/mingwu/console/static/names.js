@@ -1,6 +1,6 @@
 // Registration: the names of this node, found by text, template, state; and one more registered.
 
-import { button, empty, fill, h, icon, named, nameHref, role, state, t, toast } from "mingwu-console/dom.js";
+import { button, empty, fill, h, icon, named, nameHref, role, state, t, toastNext } from "mingwu-console/dom.js";
 import { pageBadge, trouble } from "mingwu-console/absent.js";
 import { drawer, field, input, select } from "mingwu-console/dialog.js";
 import { ago } from "mingwu-console/figures.js";
@@ -41,7 +41,7 @@ function table(query, templates) {
   return paged({
     at: "/names", query, part: "enterprise", size: 50, search: t("names.search"), sorted: ["changed_at_ms", "desc"],
     load: async (want) => {
-      const [reply, all] = await Promise.all([api("/identity/names?" + asked(want)), api("/identity/counts")]);
+      const [reply, all] = await Promise.all([api("/identity/names?titles=true&" + asked(want)), api("/identity/counts")]);
       counts = all.state;
       return { ...reply, rows: reply.names };
     },
@@ -49,7 +49,7 @@ function table(query, templates) {
       ...(prefixes.length > 1 ? [{ key: "prefix", label: t("names.prefix"), options: [["", t("names.allprefixes")], ...prefixes.map((one) => [one, one])] }] : [])],
     choices: [{ key: "state", label: t("names.state"), initial: "", options: () => [["", t("all"), Object.values(counts).reduce((sum, n) => sum + n, 0)], ...STATES.map((one) => [one, t("life." + one), counts[one] ?? 0])] }],
     columns: [
-      { label: t("name.title"), sort: "name", cls: ".mw-lead.mw-wide-col", cell: (row) => h("a.mw-mono.mw-break", { href: nameHref(row.name) }, row.name) },
+      { label: t("name.title"), sort: "name", cls: ".mw-lead.mw-wide-col", cell: (row) => h("div.mw-two", null, h("a.mw-mono.mw-break", { href: nameHref(row.name) }, row.name), h("small.mw-one", { title: named(row, "title_") }, named(row, "title_"))) },
       { label: t("name.kind"), sort: "kind", cls: ".mw-hide", cell: (row) => t("kind." + row.kind) },
       { label: t("name.template"), cls: ".mw-hide", cell: (row) => words.get(row.template) ?? row.template },
       { label: t("names.state"), sort: "state", cell: (row) => lifeState(row.state) },
@@ -114,7 +114,7 @@ function register(published, wanted = "", number = "") {
       await callFor("register", { items, draft: isDraft, dry: lacking.length > 0 });
       if (lacking.length) return show(lacking);
       box.close();
-      toast(t(isDraft ? "names.drafted" : "act.register.done"));
+      toastNext(t(isDraft ? "names.drafted" : "act.register.done"));
       location.assign(nameHref(text));
     } catch (fault) {
       const known = new Set(lacking.map((one) => one.item));

@@ -67,14 +67,14 @@ function signatureMarks(trust) {
 }
 
 /** The verdict, its reason, and the chain up to the anchor. */
-export function trustBox(trust, { record, asked }) {
+export function trustBox(trust, { record, asked }, isFresh = false) {
   if (!trust) {
     const foreign = record?.site;
     return marked(panel(t("trust.title"), empty("shield", t(foreign ? "trust.foreign" : "trust.none"), t(foreign ? "trust.foreign.why" : "trust.none.why", { name: asked }))));
   }
   const mark = VERDICTS[trust.verdict] ?? "bad";
   const verdict = h("div.mw-verdict", { dataset: { s: mark, verdict: trust.verdict } }, icon(mark === "good" ? "shield" : mark),
-    h("div", null, h("b", null, trust.verdict_text), h("p", null, trust.reason_text), trust.detail ? h("small.mw-mono.mw-break", null, trust.detail) : null));
+    h("div", null, h("b", null, trust.verdict_text), h("p", null, trust.reason_text), isFresh ? h("small", null, t("trust.fresh")) : null, trust.detail ? h("small.mw-mono.mw-break", null, trust.detail) : null));
   const chain = trust.chain.length ? h("ol.mw-trust-chain", { "aria-label": t("trust.chain") }, steps(trust).map(([name, what, more]) =>
     h("li", null, h("span.mw-mono.mw-break", null, name), h("small", null, what, more ? [h("br"), more] : null)))) : null;
   const lists = [["covered", trust.covered], ["uncovered", trust.uncovered], ["changed", trust.changed], ["missing", trust.absent], ["live", trust.live]].filter(([, indexes]) => indexes.length);

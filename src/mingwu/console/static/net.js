@@ -24,14 +24,20 @@ export async function api(path, { method = "GET", body, signal } = {}) {
     throw new Problem(t("error.network"), t("error.network.next"), 0, "network");
   }
   if (response.status === 401 && path !== "/session") {
-    location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
-    return new Promise(() => {});
+    await loggedInAgain(); // nothing was done: the same once more
+    return api(path, { method, body, signal });
   }
   const data = await response.json().catch(() => null);
   if (!response.ok) {
     throw new Problem(data?.message ?? `HTTP ${response.status}`, data?.next ?? "", response.status, data?.code);
   }
   return data;
+}
+
+/** Resolves when the person of this page has a session again; what stands on the page stays. */
+async function loggedInAgain() {
+  const { logInAgain } = await import("mingwu-console/relogin.js");
+  return logInAgain();
 }
 
 const QUIET_MS = 25000; // the server says something at least every 10 s
@@ -99,7 +105,7 @@ class Live {
       clearTimeout(this.quiet);
       this.#say("off");
       if (event.code === 4401) {
-        location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
+        loggedInAgain().then(() => this.#open());
         return;
       }
       setTimeout(() => this.wants.size && this.#open(), this.wait * (0.75 + Math.random() / 2));

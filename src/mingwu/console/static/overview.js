@@ -20,7 +20,7 @@ export async function mount(root, { query }) {
 
   try {
     const [places, first] = await Promise.all([api("/places"), load(place)]);
-    fill(root, figures.element, h("div.mw-over", null,
+    fill(root, h("h1.mw-sr", null, t("overview.title")), figures.element, h("div.mw-over", null,
       panel(t("overview.hierarchy"), tree), cards,
       h("div.mw-stack", null, alarms(), panel(t("overview.parts"), parts))));
     drawTree(places);

@@ -55,15 +55,18 @@ export function paged({ at, query = {}, load, columns, choices = [], selects = [
   async function reload() {
     const mine = ++turn;
     let reply;
+    body.setAttribute("aria-busy", "true");
     try {
       reply = await load(new URLSearchParams(Object.entries(want).filter(([, value]) => value !== "")));
     } catch (error) {
       if (mine !== turn) return null;
+      body.removeAttribute("aria-busy");
       foot.hidden = true;
       fill(body, h("div.mw-pad", null, trouble(error, part, reload)));
       return null;
     }
     if (mine !== turn) return null;
+    body.removeAttribute("aria-busy");
     foot.hidden = false;
     choices.forEach((one, i) => fill(bars[i], one.options(reply).map(([value, label, n]) => h("button.mw-btn", { type: "button",
       "aria-pressed": String(want[one.key] === value), dataset: { value }, onclick: () => change({ [one.key]: value }) },

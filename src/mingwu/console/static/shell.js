@@ -1,6 +1,6 @@
 // The frame's own behaviour: menu, language, theme, search, log out, state of the live socket.
 
-import { debounce, fill, h, named, nameHref, t, thingHref } from "mingwu-console/dom.js";
+import { debounce, fill, h, named, nameHref, t, thingHref, toastLeft } from "mingwu-console/dom.js";
 import { api, live } from "mingwu-console/net.js";
 
 const $ = (id) => document.getElementById(id);
@@ -35,6 +35,7 @@ export function mount() {
   });
   live.watch("status", () => {});
   search($("mw-search"), $("mw-q"), $("mw-found"));
+  toastLeft();
 
   document.addEventListener("keydown", (event) => {
     const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);

@@ -90,6 +90,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Use the command below: it follows the chain at the other node.",
         "请使用下方命令，在对方节点核验证书链。",
     ),
+    "trust.fresh": (
+        "It changed a moment ago; the node signs in the background and this page follows.",
+        "刚刚变更，节点在后台签名，完成后本页自动更新。",
+    ),
     "trust.chain": ("Who vouches for it", "信任链"),
     "trust.record": ("this record", "本记录"),
     "trust.signer": ("signed the values, {algorithm}", "签署标识数据，{algorithm}"),

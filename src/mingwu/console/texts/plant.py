@@ -13,6 +13,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "ago": ("{age} ago", "{age}前"),
     "cancel": ("Cancel", "取消"),
     "close": ("Close", "关闭"),
+    "discard.title": ("Throw away what was filled in?", "放弃已填写的内容？"),
+    "discard.why": ("It has not been stored.", "这些内容尚未保存。"),
+    "discard.do": ("Throw away", "放弃"),
     # shell
     "product": ("Mingwu", "名物"),
     "tagline": ("The name and the thing", "名实相符，物物可解"),
@@ -81,6 +84,12 @@ TEXTS: dict[str, tuple[str, str]] = {
             "mingwu user reset-password admin --config FILE"
         ),
     ),
+    "relogin.title": ("Your session has ended", "登录已失效"),
+    "relogin.why": (
+        "Log in again to go on here. Nothing you typed on this page is lost.",
+        "请重新登录后继续，本页已填写的内容不会丢失。",
+    ),
+    "relogin.other": ("Use another account", "换用其他账号"),
     "login.change": ("Choose your password", "设置您的密码"),
     "login.change.why": (
         "The first password was made for one login. Yours: at least ten characters.",
