@@ -45,6 +45,13 @@ def test_an_unknown_name_and_a_wrong_code_are_told(inside: Page) -> None:
     field.fill("88.888.101/NOBODY")
     field.press("Enter")
     expect(inside.locator("#scan-out")).to_contain_text("Nothing here has this name")
+    out = inside.locator("#scan-out")
+    expect(out.get_by_role("link", name="See where it leads")).to_have_attribute(
+        "href", "/names/88.888.101/NOBODY"
+    )
+    expect(out.get_by_role("link", name="Register this name")).to_have_attribute(
+        "href", "/names?new=88.888.101%2FNOBODY"
+    )
     field.fill("(01)09506000134353")
     field.press("Enter")
     expect(inside.locator("#scan-out .mw-problem")).to_contain_text("check digit")

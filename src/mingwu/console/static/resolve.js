@@ -62,12 +62,12 @@ export async function mount(root, { query }) {
 
 function recordBox(record, took, thing) {
   const rows = record.values.filter((entry) => !entry.type.startsWith("MW.LIVE")).map((entry) => h("tr", null,
-    h("td.num.mw-faint", { style: "width:64px" }, entry.index), h("td.mw-mono.mw-lead", null, entry.type), h("td", null, h("div.mw-data", null, data(entry))),
+    h("td.num.mw-faint.mw-index", null, entry.index), h("td.mw-mono.mw-lead", null, entry.type), h("td.mw-told", null, h("div.mw-data", null, data(entry))),
     h("td.num.mw-faint.mw-hide", null, age(entry.ttl))));
   const open = thing ? h("a.mw-btn.mw-btn-small", { href: thingHref(thing.id) }, icon("thing"), t("resolve.open")) : null;
   return h("section.mw-panel", null, h("header", null, h("h2", null, t("resolve.record"), " ", h("span.mw-mono.mw-dim", null, record.handle)),
     h("small.mw-faint", null, t("resolve.took", { ms: plain(took, 0) })), h("a.mw-btn.mw-btn-small", { href: nameHref(record.handle) }, icon("register"), t("resolve.allabout")), open),
-  h("div.mw-table-wrap", null, h("table.mw-table.mw-fold", null, h("thead", null, h("tr", null, h("th.num", null, t("resolve.index")), h("th", null, t("resolve.type")), h("th", null, t("resolve.data")), h("th.num", null, t("resolve.ttl")))),
+  h("div.mw-table-wrap", null, h("table.mw-table.mw-fold.mw-record", null, h("thead", null, h("tr", null, h("th.num", null, t("resolve.index")), h("th", null, t("resolve.type")), h("th", null, t("resolve.data")), h("th.num", null, t("resolve.ttl")))),
     h("tbody", null, rows))));
 }
 

@@ -1,12 +1,13 @@
 // Scanning: a camera, a photo or a hand scanner; what was read leads to the thing's live page.
 
-import { button, empty, fill, h, icon, named, problem, simBadge, t, thingHref } from "mingwu-console/dom.js";
+import { button, empty, fill, h, icon, nameHref, named, problem, role, simBadge, t, thingHref } from "mingwu-console/dom.js";
 import { api } from "mingwu-console/net.js";
 
 const LOOK_MS = 400; // at most so often a picture is taken
 const FRAME_PX = 1024; // the longer edge of a picture from the camera
 const PHOTO_PX = 2400; // of a photo
 const FORMATS = ["qr_code", "data_matrix", "code_128", "ean_13", "itf", "aztec", "pdf417"];
+const SEARCHED = 200; // most characters that the search for things takes
 const HAND_MS = 50; // a hand scanner types faster than this between two keys
 
 export function mount(root, { query }) {
@@ -142,7 +143,7 @@ export function mount(root, { query }) {
   /** Show what was read; one thing that is meant exactly is opened at once. */
   async function found(symbols, open) {
     stop();
-    navigator.vibrate?.(40);
+    if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(40);
     say(symbols.map(card));
     const things = new Map(symbols.flatMap((one) => one.things).map((thing) => [thing.name, thing]));
     const [only] = things.values();
@@ -153,10 +154,11 @@ export function mount(root, { query }) {
 const read = async (blob) => (await api("/identity/read", { method: "POST", body: blob })).symbols;
 const ask = async (text) => (await api("/identity/read?text=" + encodeURIComponent(text))).symbols;
 
-/** The page of a thing of the plant, else its record. */
+/** The live page of a thing of the plant, else the page of the name. */
 async function address(name) {
-  const known = await api(thingHref(name)).catch(() => null);
-  return known ? thingHref(name) : "/resolve?name=" + encodeURIComponent(name);
+  const found = await api("/things?limit=20&q=" + encodeURIComponent(name.slice(0, SEARCHED))).catch(() => null);
+  const thing = found?.things.find((one) => one.id.toUpperCase() === name.toUpperCase());
+  return thing ? thingHref(thing.id) : nameHref(name);
 }
 
 /** The picture as a JPEG whose longer edge is at most `most`. */
@@ -210,11 +212,19 @@ function card(symbol) {
   const told = code && !code.ok ? problem({ message: code.fault.message, next: code.fault.next }) : null;
   return h("section.mw-panel.mw-read", null, head,
     h("div.mw-pad.mw-stack", { style: "gap:10px" }, h("div.mw-code", null, h("code", null, symbol.text)), told,
-      things.length ? things.map(thingRow) : told ? null : h("p.mw-dim", null, h("b", null, t("scan.unknown")), h("br"), t("scan.unknown.next"))));
+      things.length ? things.map(thingRow) : told ? null : nobody(symbol)));
+}
+
+/** Nothing here has this name: look where it leads, or give it to a thing. */
+function nobody({ code, text }) {
+  const name = ["handle", "vaa"].includes(code?.system) ? code.canonical : "";
+  return [h("p.mw-dim", null, h("b", null, t("scan.unknown")), h("br"), t("scan.unknown.next")),
+    code ? h("div.mw-row", null, h("a.mw-btn", { href: nameHref(name || text) }, icon("resolve"), t("scan.elsewhere")),
+      name && ["engineer", "admin"].includes(role) ? h("a.mw-btn", { href: "/names?new=" + encodeURIComponent(name) }, icon("plus"), t("scan.register")) : null) : null];
 }
 
 function thingRow(thing) {
-  const row = h("a.mw-hit", { href: "/resolve?name=" + encodeURIComponent(thing.name) },
+  const row = h("a.mw-hit", { href: nameHref(thing.name) },
     h("span.mw-two", null, h("b", null, named(thing, "label_") || thing.name), h("small.mw-mono", null, thing.name),
       thing.exact ? null : h("small", null, t("scan.class"))),
     thing.simulated ? simBadge() : null, icon("right"));

@@ -55,6 +55,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Check the symbol, register the name, or give it to a thing as an alias.",
         "请核对该码，注册该标识，或将其设为某对象的别名。",
     ),
+    "scan.elsewhere": ("See where it leads", "查看其解析去向"),
+    "scan.register": ("Register this name", "注册该标识"),
     "scan.class": (
         "The class of the item; the item itself is not registered",
         "仅匹配到品类，该单品未注册",
