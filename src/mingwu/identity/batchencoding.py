@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from mingwu.identity.carrierlive import SERIAL_TYPES
-from mingwu.identity.records import FORMAT, HAS_CARRIER, HAS_RESTRICTED, HEAD
+from mingwu.identity.recordbytes import FORMAT, HAS_CARRIER, HAS_RESTRICTED, HEAD
 from mingwu.wire.handle.jsonform import value_to_json
 from mingwu.wire.handle.values import HandleValue, encode_value
 

@@ -32,7 +32,8 @@ import msgspec
 
 from mingwu.identity.codes.recognition import recognise
 from mingwu.identity.live import FIRST_INDEX, LiveSource
-from mingwu.identity.records import ALIAS_TYPE, RELATION_TYPE, Record, RecordStore, key_of
+from mingwu.identity.recordkeys import key_of
+from mingwu.identity.records import ALIAS_TYPE, RELATION_TYPE, Record, RecordStore
 from mingwu.kernel.plant import ThingCard
 from mingwu.wire.handle.admin import Admin, encode_admin
 from mingwu.wire.handle.codes import ALL_RIGHTS, AdminRight

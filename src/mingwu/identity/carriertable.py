@@ -34,7 +34,7 @@ class CarrierTable:
         self._writing.close()
 
     def get(self, key: bytes) -> CarrierRow | None:
-        """The row of a name's key (``records.key_of``)."""
+        """The row of a name's key (``recordkeys.key_of``)."""
         data = self._rows.get(key)
         return _decode(data) if data is not None else None
 

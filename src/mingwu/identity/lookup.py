@@ -16,7 +16,9 @@ from dataclasses import dataclass
 
 from mingwu.identity.live import LiveGetter, live_value
 from mingwu.identity.namespaces import applicable, evaluate, is_namespace
-from mingwu.identity.records import HAS_CARRIER, PREFIX, Snapshot, StoredRecord, key_of
+from mingwu.identity.recordbytes import HAS_CARRIER, StoredRecord
+from mingwu.identity.recordkeys import PREFIX, key_of
+from mingwu.identity.snapshot import Snapshot
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.codes import Rc
 from mingwu.wire.handle.primitives import Reader

@@ -1,56 +1,40 @@
 """The record store: names and their values, laid out so that resolving is one copy.
 
-Invariants: a key is one byte of space and the folded name (``kernel.names.fold``), so spellings of
-one name meet in one record; the spelling first registered is kept and shown. Public values are
-stored as the ready value list of a reply, live sources and restricted values apart from them,
-and beside them the JSON of the public values. Any process may write, under one lock; a batch is
-one durable transaction. Byte layout: docs/formats/identity-records.md.
+Invariants: spellings of one name meet in one record (``recordkeys``); the spelling first
+registered is kept and shown. Stored bytes are ready replies (``recordbytes``), read through a
+``snapshot``. Any process may write, under one lock; a batch is one durable transaction.
 """
 
-import hashlib
-import struct
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import msgspec
-import orjson
 
 from mingwu.identity import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.identity.carrierlive import CARRIER_INDEXES, SERIAL_TYPES, carrier_values
 from mingwu.identity.carriertable import CarrierTable
 from mingwu.identity.codes.recognition import recognise
 from mingwu.identity.live import LiveSource
+from mingwu.identity.recordbytes import HAS_CARRIER, IS_OPEN, StoredRecord, packed
+from mingwu.identity.recordkeys import (
+    CARD,
+    PREFIX,
+    RECORD,
+    REFUSED,
+    alias_key,
+    key_of,
+)
+from mingwu.identity.snapshot import Snapshot
 from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
 from mingwu.kernel.names import fold
 from mingwu.store.projection import Projection, ProjectionSettings
 from mingwu.store.writelock import WriteLock
 from mingwu.wire.handle.codes import MAX_HANDLE_BYTES, MAX_VALUES
-from mingwu.wire.handle.jsonform import value_to_json
 from mingwu.wire.handle.primitives import Reader
-from mingwu.wire.handle.values import MAX_INDEX, HandleValue, encode_value, read_value
+from mingwu.wire.handle.values import MAX_INDEX, HandleValue, read_value
 
-FORMAT = 1
-HAS_LIVE = 1
-HAS_RESTRICTED = 2
-HAS_CARRIER = 4
-IS_OPEN = 8
-# What the stored blocks alone do not answer.
-COMPUTED = HAS_LIVE | HAS_CARRIER
-
-# format, flags, name bytes, public bytes (with its 4-byte count), restricted bytes, live bytes
-HEAD = struct.Struct(">BBHIII")
-_COUNT = struct.Struct(">I")
-
-RECORD = b"r"
-PREFIX = b"p"
-CARD = b"c"
-ALIAS = b"a"
-REFUSED = b"q"
 # Says that everybody may read all of a name, readings that are else unpublished, too.
 OPEN_INDEX, OPEN_TYPE = 1012, "MW.ACCESS"
 ALIAS_TYPE = "ALIAS."
@@ -60,14 +44,9 @@ LINK_INDEXES = range(500, 700)
 # So do those of registration by data templates (``identity.enterprise`` writes them).
 TEMPLATE_INDEXES = range(1000, 100_000)
 _FIRST_BEHIND_CARD = 100  # below stand a card's own texts
-# LMDB keys end at 511 bytes; longer names keep their head (for listing) and get a hash.
-_PLAIN_KEY_BYTES = 440
 _LOCK_FILE = "writers.lock"
 _CARRIERS = "carriers"
 _NS_PER_MS = 1_000_000
-
-_encode_live = msgspec.msgpack.Encoder().encode
-decode_live = msgspec.msgpack.Decoder(tuple[LiveSource, ...]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +60,6 @@ class Record:
     def value(self, index: int) -> HandleValue | None:
         """The stored value at ``index``."""
         return next((item for item in self.values if item.index == index), None)
-
-
-def key_of(name: str, space: bytes = RECORD) -> bytes:
-    """The store's key of a name (or prefix)."""
-    # A lone surrogate is in no stored name (``_check``), so such a question simply finds nothing.
-    return folded_key(fold(name).encode(errors="surrogatepass"), space)
-
-
-def folded_key(folded: bytes, space: bytes = RECORD) -> bytes:
-    """The store's key of an already folded name in UTF-8."""
-    if len(folded) > _PLAIN_KEY_BYTES:
-        folded = folded[:_PLAIN_KEY_BYTES] + b"\0" + hashlib.sha256(folded).digest()
-    return space + folded
-
-
-def alias_key(code_key: str, name: str = "") -> bytes:
-    """The store's key of an alias (``Code.key``): its row for ``name``, or the head of all rows."""
-    mark = hashlib.blake2b(code_key.encode(errors="surrogatepass"), digest_size=16).digest()
-    return ALIAS + mark + (hashlib.blake2b(key_of(name), digest_size=16).digest() if name else b"")
 
 
 def alias_codes(record: Record) -> list[str]:
@@ -131,22 +91,16 @@ def _sorted_rows(records: Iterable[Record]) -> list[tuple[bytes, bytes]]:
 def encode_record(record: Record) -> bytes:
     """The stored bytes; raises InvalidInput ``identity.record-invalid``."""
     _check(record)
-    public = [item for item in record.values if item.is_public]
-    restricted = [item for item in record.values if not item.is_public]
-    name = record.name.encode()
-    public_block = _COUNT.pack(len(public)) + b"".join(map(encode_value, public))
-    restricted_block = b"".join(map(encode_value, restricted))
-    live_block = _encode_live(record.live) if record.live else b""
-    json_block = orjson.dumps([value_to_json(item) for item in public])[1:-1]
-    flags = (HAS_LIVE if record.live else 0) | (HAS_RESTRICTED if restricted else 0)
-    if is_carrier(record):
-        flags |= HAS_CARRIER
-    if is_open(record):
-        flags |= IS_OPEN
-    head = HEAD.pack(
-        FORMAT, flags, len(name), len(public_block), len(restricted_block), len(live_block)
-    )
-    return b"".join((head, name, public_block, restricted_block, live_block, json_block))
+    flags = (HAS_CARRIER if is_carrier(record) else 0) | (IS_OPEN if is_open(record) else 0)
+    return packed(record.name, record.values, record.live, flags)
+
+
+def read_record(data: memoryview | bytes) -> Record:
+    """The whole record of stored bytes."""
+    stored = StoredRecord(data)
+    encoded = stored.public_values() + stored.restricted_values()
+    values = sorted((read_value(Reader(item[2])) for item in encoded), key=_index)
+    return Record(stored.name, tuple(values), stored.live_sources())
 
 
 def is_carrier(record: Record) -> bool:
@@ -189,155 +143,12 @@ def _check(record: Record) -> None:
         raise InvalidInput("identity.record-invalid", name=record.name[:255], fault=fault)
 
 
-class StoredRecord:
-    """The parts of a stored record, read in place; valid while its transaction is."""
-
-    __slots__ = ("_at", "_data", "_live", "_name", "_public", "_restricted", "flags")
-
-    def __init__(self, data: memoryview | bytes) -> None:
-        _, self.flags, self._name, self._public, self._restricted, self._live = HEAD.unpack_from(
-            data
-        )
-        self._data = data
-        self._at = HEAD.size + self._name
-
-    @property
-    def name(self) -> str:
-        """The registered spelling."""
-        return bytes(self._data[HEAD.size : self._at]).decode()
-
-    def public_values(self) -> list[tuple[int, str, bytes]]:
-        """(index, type, encoded value) of each public value."""
-        start = self._at + _COUNT.size
-        return list(_scan(self._data, start, self._at + self._public))
-
-    def restricted_values(self) -> list[tuple[int, str, bytes]]:
-        """(index, type, encoded value) of each restricted value."""
-        start = self._at + self._public
-        return list(_scan(self._data, start, start + self._restricted))
-
-    def live_sources(self) -> tuple[LiveSource, ...]:
-        """The live values' sources."""
-        if not self._live:
-            return ()
-        start = self._at + self._public + self._restricted
-        return decode_live(self._data[start : start + self._live])
-
-    def json_values(self) -> bytes:
-        """JSON objects of the public values, comma-separated."""
-        return bytes(self._data[self._at + self._public + self._restricted + self._live :])
-
-    def record(self) -> Record:
-        """The whole record, decoded."""
-        encoded = self.public_values() + self.restricted_values()
-        values = sorted((read_value(Reader(item[2])) for item in encoded), key=_index)
-        return Record(self.name, tuple(values), self.live_sources())
-
-
 def _first(row: tuple[bytes, bytes]) -> bytes:
     return row[0]
 
 
 def _index(value: HandleValue) -> int:
     return value.index
-
-
-_TYPE_AT = 14
-
-
-def selected(
-    block: bytes, indexes: tuple[int, ...], exact: frozenset[bytes], heads: tuple[bytes, ...]
-) -> list[bytes]:
-    """Encoded values of a public block (with its count) that a question selects.
-
-    Types are upper-cased bytes: ``exact`` ones, and ``heads`` ending in "." that ask for subtypes.
-    """
-    unpack = _COUNT.unpack_from
-    chosen: list[bytes] = []
-    at, end = _COUNT.size, len(block)
-    while at < end:
-        kind_at = at + _TYPE_AT + 4
-        (size,) = unpack(block, at + _TYPE_AT)
-        stop = kind_at + size
-        kind = block[kind_at:stop].upper()
-        (size,) = unpack(block, stop)
-        stop += 4 + size
-        (references,) = unpack(block, stop)
-        stop += 4
-        for _ in range(references):
-            (size,) = unpack(block, stop)
-            stop += 8 + size
-        (index,) = unpack(block, at)
-        if index in indexes or kind in exact or (heads and kind.startswith(heads)):
-            chosen.append(block[at:stop])
-        at = stop
-    return chosen
-
-
-def _scan(data: memoryview | bytes, start: int, end: int) -> Iterator[tuple[int, str, bytes]]:
-    """Walk encoded values without decoding more than index and type."""
-    unpack = _COUNT.unpack_from
-    at = start
-    while at < end:
-        (index,) = unpack(data, at)
-        (size,) = unpack(data, at + _TYPE_AT)
-        after_type = at + _TYPE_AT + 4 + size
-        kind = bytes(data[at + _TYPE_AT + 4 : after_type]).decode()
-        (size,) = unpack(data, after_type)
-        stop = after_type + 4 + size
-        (references,) = unpack(data, stop)
-        stop += 4
-        for _ in range(references):
-            (size,) = unpack(data, stop)
-            stop += 8 + size
-        yield index, kind, bytes(data[at:stop])
-        at = stop
-
-
-class Snapshot:
-    """The read transactions of one thread that answers requests, one after the other.
-
-    ``carrier_values`` tells what the carrier of a name's key says now (key, ttl in seconds); it is
-    for records with ``HAS_CARRIER``.
-
-    ``begin`` before reading, ``end`` soon after: what is read in between is one state of the
-    store, and memory handed out by ``get`` is valid only in between.
-    """
-
-    __slots__ = ("_env", "_records", "_txn", "carrier_values", "get", "refused")
-
-    def __init__(
-        self,
-        projection: Projection,
-        refused: set[str],
-        carrier_values: Callable[[bytes, int], list[HandleValue]],
-    ) -> None:
-        self.refused = refused
-        self.carrier_values = carrier_values
-        self._env: Any = projection.env
-        self._records: Any = projection.records
-        self._txn: Any = None
-        self.get: Callable[[bytes], memoryview | None] = _not_begun
-
-    def begin(self) -> None:
-        """Look at the store as it is now."""
-        txn = self._txn = self._env.begin(db=self._records, buffers=True)
-        self.get = txn.get
-
-    def refuses(self, name: str) -> bool:
-        """Whether questions about this name wait for another day (``RecordStore.refused``)."""
-        return bool(self.refused) and fold(name.partition("/")[0]) in self.refused
-
-    def end(self) -> None:
-        """Let go; may be called twice."""
-        if self._txn is not None:
-            self._txn.abort()
-            self._txn = None
-            self.get = _not_begun
-
-
-def _not_begun(key: bytes) -> memoryview | None:
-    raise RuntimeError(f"snapshot used outside begin/end for {key[:40]!r}")
 
 
 class RecordStore:
@@ -405,7 +216,7 @@ class RecordStore:
     def get(self, name: str) -> Record | None:
         """The record of ``name``, decoded, or None."""
         data = self.projection.get(key_of(name))
-        return StoredRecord(data).record() if data is not None else None
+        return read_record(data) if data is not None else None
 
     def put_many(self, records: Iterable[Record], *, keep_links: bool = False) -> int:
         """Store records, replacing those of the same names; returns how many. One transaction.
@@ -446,7 +257,7 @@ class RecordStore:
             data = self.projection.get(key_of(name))
             if data is None:
                 raise NotFound("name.unknown", name=name)
-            before = StoredRecord(data).record()
+            before = read_record(data)
             record = edit(before)
             gone = [alias_key(code, before.name) for code in alias_codes(before)]
             self.projection.write(_rows(record), gone)
@@ -555,7 +366,7 @@ class RecordStore:
         rows: list[tuple[bytes, bytes]] = []
         for key in keys:
             data = self.projection.get(key)
-            old = StoredRecord(data).record() if data is not None else None
+            old = read_record(data) if data is not None else None
             if old is not None and any(value.index in TEMPLATE_INDEXES for value in old.values):
                 kept = (value for value in old.values if value.index >= _FIRST_BEHIND_CARD)
                 rows += _rows(Record(old.name, tuple(kept)))

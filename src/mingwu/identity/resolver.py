@@ -14,15 +14,15 @@ from collections.abc import Callable
 
 from mingwu.identity.live import LiveGetter, NoLiveValues, live_value
 from mingwu.identity.lookup import Found, Query, all_encoded, look_up
-from mingwu.identity.records import (
+from mingwu.identity.recordbytes import (
     COMPUTED,
     HAS_CARRIER,
     HAS_RESTRICTED,
     HEAD,
-    RecordStore,
     decode_live,
     selected,
 )
+from mingwu.identity.records import RecordStore
 from mingwu.identity.statistics import Statistics
 from mingwu.kernel.errors import MingwuError
 from mingwu.wire.handle.bodies import ErrorBody, OneHandle, Referral, Resolve
@@ -159,7 +159,7 @@ class Resolver:
         if flags & 3:
             minor = min(suggested, 11)
         name = data[48:name_end]
-        if name_bytes > 440 or not name.isascii():  # noqa: PLR2004 - records._PLAIN_KEY_BYTES
+        if name_bytes > 440 or not name.isascii():  # noqa: PLR2004 - recordkeys.PLAIN_KEY_BYTES
             return None
         key = b"r" + name.upper()
         record = self.snapshot.get(key)

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from mingwu.identity.aliases.book import AliasBook
-from mingwu.identity.records import RecordStore, StoredRecord, key_of
+from mingwu.identity.recordbytes import StoredRecord
+from mingwu.identity.recordkeys import key_of
+from mingwu.identity.records import RecordStore
 from mingwu.identity.secondlevel.service import SecondLevel, run_duties
 from mingwu.identity.trusted.signing import SIGNATURE
 from mingwu.kernel.errors import MingwuError

@@ -18,7 +18,8 @@ from mingwu.identity.carriers import errors as _texts  # noqa: F401 - the reason
 from mingwu.identity.client.handleclient import Resolution
 from mingwu.identity.client.showing import format_resolution, why_untold
 from mingwu.identity.live import is_live
-from mingwu.identity.records import HAS_CARRIER, HEAD, Record, encode_record
+from mingwu.identity.recordbytes import HAS_CARRIER, HEAD
+from mingwu.identity.records import Record, encode_record
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.handle.values import HandleValue
 

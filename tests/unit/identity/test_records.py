@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mingwu.identity.live import LiveSource
-from mingwu.identity.records import Record, RecordStore, StoredRecord, encode_record, key_of
+from mingwu.identity.recordbytes import StoredRecord
+from mingwu.identity.recordkeys import key_of
+from mingwu.identity.records import Record, RecordStore, encode_record, read_record
 from mingwu.kernel.errors import Conflict, InvalidInput, NotFound
 from mingwu.wire.handle.values import HandleValue, Reference
 
@@ -37,7 +39,7 @@ def records(draw):
 @given(records())
 def test_stored_bytes_hold_the_whole_record(record):
     stored = StoredRecord(memoryview(encode_record(record)))
-    assert stored.record() == record
+    assert read_record(memoryview(encode_record(record))) == record
     assert stored.name == record.name
     assert [index for index, _, _ in stored.public_values()] == [
         value.index for value in record.values if value.is_public

@@ -17,7 +17,7 @@ from mingwu.identity.carriers.registrar import UNIT_OF
 from mingwu.identity.carriers.rows import find, unit_of
 from mingwu.identity.carriers.settings import CarrierSettings
 from mingwu.identity.carriertable import CarrierTable
-from mingwu.identity.records import key_of
+from mingwu.identity.recordkeys import key_of
 from mingwu.kernel.errors import Overloaded
 from mingwu.store.engine import reading
 

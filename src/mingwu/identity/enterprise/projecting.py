@@ -20,18 +20,15 @@ from mingwu.identity.enterprise.lifecycle import RESOLVABLE, Action, State
 from mingwu.identity.enterprise.model import Template
 from mingwu.identity.enterprise.templates.keeping import Templates
 from mingwu.identity.enterprise.validation import read_content
+from mingwu.identity.recordbytes import IS_OPEN, StoredRecord
+from mingwu.identity.recordkeys import CARD, alias_key, folded_key, key_of
 from mingwu.identity.records import (
     ALIAS_TYPE,
-    CARD,
-    IS_OPEN,
     Record,
     RecordStore,
-    StoredRecord,
     alias_codes,
-    alias_key,
     encode_record,
-    folded_key,
-    key_of,
+    read_record,
 )
 from mingwu.kernel.errors import MingwuError
 from mingwu.kernel.names import fold
@@ -218,11 +215,11 @@ class Projector:
         if data is None and not opened:
             encoded = self._fresh(entry, template)
         else:
-            existing = StoredRecord(data).record() if data is not None else None
+            existing = read_record(data) if data is not None else None
             encoded = encode_record(_again(entry, template, existing, opened=opened))
         rows = [(key, encoded)]
         if any(item.type.startswith(ALIAS_TYPE) for item in template.definition.items):
-            record = StoredRecord(encoded).record()
+            record = read_record(encoded)
             name = record.name.encode()
             rows += [(alias_key(code, record.name), name) for code in alias_codes(record)]
         return rows
@@ -244,7 +241,7 @@ class Projector:
         if self._store.projection.get(CARD + key[1:]) is None:
             gone.append(key)
             return
-        record = StoredRecord(data).record()
+        record = read_record(data)
         kept = Record(record.name, tuple(foreign_values(record)), record.live)
         rows.append((key, encode_record(kept)))
 

@@ -19,7 +19,9 @@ from typing import IO, NamedTuple
 import msgspec
 
 from mingwu.identity.lookup import PREFIX_HOME
-from mingwu.identity.records import RecordStore, StoredRecord, key_of
+from mingwu.identity.recordbytes import StoredRecord
+from mingwu.identity.recordkeys import key_of
+from mingwu.identity.records import RecordStore
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.jsonform import (

@@ -25,7 +25,8 @@ from collections.abc import Callable
 import orjson
 
 from mingwu.identity.lookup import Found, Query, look_up
-from mingwu.identity.records import COMPUTED, HEAD, key_of
+from mingwu.identity.recordbytes import COMPUTED, HEAD
+from mingwu.identity.recordkeys import key_of
 from mingwu.identity.resolver import Resolver
 from mingwu.identity.server.exchange import TUNNEL, HttpReply, HttpRequest
 from mingwu.identity.server.refusals import refusal

@@ -7,7 +7,8 @@ a good signature. Live and restricted values are not, so an answer with them goe
 
 from dataclasses import replace
 
-from mingwu.identity.records import StoredRecord, key_of
+from mingwu.identity.recordkeys import key_of
+from mingwu.identity.records import read_record
 from mingwu.identity.resolver import Handler, Resolver
 from mingwu.identity.trustflag import AnswerVerifier
 from mingwu.wire.handle.bodies import Record as RecordBody
@@ -33,7 +34,7 @@ def _flagging(resolver: Resolver, verifier: AnswerVerifier, inner: Handler) -> H
         data = resolver.snapshot.get(key_of(body.handle))
         if data is None:
             return reply
-        record = StoredRecord(data).record()
+        record = read_record(data)
         if any(record.value(value.index) != value for value in body.values):
             return reply
         if not verifier.answer_verified(record, [value.index for value in body.values]):

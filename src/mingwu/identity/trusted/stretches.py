@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from zlib import crc32
 
-from mingwu.identity.records import Record, RecordStore, StoredRecord, key_of
+from mingwu.identity.recordkeys import key_of
+from mingwu.identity.records import Record, RecordStore, read_record
 
 _USUAL, _MOST = 512, 4096
 
@@ -23,7 +24,7 @@ class Stretch(NamedTuple):
 
     def records(self) -> Iterator[Record]:
         """The records, decoded."""
-        return (StoredRecord(row).record() for row in self.rows)
+        return (read_record(row) for row in self.rows)
 
 
 def stretches(store: RecordStore, prefix: str) -> Iterator[Stretch]:

@@ -10,7 +10,8 @@ import pytest
 
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.settings import EnterpriseSettings
-from mingwu.identity.records import RecordStore, encode_record, key_of
+from mingwu.identity.recordkeys import key_of
+from mingwu.identity.records import RecordStore, encode_record
 from mingwu.store.settings import StoreSettings
 
 PREFIX = "88.888.101"

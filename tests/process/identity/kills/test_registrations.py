@@ -5,7 +5,8 @@ import asyncio
 import httpx
 import pytest
 
-from mingwu.identity.records import encode_record, key_of
+from mingwu.identity.recordkeys import key_of
+from mingwu.identity.records import encode_record
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 PREFIX, ITEMS, ROUNDS = "88.888.101", 60, 4

@@ -18,7 +18,8 @@ from mingwu.identity.enterprise.model import (
 from mingwu.identity.enterprise.queries import Search
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.validation import MOST_FAULTS
-from mingwu.identity.records import encode_record, key_of
+from mingwu.identity.recordkeys import key_of
+from mingwu.identity.records import encode_record
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.plant import CardTag, Kind, ThingCard
 from mingwu.wire.handle.values import HandleValue
