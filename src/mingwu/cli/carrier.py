@@ -1,10 +1,12 @@
-"""``mingwu carrier make|run|show DIR``: an active carrier on this machine.
+"""``mingwu carrier make|renew|run|show DIR``: an active carrier on this machine.
 
 ``make`` personalises it with the authority of a node and prints what that node must be told (the
-body of ``POST /api/identity/carriers``). ``run`` is the reference agent: each line of standard
-input, a JSON object of readings, is one observation; it is on the disk before it is sent and waits
-there while the platform is away. What the platform says goes to standard output, a JSON object a
-line. ``show`` reads the profile. A token's PIN is read from a file and stands in no argument.
+body of ``POST /api/identity/carriers``; with ``--replace`` that of ``…/SERIAL/commands``, for
+hardware that takes a carrier's place). ``renew`` gives the same key a new certificate. ``run`` is
+the reference agent: each line of standard input, a JSON object of readings, is one observation; it
+is on the disk before it is sent and waits there while the platform is away. What the platform says
+goes to standard output, a JSON object a line. ``show`` reads the profile. A token's PIN is read
+from a file and stands in no argument.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from mingwu.identity.carriers.buffer import SampleBuffer
 from mingwu.identity.carriers.certificates import read as read_certificate
 from mingwu.identity.carriers.connecting import Ways
 from mingwu.identity.carriers.frames import Readings
+from mingwu.identity.carriers.http import Command
 from mingwu.identity.carriers.model import NewUnit
 from mingwu.identity.carriers.personalising import (
     KeyMaker,
@@ -43,11 +46,20 @@ _FORMS = ("uicc", "chip", "module", "terminal")
 _TEXTS = {
     "bad-line": ("left out a line: {fault}", "已忽略一行：{fault}"),
     "waiting": ("{count} observation(s) wait in the carrier", "载体中还有 {count} 条数据待上报"),
+    "renewed": (
+        "{serial}: renewed. The node learns it at the next contact, or by this body: {place}",
+        "{serial}：证书已更新。节点在下次联络时获知，也可将此内容 POST 到 {place}",
+    ),
+    "replacing": (
+        "{serial}: made to replace; the old key is refused once this is sent: POST {place}",
+        "{serial}：替换载体已制作。请将此内容 POST 到 {place}，此后旧密钥将被拒绝。",
+    ),
     "made": (
         "{serial}: key in {protection}. Tell the node: POST /api/identity/carriers with this body.",
         "{serial}：密钥存于 {protection}。请以此内容 POST 到节点的 /api/identity/carriers。",
     ),
 }
+_DAY_S, _YEAR_S = 86_400, 365 * 86_400
 _read_line = msgspec.json.Decoder(Readings).decode
 
 
@@ -56,9 +68,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     make = actions.add_parser("make", help="key, certificate and profile into a folder")
     run_ = actions.add_parser("run", help="report what comes on standard input")
     show = actions.add_parser("show", help="what the carrier knows")
-    for one in (make, run_, show):
+    renew = actions.add_parser("renew", help="a new certificate for the same key")
+    for one in (make, renew, run_, show):
         one.add_argument("directory", type=Path, help="the carrier's folder")
-    make.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the node's file")
+    for one in (make, renew):
+        one.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the node's file")
+        one.add_argument(
+            "--years", type=_years, default=5.0, help="how long its certificate is valid"
+        )
+    make.add_argument("--replace", action="store_true", help="takes a known carrier's place")
     make.add_argument("--serial", required=True, help="serial number")
     make.add_argument("--prefix", required=True, help="prefix of its identifier")
     make.add_argument("--suffix", required=True, help="suffix of its identifier")
@@ -66,7 +84,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     make.add_argument("--form", choices=_FORMS, default="module", help="what it is built as")
     make.add_argument("--owner", default="", help="whose it is")
     make.add_argument("--holder", default="", help="who has it")
-    make.add_argument("--years", type=_years, default=5.0, help="how long its certificate is valid")
     make.add_argument("--token-module", default="", help="PKCS#11 library; without: sealed file")
     make.add_argument("--token", default="mingwu-carriers", help="label of the token")
     make.add_argument("--pin-file", type=Path, help="file with the user PIN, mode 600")
@@ -90,6 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
     """1 when observations are left waiting or lines were left out."""
     if arguments.action == "make":
         return _make(arguments)
+    if arguments.action == "renew":
+        return _renew(arguments)
     if arguments.action == "show":
         return _show(arguments.directory)
     return asyncio.run(_run(arguments))
@@ -119,6 +138,10 @@ def _make(arguments: argparse.Namespace) -> int:
     if (profile.serial, profile.prefix) != (arguments.serial, arguments.prefix):
         fault = f"it is {profile.serial} under {profile.prefix} already"
         raise InvalidInput("input.invalid", path=str(arguments.directory), fault=fault)
+    if arguments.replace:
+        _tell(_replacement(made))
+        _say("replacing", serial=profile.serial, place=_commands(profile.serial))
+        return 0
     _tell(
         NewUnit(
             serial=profile.serial, certificate=profile.certificate, prefix=profile.prefix,
@@ -127,6 +150,32 @@ def _make(arguments: argparse.Namespace) -> int:
         )
     )  # fmt: skip
     _say("made", serial=profile.serial, protection=profile.protection)
+    return 0
+
+
+def _commands(serial: str) -> str:
+    return f"/api/identity/carriers/{serial}/commands"
+
+
+def _replacement(made: Opened) -> Command:
+    return Command(
+        action="certificate",
+        certificate=made.profile.certificate,
+        oscore_secret=made.oscore_secret,
+    )
+
+
+def _renew(arguments: argparse.Namespace) -> int:
+    made = opened(arguments.directory)
+    now_s = int(time.time())
+    certificate = prepare(load(arguments.config).data / "secrets").authority.issue(
+        made.profile.serial, made.key.public(), start_s=now_s - _DAY_S,
+        end_s=now_s + int(arguments.years * _YEAR_S), protection=made.key.protection,
+    )  # fmt: skip
+    profile = msgspec.structs.replace(made.profile, certificate=certificate)
+    ProfileFile(arguments.directory / "profile.mwp").save(profile)
+    _tell(Command(action="certificate", certificate=certificate))
+    _say("renewed", serial=profile.serial, place=_commands(profile.serial))
     return 0
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from mingwu.identity.carriers import restored as carriers
 from mingwu.identity.secondlevel import restored
 from mingwu.kernel.catalogue import Phrase, add
 from mingwu.kernel.errors import InvalidInput
@@ -57,6 +58,9 @@ def restore(config: Config, copy: Path, now_ms: int | None = None) -> list[str]:
     aside = config.data / time.strftime("before-restore-%Y%m%d-%H%M%S", time.gmtime(now_ms / 1000))
     lines = [*_databases(config, copy, aside), *_folders(config, copy, aside)]
     lines += _secrets(config, copy, aside)
+    if config.runs(IdentityPart.CARRIERS):
+        count = carriers.note(config.carriers.store)
+        lines.append(f"carriers whose chain of reports begins anew: {count}")
     if config.runs(IdentityPart.SECONDLEVEL):
         count = restored.note(config.secondlevel.store, told.began_ms, now_ms)
         lines.append(f"secondlevel goes on behind {now_ms}; records to write again: {count}")

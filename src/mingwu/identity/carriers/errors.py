@@ -240,6 +240,19 @@ add(
     zh=("载体 {serial} 已恢复", "无需处理。"),
 )
 add(
+    "carriers.replaced",
+    en=(
+        "Carrier {serial} was replaced: another key is believed from now on",
+        "Nothing to do: it gets its identifier at its first contact.",
+    ),
+    zh=("载体 {serial} 已更换，此后以新密钥为准", "无需处理：新载体首次联络时写入原标识。"),
+)
+add(
+    "carriers.renewed",
+    en=("The certificate of carrier {serial} was renewed", "Nothing to do."),
+    zh=("载体 {serial} 的证书已更新", "无需处理。"),
+)
+add(
     "carriers.registration-off",
     en=(
         "The application identity {application} is disabled, so carriers are not registered",

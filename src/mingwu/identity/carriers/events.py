@@ -50,6 +50,8 @@ def severity_of(code: str) -> Severity:
         "carriers.order-applied",
         "carriers.returned",
         "carriers.resumed",
+        "carriers.replaced",
+        "carriers.renewed",
     }
     return Severity.INFO if code in quiet else Severity.WARNING
 

@@ -62,9 +62,15 @@ class DiscoveryQuery(msgspec.Struct, frozen=True):
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What shall happen to a carrier; ``parameters`` and ``suffix`` belong to their actions."""
+    """What shall happen to a carrier; the other fields belong to the actions of their name.
 
-    action: Literal["parameters", "rename", "suspend", "resume", "revoke"]
+    ``certificate`` (base64) with ``oscore_secret`` for one on CoAP: a renewed certificate, or that
+    of the hardware which takes the carrier's place.
+    """
+
+    action: Literal["parameters", "rename", "certificate", "suspend", "resume", "revoke"]
+    certificate: Annotated[bytes, Meta(max_length=8192)] = b""
+    oscore_secret: Annotated[bytes, Meta(max_length=64)] = b""
     parameters: Readings = {}
     suffix: Annotated[str, Meta(max_length=190)] = ""
 
@@ -167,7 +173,7 @@ class _Carriers:
             get(path=f"{BASE}/{{serial}}", work=self.detail, errors=(404,), summary="One carrier"),
             post(
                 path=f"{BASE}/{{serial}}/commands", work=self.command, body=Command,
-                errors=(404, 409), summary="Send parameters, rename, suspend, resume, revoke",
+                errors=(404, 409), summary="Parameters, name, certificate, suspend, resume, revoke",
             ),
         )  # fmt: skip
 
@@ -238,6 +244,10 @@ class _Carriers:
                 return platform.set_parameters(serial, command.parameters, actor=actor)
             case "rename":
                 return platform.rename(serial, command.suffix, actor=actor)
+            case "certificate":
+                return platform.certify(
+                    serial, command.certificate, actor=actor, oscore_secret=command.oscore_secret
+                )
             case "suspend":
                 return platform.suspend(serial, actor=actor)
             case "resume":

@@ -195,6 +195,47 @@ class CarrierPlatform:
         self.access.showing.bring(unit.serial)
         return self.unit(unit.serial)
 
+    def certify(
+        self, name: str, certificate: bytes, *, actor: str, oscore_secret: bytes = b""
+    ) -> Unit:
+        """Believe another certificate of a carrier: a renewed one, or that of its replacement.
+
+        With another key the carrier is a new piece of hardware under the same serial number: the
+        old key is a stranger's at once, counter and chain begin anew, a quarantine ends, and the
+        identifier is written into the new one at its first contact. Raises Denied
+        ``carriers.certificate-untrusted`` or ``…-expired``, else as :meth:`provision`.
+        """
+        unit, read_ = self._commandable(name), read_certificate(certificate)
+        if read_.serial != unit.serial:
+            fault = Phrase(f"it is for {read_.serial}", f"证书属于 {read_.serial}")
+            raise InvalidInput("carriers.bad-certificate", fault=fault)
+        if not self.access.anchors.issued(read_):
+            raise Denied("carriers.certificate-untrusted", serial=unit.serial)
+        if not read_.is_valid_at(self._clock.time_ns() / 1e9):
+            raise Denied("carriers.certificate-expired", serial=unit.serial)
+        changes: dict[str, Any] = {"expires_ms": read_.end_s * 1000}
+        is_other = read_.key.key_id != unit.key_id
+        if is_other:
+            self.access.telling.withdraw(unit)
+            state = State.REGISTERED if unit.identifier else State.PROVISIONED
+            changes |= {
+                "key_id": read_.key.key_id, "protection": read_.protection,
+                "certified": read_.protection, "link": "", "previous_link": "", "counter": 0,
+                "sequence": 0, "written_ms": 0, "state": state.value,
+            }  # fmt: skip
+            if unit.blocked is Blocked.QUARANTINED:
+                changes["blocked"] = Blocked.NO.value
+        code = "carriers.replaced" if is_other else "carriers.renewed"
+        with writing(self.engine) as connection:
+            lock(connection, LOCK)
+            connection.execute(update(_U).where(_U.c.serial == unit.serial).values(changes))
+            if oscore_secret:
+                self.secrets.replace(connection, unit.serial, oscore_secret)
+            note(connection, code, unit.serial, self._now_ms(), actor=actor)
+        self.access.telling.tell(unit.serial)
+        self.access.showing.bring(unit.serial)
+        return self.unit(unit.serial)
+
     def suspend(self, name: str, *, actor: str) -> Unit:
         """Refuse a carrier's reports until it is resumed."""
         return self._block(self._commandable(name), Blocked.SUSPENDED, actor)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mingwu.identity.carriers import errors as _texts  # noqa: F401 — registers the texts
@@ -109,6 +109,11 @@ class PlatformSecrets:
             connection.execute(insert(_O).values(row))
         except IntegrityError as error:
             raise Conflict("carriers.exists", serial=serial) from error
+
+    def replace(self, connection: Connection, serial: str, master: bytes) -> None:
+        """Keep another master secret; its numbers begin anew. Errors as :meth:`add`."""
+        connection.execute(delete(_O).where(_O.c.serial == serial))
+        self.add(connection, serial, master)
 
     def find(self, kid: bytes) -> Kept | None:
         """The carrier with this sender ID, if any; ConfigError ``carriers.bad-key``."""

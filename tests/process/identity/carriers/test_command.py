@@ -13,7 +13,7 @@ import trustme
 import uvicorn
 from starlette.applications import Starlette
 
-from mingwu.identity.carriers.http import bearer_routes
+from mingwu.identity.carriers.http import Command, bearer_routes
 from mingwu.identity.carriers.model import NewUnit
 from mingwu.identity.carriers.platform import CarrierPlatform
 from mingwu.identity.carriers.registrar import RecordRegistrar
@@ -128,3 +128,33 @@ async def test_what_is_wrong_is_said(tmp_path):
         "--prefix", "88.888.102", "--suffix", "X", "--platform", "ftp://here",
     )  # fmt: skip
     assert (status, "carriers.bad-address" in err, out) == (1, True, "")
+
+
+async def test_a_carrier_is_renewed_and_then_replaced(platform, tmp_path):
+    async with served(platform, tmp_path) as port:
+        common = ("--config", tmp_path / "mingwu.toml")
+        made = (
+            *common, "--serial", "REAL-2", "--prefix", "88.888.102", "--suffix", "MLD.REAL.1",
+            "--platform", f"https://localhost:{port}",
+        )  # fmt: skip
+        tls = ("--tls-ca", tmp_path / "ca.pem")
+        old, new = tmp_path / "old", tmp_path / "new"
+        status, out, err = await mingwu("make", old, *made, "--years", 0.01)
+        assert status == 0, err
+        platform.provision(msgspec.json.decode(out, type=NewUnit))
+        assert (await mingwu("run", old, *tls, stdin=b'{"shots": 1}\n'))[0] == 0
+        ends = platform.unit("REAL-2").expires_ms
+        status, out, err = await mingwu("renew", old, *common, "--years", 3)
+        assert status == 0, err
+        assert (await mingwu("run", old, *tls, stdin=b'{"shots": 2}\n'))[0] == 0
+        assert platform.unit("REAL-2").expires_ms > ends + 365 * 86_400_000
+        status, out, err = await mingwu("make", new, *made, "--replace")
+        assert (status, "REAL-2/commands" in err) == (0, True), err
+        command = msgspec.json.decode(out, type=Command)
+        assert command.action == "certificate"
+        platform.certify("REAL-2", command.certificate, actor="eve")
+        status, out, err = await mingwu("run", old, *tls, stdin=b'{"shots": 3}\n')
+        assert (status, "carriers.cloned" in err) == (1, True)
+        status, out, err = await mingwu("run", new, *tls, stdin=b'{"shots": 4}\n')
+        assert (status, msgspec.json.decode(out.splitlines()[0])) == (0, {"identifier": NAME})
+        assert platform.discover(NAME).readings == {"shots": 4.0}
