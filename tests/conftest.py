@@ -1,5 +1,7 @@
-"""Shared by all suites: asyncio as the async backend, and marks by folder."""
+"""Shared by all suites: asyncio as the async backend, marks by folder, an end in good order."""
 
+import signal
+import threading
 from pathlib import Path
 
 import hypothesis
@@ -15,6 +17,12 @@ hypothesis.settings.load_profile("house")
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def pytest_configure() -> None:
+    """A run that is told to end takes the servers it started with it, as one does on Ctrl-C."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
