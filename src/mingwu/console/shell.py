@@ -7,11 +7,13 @@ frame decides theme and language before the first paint, so nothing flashes.
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from html import escape
 
 from nicegui import ui
 from nicegui.context import context
+from nicegui.language import Language
 
 from mingwu.api.ports import Principal
 from mingwu.console import namepages, nodepages, templatepages
@@ -40,6 +42,8 @@ _MENU = (
     ),
     ("nav.nodes", nodepages.MENU),
 )
+
+_HTML_LANG: dict[str, Language] = {"zh": "zh-CN", "en": "en-GB"}
 
 _SHEETS = (
     "mingwu.css",
@@ -90,9 +94,12 @@ def head(frame: Frame) -> None:
         "texts": texts.page_words(frame.lang, frame.areas),
     }
     data = json.dumps(config, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    context.client.title = f"{frame.title} · {frame.words['product']}"
+    client = context.client
+    client.title = f"{frame.title} · {frame.words['product']}"
+    client.page = copy(client.page)  # one object serves all readers of an address
+    client.page.language = _HTML_LANG[frame.lang]  # what NiceGUI itself says, too
     ui.add_head_html(
-        f'<script>document.documentElement.lang="{"zh-CN" if frame.lang == "zh" else "en"}";'
+        f'<script>document.documentElement.lang="{_HTML_LANG[frame.lang]}";'
         'document.documentElement.dataset.theme=localStorage.getItem("mw-theme")||'
         '(matchMedia("(prefers-color-scheme: dark)").matches?"dark":"light");</script>'
         + "".join(f'<link rel="stylesheet" href="{static_url(name)}">' for name in _SHEETS)

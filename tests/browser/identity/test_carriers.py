@@ -64,7 +64,7 @@ def test_the_map_zooms_pans_and_opens_a_carrier(inside: Page) -> None:
     alone.focus()
     inside.keyboard.press("Enter")
     expect(drawer(inside)).to_contain_text("Outside its agreed place")
-    expect(drawer(inside)).to_contain_text("shots")
+    expect(drawer(inside)).to_contain_text("Shots")
 
 
 def test_evidence_of_fence_copy_and_replay_is_verified(inside: Page) -> None:
@@ -98,6 +98,7 @@ def test_its_name_shows_what_it_measured_and_proves_it(inside: Page) -> None:
         expect(live(inside).locator(".mw-trust")).to_have_attribute("data-trusted", "true")
         shots = live(inside).locator("[data-reading=shots]")
         expect(shots.locator("b")).to_have_text(re.compile(r"^\d{2},\d{3}$"))
+        expect(shots.locator("span").first).to_have_text("Shots")
         expect(shots.locator(".mw-st")).to_have_attribute("data-s", "good")
         expect(shots.locator("small").last).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
         heat = live(inside).locator("[data-reading=cavity_temperature] b")
@@ -111,6 +112,15 @@ def test_its_name_shows_what_it_measured_and_proves_it(inside: Page) -> None:
             live(inside).get_by_role("link", name="Evidence").click()
         assert download.value.suggested_filename.startswith("MWC-000013-")
     expect(live(inside).locator("header")).to_contain_text("Simulated")
+
+
+def test_readings_have_chinese_names(inside: Page, console: str) -> None:
+    inside.context.add_cookies([{"name": "mw_lang", "value": "zh", "url": console}])
+    inside.goto("/names/88.888.102/MLD.M0013")
+    shots = live(inside).locator("[data-reading=shots]")
+    expect(shots.locator("span").first).to_have_text("模次")
+    expect(inside.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(inside.locator("#popup")).not_to_contain_text("Connection")
 
 
 def test_a_carrier_leads_to_its_name_and_says_who_asked_last(inside: Page) -> None:

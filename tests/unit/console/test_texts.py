@@ -16,7 +16,8 @@ PAGES = sorted(STATIC.parent.glob("*.py"))
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 # Keys made from parts at run time: t("state." + name) and the like.
-FAMILIES = ("state.", "run.", "dev.", "reason.", "kind.", "level.", "rel.", "part.", "buffer.",
+FAMILIES = ("actor.",
+            "state.", "run.", "dev.", "reason.", "kind.", "level.", "rel.", "part.", "buffer.",
             "method.", "window.", "role.", "live.",
             "appstate.", "appkind.", "mode.", "appfield.", "appfault.", "check.", "checkstate.",
             "checknote.", "upstream.", "eventkind.", "eventcause.",

@@ -1,6 +1,6 @@
 // Prefix applications: the review queue with real names, and the applicant's side.
 
-import { button, empty, fill, h, icon, lang, problem, role, skeleton, state, t, toast } from "mingwu-console/dom.js";
+import { button, doer, empty, fill, h, icon, lang, problem, role, skeleton, state, t, toast } from "mingwu-console/dom.js";
 import { pageBadge } from "mingwu-console/absent.js";
 import { applicationForm } from "mingwu-console/applying.js";
 import { confirmed, field, input, select } from "mingwu-console/dialog.js";
@@ -198,5 +198,5 @@ function checkNote({ name, state: now, detail }) {
 }
 
 function stepList(steps) {
-  return h("ol.mw-steps", null, steps.map((one) => h("li", null, h("time", null, moment(one.at_ms)), h("span", null, h("b", null, t("appstate." + one.state)), " · ", one.actor, one.note ? h("small", null, one.note) : null))));
+  return h("ol.mw-steps", null, steps.map((one) => h("li", null, h("time", null, moment(one.at_ms)), h("span", null, h("b", null, t("appstate." + one.state)), " · ", doer(one.actor), one.note ? h("small", null, one.note) : null))));
 }

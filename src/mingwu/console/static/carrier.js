@@ -1,6 +1,6 @@
 // One carrier: whether it is believed now, its facts, its orders, its events with signed evidence.
 
-import { button, fill, h, has, icon, lang, nameHref, role, simBadge, state, t, toast } from "mingwu-console/dom.js";
+import { button, doer, fill, h, has, icon, lang, named, nameHref, role, simBadge, state, t, toast } from "mingwu-console/dom.js";
 import { confirmed, field, input } from "mingwu-console/dialog.js";
 import { ago } from "mingwu-console/figures.js";
 import { count, moment, plain } from "mingwu-console/format.js";
@@ -38,7 +38,7 @@ function trust(found, carrier, goTo) {
     h("div.mw-row", null, state(found.is_trusted ? "good" : "uncertain", found.is_trusted ? t("carriers.trusted") : t("carriers.untrusted")), found.simulated ? simBadge() : null),
     found.is_trusted ? h("p.mw-dim", null, t("carriers.trusted.why", { age: ago(found.sampled_ms) })) : [h("p", null, found.reason_text), h("small.mw-dim", null, found.next)],
     carrier.is_outside ? h("p.mw-outside", null, icon("uncertain"), t("carriers.outside")) : null,
-    readings.length ? h("dl.mw-readings", null, readings.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, typeof value === "number" && /^(lat|lon)/.test(name) ? value.toFixed(5) : shown(value))))) : null,
+    readings.length ? h("dl.mw-readings", null, readings.map(([name, value]) => h("div", null, h("dt", null, named(found.names[name] ?? {}) || name), h("dd", null, typeof value === "number" && /^(lat|lon)/.test(name) ? value.toFixed(5) : shown(value))))) : null,
     typeof latitude === "number" && typeof longitude === "number" ? h("div", null, button(t("carriers.onmap"), () => goTo(latitude, longitude), "mw-btn-small", "place")) : null);
 }
 
@@ -92,7 +92,7 @@ const command = (serial, body) => api(`${BASE}/${encodeURIComponent(serial)}/com
 function orderList(orders) {
   if (!orders.length) return h("p.mw-dim", null, t("carriers.orders.none"));
   return h("ul.mw-lines", null, orders.slice(0, 8).map((one) => h("li", { dataset: { order: one.state } },
-    h("div.mw-two", null, h("span", null, Object.entries(one.content).map(([name, value]) => `${name} = ${shown(value)}`).join(", ")), h("small", null, t("carriers.order", { version: one.version, actor: one.actor, at: moment(one.created_ms) }), one.note ? ` · ${one.note}` : "")),
+    h("div.mw-two", null, h("span", null, Object.entries(one.content).map(([name, value]) => `${name} = ${shown(value)}`).join(", ")), h("small", null, t("carriers.order", { version: one.version, actor: doer(one.actor), at: moment(one.created_ms) }), one.note ? ` · ${one.note}` : "")),
     state(ORDER[one.state] ?? "unknown", t("orderstate." + one.state)))));
 }
 

@@ -20,6 +20,9 @@ export function named(record, prefix = "name_") {
   return record[prefix + lang] || record[prefix + other] || "";
 }
 
+/** Who did something: an account by its name, what acts on its own in words. */
+export const doer = (name) => (has("actor." + name) ? t("actor." + name) : name);
+
 /** Make an element: h("a.cls", {href, onclick}, children…). Text is always text, never HTML. */
 export function h(tag, props, ...children) {
   const [name, ...classes] = tag.split(".");

@@ -1,6 +1,6 @@
 // The filing queue: names that wait to be reported to the node above, decided one by one, some together, or all that match.
 
-import { button, empty, fill, h, named, problem, role, skeleton, t, toast } from "mingwu-console/dom.js";
+import { button, doer, empty, fill, h, named, problem, role, skeleton, t, toast } from "mingwu-console/dom.js";
 import { pageBadge, trouble } from "mingwu-console/absent.js";
 import { ago } from "mingwu-console/figures.js";
 import { filingDetail } from "mingwu-console/filingdetail.js";
@@ -43,14 +43,14 @@ export async function mount(root, { query }) {
 
   function table() {
     const lead = { label: t("name.title"), cls: ".mw-lead.mw-wide-col", cell: (row) => h("button.mw-row-link", { type: "button", onclick: () => show(row.name) },
-      h("span.mw-two", null, h("span.mw-mono.mw-break", null, row.name), h("small", null, `${words.get(String(row.template)) ?? row.template} · ${row.owner}`))) };
+      h("span.mw-two", null, h("span.mw-mono.mw-break", null, row.name), h("small", null, `${words.get(String(row.template)) ?? row.template} · ${doer(row.owner)}`))) };
     return paged({
       at: "/names/filing", query: { ...query, offset: "" }, part: "enterprise", size: PAGE, search: t("names.search"), sorted: ["sequence", "asc"],
       load, key: (row) => row.name, onload: () => bar?.refresh(),
       selects: [
         { key: "template", label: t("name.template"), options: [["", t("names.alltemplates")], ...words] },
         { key: "kind", label: t("name.kind"), options: [["", t("filing.allkinds")], ...Object.keys(first.kind).map((one) => [one, t("kind." + one)])] },
-        { key: "owner", label: t("name.account"), options: [["", t("filing.everybody")], ...Object.keys(first.owner).map((one) => [one, one])] },
+        { key: "owner", label: t("name.account"), options: [["", t("filing.everybody")], ...Object.keys(first.owner).map((one) => [one, doer(one)])] },
         ...(Object.keys(first.prefix).length > 1 ? [{ key: "prefix", label: t("names.prefix"), options: [["", t("names.allprefixes")], ...Object.keys(first.prefix).map((one) => [one, one])] }] : []),
         { key: "age", label: t("filing.since"), options: [["", t("filing.anyage")], ...AGES.map((hours) => [hours, t("filing.age", { n: Number(hours) / 24 })])] },
       ],

@@ -1,6 +1,6 @@
 // One name of the filing queue beside the list: what is to be filed, and what is new since it was filed last.
 
-import { button, h, icon, named, nameHref, t } from "mingwu-console/dom.js";
+import { button, doer, h, icon, named, nameHref, t } from "mingwu-console/dom.js";
 import { decide } from "mingwu-console/filingdecide.js";
 import { ago } from "mingwu-console/figures.js";
 import { moment } from "mingwu-console/format.js";
@@ -32,9 +32,9 @@ export async function filingDetail(name, { back, mayDecide, decided }) {
 function facts(detail, latest) {
   const kind = `${named(detail.template) || detail.template.version} · ${t("kind." + detail.kind)}`;
   return [
-    [t("name.template"), kind], [t("name.account"), detail.owner],
+    [t("name.template"), kind], [t("name.account"), doer(detail.owner)],
     [t("name.registered"), moment(detail.registered_at_ms)],
-    [t("filing.since"), `${ago(detail.changed_at_ms)} · ${t("life.did." + latest.action)}, ${latest.actor}`],
+    [t("filing.since"), `${ago(detail.changed_at_ms)} · ${t("life.did." + latest.action)}, ${doer(latest.actor)}`],
     ...(latest.note && detail.state !== "returned" ? [[t("act.note"), latest.note]] : []),
   ];
 }

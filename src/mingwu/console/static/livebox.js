@@ -29,7 +29,7 @@ export function liveBox(name, values, tags) {
   if (!values.some(told)) return null;
   const cells = liveCells(new Map(tags.map((tag) => [tag.name, tag])));
   const badge = h("span");
-  const carrier = values.some((entry) => entry.type === "MW.LIVE") ? standing(name) : null;
+  const carrier = values.some((entry) => entry.type === "MW.LIVE") ? standing(name, cells.name) : null;
   const set = (entries) => {
     const all = entries.map(told).filter(Boolean);
     const rows = all.filter((one) => "value" in one);
@@ -46,7 +46,20 @@ export function liveBox(name, values, tags) {
 function liveCells(tags) {
   const box = h("div.mw-lives");
   const cells = new Map();
-  return { element: box, set };
+  const called = new Map();
+  return { element: box, set, name };
+
+  /** What a carrier's readings are called, once that is known. */
+  function name(words) {
+    for (const [reading, word] of Object.entries(words)) {
+      called.set(reading, named(word));
+      if (cells.has(reading)) cells.get(reading).label.textContent = label(reading);
+    }
+  }
+
+  function label(reading) {
+    return (tags.has(reading) && named(tags.get(reading))) || called.get(reading) || reading;
+  }
 
   function set(rows, report) {
     const names = new Set(rows.map((one) => one.name));
@@ -61,8 +74,8 @@ function liveCells(tags) {
 
   function draw(one, report) {
     if (!cells.has(one.name)) {
-      const made = { b: h("b"), when: h("small.mw-faint"), mark: state("never") };
-      made.element = h("div.mw-live", { dataset: { reading: one.name } }, h("span.mw-dim", null, tags.has(one.name) ? named(tags.get(one.name)) || one.name : one.name), made.b, h("div.mw-row", null, made.mark, made.when));
+      const made = { label: h("span.mw-dim", null, label(one.name)), b: h("b"), when: h("small.mw-faint"), mark: state("never") };
+      made.element = h("div.mw-live", { dataset: { reading: one.name } }, made.label, made.b, h("div.mw-row", null, made.mark, made.when));
       box.append(made.element);
       cells.set(one.name, made);
     }
@@ -82,14 +95,19 @@ const UNITS = { 1: "", Cel: "°C", deg: "°" };
 const kindOf = (one) => ({ type: typeof one.value === "string" ? "text" : Number.isInteger(one.value) ? "int" : "float", low: null, high: null });
 
 /** Whether an active carrier is believed now, and the signed report behind its readings. */
-function standing(name) {
+function standing(name, call) {
   const element = h("div.mw-trust", { "aria-live": "polite" });
   const slot = h("div", { "aria-live": "polite" });
   const number = h("span.mw-dim");
   const file = h("a.mw-btn.mw-btn-small.mw-btn-bare", null, icon("download"), t("proof.download"));
   const proof = h("div.mw-pad", null, h("div.mw-row", null, number, button(t("proof.verify"), (event) => verify(`reports/${now.evidence}`, slot, event.currentTarget), "mw-btn-small mw-btn-bare", "shield"), file), slot);
   let now = {};
+  discover().then((found) => call(found?.names ?? {}));
   return { element, proof, set };
+
+  function discover() {
+    return api(`/identity/carriers/discover/${path(name)}?counted=false&lang=${lang}`).catch(() => null);
+  }
 
   async function set(how) {
     const before = now;
@@ -108,7 +126,7 @@ function standing(name) {
       fill(slot);
       const why = h("p", null, now.reason || t("live.untold"));
       fill(element, state("uncertain", t("carriers.untrusted")), why);
-      const found = await api(`/identity/carriers/discover/${path(name)}?counted=false&lang=${lang}`).catch(() => null);
+      const found = await discover();
       if (found?.reason === now.reason) fill(why, found.reason_text, " ", h("small.mw-dim", null, found.next));
     }
   }

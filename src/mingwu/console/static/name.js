@@ -1,6 +1,6 @@
 // One name or code: values, trust, chain, versions, who asked, and what may be done with it.
 
-import { button, copyButton, empty, fill, h, icon, lang, named, nameHref, panel, role, simBadge, skeleton, state, t, thingHref, toast } from "mingwu-console/dom.js";
+import { button, copyButton, doer, empty, fill, h, icon, lang, named, nameHref, panel, role, simBadge, skeleton, state, t, thingHref, toast } from "mingwu-console/dom.js";
 import { pageBadge, trouble } from "mingwu-console/absent.js";
 import { actionBar } from "mingwu-console/nameactions.js";
 import { chainGraph } from "mingwu-console/chaingraph.js";
@@ -70,7 +70,7 @@ export async function mount(root, { name }) {
     const isHandle = isName(found);
     const usage = h("div");
     fill(root, head(found, () => load()), h("div.mw-thing.mw-name", null,
-      h("div.mw-stack", null, returnedFor(detail, found.history?.versions), shown?.element, isHandle ? values(found) : leads(found), graphPanel(graph, load), detail || found.history ? versions(found.history) : null, isHandle ? usage : null),
+      h("div.mw-stack", null, returnedFor(detail, found.history?.versions), shown?.element, isHandle ? values(found) : leads(found), graphPanel(graph, load), detail || found.history ? versions(found.history, detail) : null, isHandle ? usage : null),
       h("div.mw-stack", null, isHandle ? trustBox(trust, found, unsignedYet(found)) : null, facts(found), readings(found), isHandle ? command(asked) : null)));
     if (isHandle) whoAsked(usage, asked);
     if (unsignedYet(found)) soon = setTimeout(signed, SIGNED_MS, found);
@@ -164,7 +164,7 @@ function facts({ detail, start, thing, record }) {
     [t("name.answeredby"), start?.site || record?.site],
     [t("name.kind"), detail ? t("kind." + detail.kind) : thing ? t("kind." + thing.kind) : ""],
     [t("name.template"), detail ? named(detail.template) || detail.template.version : ""],
-    [t("name.account"), detail?.owner],
+    [t("name.account"), detail ? doer(detail.owner) : ""],
     [t("name.version"), detail ? String(detail.version) : ""],
     [t("name.registered"), detail?.registered_at_ms ? moment(detail.registered_at_ms) : ""],
     [t("name.changed"), detail?.changed_at_ms ? moment(detail.changed_at_ms) : ""],

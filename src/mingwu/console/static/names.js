@@ -1,6 +1,6 @@
 // Registration: the names of this node, found by text, template, state; and one more registered.
 
-import { button, empty, fill, h, icon, named, nameHref, role, state, t, toastNext } from "mingwu-console/dom.js";
+import { button, doer, empty, fill, h, icon, named, nameHref, role, state, t, toastNext } from "mingwu-console/dom.js";
 import { pageBadge, trouble } from "mingwu-console/absent.js";
 import { drawer, field, input, select } from "mingwu-console/dialog.js";
 import { ago } from "mingwu-console/figures.js";
@@ -54,7 +54,7 @@ function table(query, templates) {
       { label: t("name.template"), cls: ".mw-hide", cell: (row) => words.get(row.template) ?? row.template },
       { label: t("names.state"), sort: "state", cell: (row) => lifeState(row.state) },
       { label: t("name.version"), sort: "version", first: "desc", cls: ".num.mw-hide", cell: (row) => row.version },
-      { label: t("name.account"), sort: "owner", cls: ".mw-hide", cell: (row) => row.owner },
+      { label: t("name.account"), sort: "owner", cls: ".mw-hide", cell: (row) => doer(row.owner) },
       { label: t("name.changed"), sort: "changed_at_ms", first: "desc", cls: ".num.mw-nowrap", cell: (row) => h("span.mw-dim", { title: moment(row.changed_at_ms) }, ago(row.changed_at_ms)) },
     ],
     none: (want) => want.q || want.state || want.template || want.prefix ? ["search", t("names.nomatch"), t("names.nomatch.why")] : ["register", t("names.empty"), t("names.empty.why")],

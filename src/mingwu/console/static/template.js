@@ -1,6 +1,6 @@
 // One data template: its items, revisions and what they changed, the names made with it, its editor.
 
-import { button, copyButton, empty, fill, h, icon, named, nameHref, panel, skeleton, t, toast } from "mingwu-console/dom.js";
+import { button, copyButton, doer, empty, fill, h, icon, named, nameHref, panel, skeleton, t, toast } from "mingwu-console/dom.js";
 import { pageBadge, trouble } from "mingwu-console/absent.js";
 import { confirmed, field, select } from "mingwu-console/dialog.js";
 import { count, moment } from "mingwu-console/format.js";
@@ -143,7 +143,7 @@ function revision(at, row) {
   const more = isChange ? h("details.mw-lineage-plain", { ontoggle: () => { if (more.open && !slot.firstChild) showDifference(slot, api(`${at}/difference?from=${row.revision - 1}&to=${row.revision}`)); } },
     h("summary", null, t("template.whatchanged")), slot) : null;
   return h("li", { dataset: { revision: row.revision } },
-    h("div.mw-version-head", null, h("b", null, t("template.revision.n", { n: row.revision })), h("span.mw-chip", null, t("tplaction." + row.action)), h("span", null, row.actor), h("time.mw-faint", null, moment(row.at_ms))), more);
+    h("div.mw-version-head", null, h("b", null, t("template.revision.n", { n: row.revision })), h("span.mw-chip", null, t("tplaction." + row.action)), h("span", null, doer(row.actor)), h("time.mw-faint", null, moment(row.at_ms))), more);
 }
 
 function comparison(at, rows) {

@@ -1,6 +1,6 @@
 // Editing a template: form and live preview; storing shows what it means first, and never overwrites another's revision.
 
-import { button, debounce, fill, h, named, problem, t, toast } from "mingwu-console/dom.js";
+import { button, debounce, doer, fill, h, named, problem, t, toast } from "mingwu-console/dom.js";
 import { confirmed } from "mingwu-console/dialog.js";
 import { moment } from "mingwu-console/format.js";
 import { api } from "mingwu-console/net.js";
@@ -115,7 +115,7 @@ export function templateEditor(template, latest, { stored, left }) {
     const { merged, both } = rebased(base.definition, form.value(), theirs.definition);
     const slot = h("div");
     fill(said, h("section.mw-panel.mw-conflict", { role: "alert" }, h("header", null, h("h2", null, t("edit.conflict"))),
-      h("div.mw-stack.mw-pad", null, h("p", null, t("edit.conflict.why", { who: last.actor, n: theirs.revision, when: moment(last.at_ms), base: base.revision })),
+      h("div.mw-stack.mw-pad", null, h("p", null, t("edit.conflict.why", { who: doer(last.actor), n: theirs.revision, when: moment(last.at_ms), base: base.revision })),
         h("h3", null, t("edit.conflict.theirs")), slot, both.length ? h("p.mw-warn", null, t("edit.conflict.both", { fields: both.join(", ") })) : null,
         h("div.mw-row", null, button(t("edit.conflict.rebase"), () => { base = theirs; fill(said); draw(merged); toast(t("edit.rebased", { n: theirs.revision })); }, "mw-btn-main"),
           button(t("edit.conflict.drop"), () => { isClean = true; left(); })))));

@@ -1,6 +1,6 @@
 // Who may see what of a name, and why: item by item for somebody, and everything that was granted for it.
 
-import { empty, fill, h, icon, named, nameHref, panel, problem, role, segments, skeleton, state, t, toast } from "mingwu-console/dom.js";
+import { doer, empty, fill, h, icon, named, nameHref, panel, problem, role, segments, skeleton, state, t, toast } from "mingwu-console/dom.js";
 import { confirmed, field, input } from "mingwu-console/dialog.js";
 import { ago } from "mingwu-console/figures.js";
 import { bare, granteeCell, granteeField, mayWords, revokeButton, simpleTable, targetCell } from "mingwu-console/granted.js";
@@ -43,7 +43,7 @@ export async function whoSees({ at, query }) {
 function about(said, again) {
   const now = said.is_public ? "open" : said.own ? "own" : "template";
   const bar = segments(t("whosees.rules"), ["template", "own", "open"].map((one) => [one, t("accessrule." + one)]), now, (chosen) => rule(chosen));
-  const facts = [[t("name.account"), said.owner], [t("name.template"), named(said, "template_") || String(said.template)], [t("names.state"), lifeState(said.state)]];
+  const facts = [[t("name.account"), doer(said.owner)], [t("name.template"), named(said, "template_") || String(said.template)], [t("names.state"), lifeState(said.state)]];
   return h("section.mw-panel.mw-about", null, h("header", null, h("h2.mw-break", null, h("a.mw-mono", { href: nameHref(said.name) }, said.name))),
     h("dl.mw-pairs.mw-pad", null, facts.map(([label, value]) => [h("dt", null, label), h("dd", null, value)]), h("dt", null, t("whosees.rules")), h("dd", null, maySetUp ? bar : t("accessrule." + now))));
 
@@ -85,7 +85,7 @@ function because({ because: kind, grant, via }) {
   if (kind !== "grant") return t("because." + kind);
   const where = grant.scope === "template" ? t("because.template", { template: named(grant, "target_") || grant.target }) : t("because.identifier");
   const how = via ? ` · ${t("because.via", { group: named(grant, "label_") || bare(via) })}` : "";
-  return [`${t("because.grant")}: ${where}, ${mayWords(grant)}${how}`, h("small.mw-faint", null, ` · ${grant.granted_by}, ${ago(grant.at_ms)}`)];
+  return [`${t("because.grant")}: ${where}, ${mayWords(grant)}${how}`, h("small.mw-faint", null, ` · ${doer(grant.granted_by)}, ${ago(grant.at_ms)}`)];
 }
 
 /** All grants that count for the name. */

@@ -193,6 +193,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     certificate: bytes
 
 
+class ReadingName(msgspec.Struct, frozen=True, kw_only=True):
+    """What people call a reading."""
+
+    name_zh: str = ""
+    name_en: str = ""
+
+
 class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a discovery query: live readings only when ``is_trusted``, else a reason."""
 
@@ -203,6 +210,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     detail: dict[str, Any] = {}
     readings: dict[str, float | str] = {}
     origins: dict[str, Origin] = {}
+    names: dict[str, ReadingName] = {}
     sampled_ms: int = 0
     registered_ms: int = 0
     reported_ms: int = 0

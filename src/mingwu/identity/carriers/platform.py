@@ -29,7 +29,7 @@ from mingwu.identity.carriers.model import (
     Unit,
 )
 from mingwu.identity.carriers.queries import Queries
-from mingwu.identity.carriers.registrar import RENAMED_FROM, Registrar, record_values
+from mingwu.identity.carriers.registrar import RENAMED_FROM, Registrar, reading_names, record_values
 from mingwu.identity.carriers.rows import (
     event_of,
     evidence_of,
@@ -382,6 +382,7 @@ class CarrierPlatform:
             detail={"serial": unit.serial, **detail} if reason else {},
             readings={} if reason else unit.content,
             origins={} if reason else unit.measured,
+            names=reading_names(unit.attributes),
             sampled_ms=unit.sampled_ms,
             registered_ms=unit.registered_ms,
             reported_ms=unit.reported_ms,

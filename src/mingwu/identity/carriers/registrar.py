@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from mingwu.identity.cards import prefix_admin
-from mingwu.identity.carriers.model import Unit
+from mingwu.identity.carriers.model import ReadingName, Unit
 from mingwu.identity.records import Record, RecordStore
 from mingwu.kernel.errors import Conflict, NotFound
 from mingwu.wire.handle.values import HandleValue
@@ -26,6 +26,9 @@ OWNER_TYPE = "OWNER"
 RENAMED_FROM = "renamed-from"
 UNIT_OF = "unit."
 """Attributes ``unit.<reading>`` give the unit that a reading is told with (UCUM)."""
+NAME_OF = {"zh": "name.zh.", "en": "name.en."}
+"""Attributes ``name.zh.<reading>`` and ``name.en.<reading>`` say what people call a reading."""
+_OF_READINGS = (UNIT_OF, *NAME_OF.values())
 
 
 class Registrar(Protocol):
@@ -48,17 +51,27 @@ class Registrar(Protocol):
         ...
 
 
+def reading_names(attributes: Mapping[str, str]) -> dict[str, ReadingName]:
+    """What the readings are called, by reading."""
+    found: dict[str, dict[str, str]] = {}
+    for lang, prefix in NAME_OF.items():
+        for key, words in attributes.items():
+            if key.startswith(prefix):
+                found.setdefault(key.removeprefix(prefix), {})[f"name_{lang}"] = words
+    return {reading: ReadingName(**words) for reading, words in found.items()}
+
+
 def record_values(unit: Unit) -> dict[str, str]:
     """What the registrar is told: attributes, owner, and the fields of sync table T9.
 
     The carrier's own T9 fields are filled from what was provisioned; attributes named
-    ``t9.<field>`` (brand, product, terminal_use, access_licence …) give the others. Units of
-    readings stand beside their readings, not here.
+    ``t9.<field>`` (brand, product, terminal_use, access_licence …) give the others. Units
+    and names of readings stand beside their readings, not here.
     """
     values = {
         key: value
         for key, value in unit.attributes.items()
-        if key != RENAMED_FROM and not key.startswith(UNIT_OF)
+        if key != RENAMED_FROM and not key.startswith(_OF_READINGS)
     }
     known = {
         OWNER_TYPE: unit.owner,

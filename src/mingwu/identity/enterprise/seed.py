@@ -131,7 +131,7 @@ def seed_s1(
         known = node.register.values_of([card.id for card in batch])
         items = [_registration(card) for card in batch if fold(card.id) not in known]
         report.unchanged += len(batch) - len(items)
-        results = node.registrations.register(items, actor=actor, note="S1")
+        results = node.registrations.register(items, actor=actor)
         good = [result.name for result in results if result.ok]
         report.registered += len(good)
         report.refused += len(items) - len(good)

@@ -17,14 +17,23 @@ _METRES_PER_DEGREE = 111_195.0
 _LEAST_SET_C, _MOST_SET_C = 20.0, 180.0
 
 
-UNITS = {
-    "shots": "1",
-    "latitude": "deg",
-    "longitude": "deg",
-    "cavity_temperature": "Cel",
-    "vibration_rms": "mm/s",
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a carrier measures: unit (UCUM, empty for a text) and what people call it."""
+
+    unit: str
+    zh: str
+    en: str
+
+
+READINGS = {
+    "shots": Reading("1", "模次", "Shots"),
+    "latitude": Reading("deg", "纬度", "Latitude"),
+    "longitude": Reading("deg", "经度", "Longitude"),
+    "cavity_temperature": Reading("Cel", "型腔温度", "Cavity temperature"),
+    "vibration_rms": Reading("mm/s", "振动速度有效值", "Vibration velocity (rms)"),
+    "parameter_set": Reading("", "工艺参数组", "Parameter set"),
 }
-"""Units of the readings (UCUM)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ class Mould:
         """Take a parameter set; the fault, or an empty text."""
         wanted = parameters.get("set_point", self.set_point_c)
         if isinstance(wanted, str) or not _LEAST_SET_C <= wanted <= _MOST_SET_C:
-            return f"set_point must be {_LEAST_SET_C:g} to {_MOST_SET_C:g} °C"
+            return f"set_point: {_LEAST_SET_C:g}–{_MOST_SET_C:g} °C"
         self.set_point_c = float(wanted)
         self.parameter_set = str(parameters.get("name", self.parameter_set))
         return ""

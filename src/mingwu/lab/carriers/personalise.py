@@ -12,8 +12,8 @@ from mingwu.identity.carriers.keystore import CarrierKey
 from mingwu.identity.carriers.model import NewUnit
 from mingwu.identity.carriers.personalising import KeyMaker, Personaliser, SealedFiles
 from mingwu.identity.carriers.profile import Profile
-from mingwu.identity.carriers.registrar import UNIT_OF
-from mingwu.lab.carriers.moulds import UNITS, Mould
+from mingwu.identity.carriers.registrar import NAME_OF, UNIT_OF
+from mingwu.lab.carriers.moulds import READINGS, Mould
 from mingwu.trust.keys import Algorithm
 
 OWNER = "模通模具（模拟）"
@@ -62,7 +62,9 @@ class Factory:
                 "DESC.zh": f"外借模具 M{mould.number:04d}（模拟）",
                 "DESC.en": f"Lent mould M{mould.number:04d} (simulated)",
                 "MW.SIMULATED": "true",
-                **{f"{UNIT_OF}{reading}": unit for reading, unit in UNITS.items()},
+                **{f"{UNIT_OF}{key}": one.unit for key, one in READINGS.items() if one.unit},
+                **{f"{NAME_OF['zh']}{key}": one.zh for key, one in READINGS.items()},
+                **{f"{NAME_OF['en']}{key}": one.en for key, one in READINGS.items()},
             },
             fence=mould.moulder.fence,
             simulated=True,
