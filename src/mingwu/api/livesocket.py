@@ -20,6 +20,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mingwu.api.door import language_of, require_own_origin, require_role
 from mingwu.api.live import Subscriber, Topic
 from mingwu.api.services import Services
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import Denied, InvalidInput, MingwuError, NotAuthenticated
 from mingwu.kernel.plant import MAX_TAG_NUMBER
 
@@ -67,11 +69,11 @@ class _Client:
 
     def _serve(self, text: str) -> None:
         if len(text) > MESSAGE_CHARS:
-            raise InvalidInput("api.live-message", fault="too long")
+            raise InvalidInput("api.live-message", fault=Phrase("too long", "过长"))
         try:
             message = _decode(text)
         except (msgspec.DecodeError, UnicodeEncodeError) as error:
-            raise InvalidInput("api.live-message", fault=str(error)) from error
+            raise InvalidInput("api.live-message", fault=told(error)) from error
         if message.unsubscribe is not None:
             self._services.hub.unsubscribe(self._subscriber, message.unsubscribe)
         if message.subscribe is not None:
@@ -81,16 +83,25 @@ class _Client:
     def _subscribe(self, wanted: list[int] | str) -> Topic:
         hub = self._services.hub
         if len(self._subscriber.topics) >= TOPICS_PER_CLIENT:
-            raise InvalidInput("api.live-message", fault=f"more than {TOPICS_PER_CLIENT} topics")
+            raise InvalidInput(
+                "api.live-message",
+                fault=Phrase(
+                    f"more than {TOPICS_PER_CLIENT} topics", f"超过 {TOPICS_PER_CLIENT} 个主题"
+                ),
+            )
         if isinstance(wanted, str):
             if not _DOCUMENT.fullmatch(wanted):
-                raise InvalidInput("api.live-message", fault="no such document")
+                raise InvalidInput(
+                    "api.live-message", fault=Phrase("no such document", "没有该文档")
+                )
             return hub.subscribe_document(self._subscriber, wanted)
         limit = self._services.settings.live_tags
         if not 0 < len(wanted) <= limit:
-            raise InvalidInput("api.live-message", fault=f"1 to {limit} tags")
+            raise InvalidInput(
+                "api.live-message", fault=Phrase(f"1 to {limit} tags", f"点位数应为 1 至 {limit}")
+            )
         if min(wanted) < 0 or max(wanted) > MAX_TAG_NUMBER:
-            raise InvalidInput("api.live-message", fault="not a tag number")
+            raise InvalidInput("api.live-message", fault=Phrase("not a tag number", "不是点位编号"))
         return hub.subscribe_tags(self._subscriber, np.array(wanted, np.uint32))
 
     def _say(self, document: object) -> None:

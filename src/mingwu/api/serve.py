@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from mingwu.api.app import create_app
 from mingwu.api.services import Services
 from mingwu.api.settings import ApiSettings
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def _listen(settings: ApiSettings) -> socket.socket:
     except OSError as error:
         listener.close()
         raise Unavailable(
-            "api.port-taken", host=settings.host, port=settings.port, fault=str(error)
+            "api.port-taken", host=settings.host, port=settings.port, fault=told(error)
         ) from error
     listener.setblocking(False)
     return listener

@@ -10,6 +10,7 @@ from mingwu.api.ports import HistoryReader, Journal, LiveSource, People, Plant, 
 from mingwu.api.settings import ApiSettings
 from mingwu.api.status import StatusBoard
 from mingwu.api.tagindex import PlantCache
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Unavailable
 
 
@@ -39,19 +40,19 @@ class Services:
     def need_history(self) -> HistoryReader:
         """The history, or Unavailable ``api.part-missing``."""
         if self.history is None:
-            raise Unavailable("api.part-missing", part="history")
+            raise Unavailable("api.part-missing", part=Phrase("history", "历史数据服务"))
         return self.history
 
     def need_resolve(self) -> Resolve:
         """The resolver, or Unavailable ``api.part-missing``."""
         if self.resolve is None:
-            raise Unavailable("api.part-missing", part="resolver")
+            raise Unavailable("api.part-missing", part=Phrase("resolver", "标识解析服务"))
         return self.resolve
 
     def need_write(self) -> TagWrite:
         """The way to the devices, or Unavailable ``api.part-missing``."""
         if self.write is None:
-            raise Unavailable("api.part-missing", part="gateway commands")
+            raise Unavailable("api.part-missing", part=Phrase("gateway commands", "网关命令"))
         return self.write
 
 

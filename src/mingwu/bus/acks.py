@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 
 from mingwu.bus.errors import from_api_error
 from mingwu.bus.link import LIBRARY_ERRORS, Link
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import MingwuError, Unavailable
 
 _SWEEP_S = 0.25
@@ -89,7 +90,7 @@ class Acks:
         except LIBRARY_ERRORS as error:
             self._waiting.pop(token, None)
             future.cancel()
-            raise Unavailable("bus.rejected", fault=str(error)) from error
+            raise Unavailable("bus.rejected", fault=told(error)) from error
         return future
 
     async def _answered(self, message: Msg) -> None:
@@ -105,7 +106,7 @@ class Acks:
         try:
             answer = _decode(message.data)
         except msgspec.DecodeError as error:
-            future.set_exception(Unavailable("bus.rejected", fault=str(error)))
+            future.set_exception(Unavailable("bus.rejected", fault=told(error)))
             return
         if answer.error is not None:
             refusal = from_api_error(answer.error.err_code, answer.error.description)

@@ -22,6 +22,7 @@ from mingwu.bus.consumer import Consumer
 from mingwu.bus.link import LIBRARY_ERRORS, Interest, Link
 from mingwu.bus.settings import BusSettings
 from mingwu.kernel.batch import Batch
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import MingwuError, PeerError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ class Bus:
         try:
             await self._link.client.publish(subject, payload)
         except LIBRARY_ERRORS as error:
-            raise Unavailable("bus.rejected", fault=str(error)) from error
+            raise Unavailable("bus.rejected", fault=told(error)) from error
 
     # ------------------------------------------------------------ listening
 
@@ -147,7 +148,7 @@ class Bus:
                 document = decode(message.data)
             except msgspec.DecodeError as error:
                 fault = PeerError(
-                    "bus.malformed-message", subject=message.subject, fault=str(error)
+                    "bus.malformed-message", subject=message.subject, fault=told(error)
                 )
                 self._drop(message.subject, fault)
                 return
@@ -186,7 +187,7 @@ class Bus:
         try:
             return msgspec.json.decode(message.data, type=kind)
         except msgspec.DecodeError as error:
-            raise PeerError("bus.malformed-message", subject=subject, fault=str(error)) from error
+            raise PeerError("bus.malformed-message", subject=subject, fault=told(error)) from error
 
     async def serve(
         self, subject: str, answer: Callable[[str, bytes], Awaitable[Any]], *, queue: str = ""

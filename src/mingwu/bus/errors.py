@@ -1,6 +1,6 @@
 """Error codes of the bus and the one mapping from the client library's errors to them."""
 
-from mingwu.kernel.catalogue import add
+from mingwu.kernel.catalogue import Phrase, add
 from mingwu.kernel.errors import MingwuError, Unavailable
 
 add(
@@ -101,7 +101,7 @@ _FULL = {10023, 10047, 10077, 10028}
 
 def from_api_error(err_code: int | None, description: str | None) -> MingwuError:
     """The error for a refused JetStream request."""
-    fault = description or f"code {err_code}"
+    fault = description or Phrase(f"code {err_code}", f"代码 {err_code}")
     if err_code in _FULL:
         return Unavailable("bus.storage-full", fault=fault)
     return Unavailable("bus.rejected", fault=fault)

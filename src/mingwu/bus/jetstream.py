@@ -16,6 +16,7 @@ from mingwu.bus import subjects
 from mingwu.bus.errors import from_api_error
 from mingwu.bus.link import LIBRARY_ERRORS, Link
 from mingwu.bus.settings import MIB, BusSettings, StreamLimits
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Unavailable
 
 _NS = 1_000_000_000
@@ -64,11 +65,18 @@ async def call(link: Link, api: str, body: Any, *, tolerate: int = 0) -> ApiRepl
         message = await link.client.request(subject, msgspec.json.encode(body), timeout=_TIMEOUT_S)
         reply = _decode_reply(message.data)
     except nats.errors.NoRespondersError:
-        raise Unavailable("bus.rejected", fault="JetStream is off or its disk failed") from None
+        raise Unavailable(
+            "bus.rejected",
+            fault=Phrase("JetStream is off or its disk failed", "JetStream 未启用或磁盘故障"),
+        ) from None
     except LIBRARY_ERRORS as cause:
-        raise Unavailable("bus.rejected", fault=f"no answer to {api}: {cause}") from cause
+        raise Unavailable(
+            "bus.rejected", fault=Phrase(f"no answer to {api}: {cause}", f"{api} 无应答：{cause}")
+        ) from cause
     except msgspec.DecodeError as cause:
-        raise Unavailable("bus.rejected", fault=f"answer to {api}: {cause}") from cause
+        raise Unavailable(
+            "bus.rejected", fault=Phrase(f"answer to {api}: {cause}", f"{api} 的应答有误：{cause}")
+        ) from cause
     error = reply.error
     if error is None or error.err_code == tolerate:
         return reply
@@ -83,7 +91,10 @@ async def stored(link: Link, stream: str, sequence: int) -> Msg | None:
             subject, msgspec.json.encode({"seq": sequence}), timeout=_TIMEOUT_S
         )
     except LIBRARY_ERRORS as cause:
-        raise Unavailable("bus.rejected", fault=f"no message {sequence}: {cause}") from cause
+        raise Unavailable(
+            "bus.rejected",
+            fault=Phrase(f"no message {sequence}: {cause}", f"没有消息 {sequence}：{cause}"),
+        ) from cause
     headers = message.headers or {}
     if "Status" in headers:
         return None

@@ -25,6 +25,7 @@ from nats.aio.subscription import Subscription
 
 from mingwu.bus import errors as _errors  # noqa: F401 — registers the texts
 from mingwu.bus.settings import BusSettings
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -160,7 +161,7 @@ class Link:
             try:
                 client = await self._connect()
             except LIBRARY_ERRORS as error:
-                self._fault = str(error) or type(error).__name__
+                self._fault = told(error)
                 log.debug("bus=%s attempt failed fault=%s", self.name, self._fault)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(pause * 2, self.settings.reconnect_max_s)
@@ -235,7 +236,7 @@ class Link:
             try:
                 await client.flush(timeout=int(PONG_S))
             except LIBRARY_ERRORS as error:
-                self._fault = str(error) or type(error).__name__
+                self._fault = told(error)
                 return
 
     async def _on_error(self, error: Exception) -> None:
@@ -245,7 +246,7 @@ class Link:
             if self.counters.slow_consumer == 1:
                 log.warning("bus=%s subject=%s too slow, dropping", self.name, error.subject)
         elif isinstance(error, LIBRARY_ERRORS):
-            self._fault = str(error) or type(error).__name__
+            self._fault = told(error)
         else:
             self.counters.failed_callbacks += 1
             log.error("bus=%s callback failed", self.name, exc_info=error)

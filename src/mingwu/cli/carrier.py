@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from mingwu.cli.lab import DEFAULT_CONFIG
-from mingwu.cli.main import language
+from mingwu.cli.language import language
 from mingwu.identity.carriers.agent import CarrierAgent
 from mingwu.identity.carriers.buffer import SampleBuffer
 from mingwu.identity.carriers.certificates import read as read_certificate
@@ -37,6 +37,7 @@ from mingwu.identity.carriers.personalising import (
 )
 from mingwu.identity.carriers.profile import ProfileFile
 from mingwu.identity.carriers.setup import prepare
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, MingwuError
 from mingwu.node.config import load
 
@@ -98,7 +99,7 @@ def _years(text: str) -> float:
     except ValueError:
         years = 0.0
     if not 0 < years <= _MOST_YEARS:
-        fault = f"a number of years, at most {_MOST_YEARS}"
+        fault = Phrase(f"a number of years, at most {_MOST_YEARS}", f"应为年数，最多 {_MOST_YEARS}")
         raise argparse.ArgumentTypeError(fault)
     return years
 
@@ -127,7 +128,11 @@ def _make(arguments: argparse.Namespace) -> int:
     keys: KeyMaker = SealedFiles()
     if arguments.token_module:
         if arguments.pin_file is None:
-            raise InvalidInput("input.invalid", path="--pin-file", fault="a token needs one")
+            raise InvalidInput(
+                "input.invalid",
+                path="--pin-file",
+                fault=Phrase("a token needs one", "使用令牌时必须给出"),
+            )
         keys = TokenKeys(arguments.token_module, arguments.token, arguments.pin_file.absolute())
     authority = prepare(load(arguments.config).data / "secrets").authority
     made = Personaliser(
@@ -136,7 +141,10 @@ def _make(arguments: argparse.Namespace) -> int:
     ).open(arguments.directory, arguments.serial, form=arguments.form)  # fmt: skip
     profile = made.profile
     if (profile.serial, profile.prefix) != (arguments.serial, arguments.prefix):
-        fault = f"it is {profile.serial} under {profile.prefix} already"
+        fault = Phrase(
+            f"it is {profile.serial} under {profile.prefix} already",
+            f"已是 {profile.prefix} 下的 {profile.serial}",
+        )
         raise InvalidInput("input.invalid", path=str(arguments.directory), fault=fault)
     if arguments.replace:
         _tell(_replacement(made))

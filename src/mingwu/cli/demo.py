@@ -4,7 +4,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from mingwu.cli.main import language
+from mingwu.cli.language import language
 from mingwu.cli.up import start
 from mingwu.node.demo.scenario import Size
 from mingwu.node.demo.scenarios import SCENARIOS, find, prepare

@@ -31,6 +31,7 @@ from mingwu.identity.client.root import admin_server, home_of
 from mingwu.identity.client.sessionclient import open_session
 from mingwu.identity.client.showing import check
 from mingwu.identity.lookup import prefix_of
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.jsonform import data_to_json, value_to_json
@@ -155,7 +156,7 @@ def _credentials(arguments: argparse.Namespace) -> Credentials:
             return SecretCredentials(who, arguments.secret_file.read_bytes().rstrip(b"\r\n"))
     except OSError as error:
         path = error.filename or str(arguments.key or arguments.secret_file)
-        raise InvalidInput("input.invalid", path=path, fault=error.strerror or "") from error
+        raise InvalidInput("input.invalid", path=path, fault=told(error)) from error
     return SecretCredentials(who, getpass.getpass(say("ask-secret", who=who)).encode())
 
 

@@ -18,6 +18,7 @@ from mingwu.cli.handlewords import say
 from mingwu.cli.roots import DEFAULT_CONFIG
 from mingwu.identity.client.credentials import ALGORITHMS, new_key, public_data
 from mingwu.identity.client.keyfiles import is_locked
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import Conflict, InvalidInput
 from mingwu.wire.handle.jsonform import value_to_json
 from mingwu.wire.handle.values import HandleValue
@@ -70,7 +71,7 @@ def _held(path: Path, algorithm: str) -> bytes:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(pem)
     except OSError as error:
-        raise InvalidInput("input.invalid", path=str(path), fault=error.strerror or "") from error
+        raise InvalidInput("input.invalid", path=str(path), fault=told(error)) from error
     return pem
 
 

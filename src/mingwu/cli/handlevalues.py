@@ -14,6 +14,8 @@ from typing import Any
 import orjson
 
 from mingwu.identity.access.ownvalues import kept_secret
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.handle.admin import Admin, encode_admin
 from mingwu.wire.handle.codes import ALL_RIGHTS, DEFAULT_PERMISSIONS
@@ -43,7 +45,12 @@ def given(arguments: argparse.Namespace) -> tuple[HandleValue, ...]:
     """All values that the command line gives; raises InvalidInput ``input.invalid``."""
     permissions = arguments.permissions
     if len(permissions) != _BITS or set(permissions) - {"0", "1"}:
-        raise _invalid(permissions, "permissions are four binary digits, e.g. 1110")
+        raise _invalid(
+            permissions,
+            Phrase(
+                "permissions are four binary digits, e.g. 1110", "权限为四位二进制数，例如 1110"
+            ),
+        )
     found = [*(_from_file(arguments.file) if arguments.file else ())]
     found += [_word(word, arguments.ttl, int(permissions, 2)) for word in arguments.values]
     if arguments.admin:
@@ -52,7 +59,7 @@ def given(arguments: argparse.Namespace) -> tuple[HandleValue, ...]:
         found.append(HandleValue(_ADMIN_INDEX, "HS_ADMIN", data, timestamp=int(time.time())))
     indexes = [value.index for value in found]
     if len(set(indexes)) != len(indexes):
-        raise _invalid(str(indexes), "an index stands twice")
+        raise _invalid(str(indexes), Phrase("an index stands twice", "索引重复"))
     return tuple(found)
 
 
@@ -61,7 +68,13 @@ def key_name(text: str) -> Reference:
     before, colon, handle = text.partition(":")
     index = small_int(before)
     if index is None or index > MAX_INDEX or not colon or not handle:
-        raise _invalid(text, "write it as INDEX:HANDLE, e.g. 300:0.NA/88.888.101")
+        raise _invalid(
+            text,
+            Phrase(
+                "write it as INDEX:HANDLE, e.g. 300:0.NA/88.888.101",
+                "请写成 索引:标识，例如 300:0.NA/88.888.101",
+            ),
+        )
     return Reference(handle, index)
 
 
@@ -69,7 +82,12 @@ def index_of(text: str) -> int:
     """A value's index."""
     index = small_int(text)
     if index is None or not 0 < index <= MAX_INDEX:
-        raise _invalid(text, f"an index is a number from 1 to {MAX_INDEX}")
+        raise _invalid(
+            text,
+            Phrase(
+                f"an index is a number from 1 to {MAX_INDEX}", f"索引应为 1 至 {MAX_INDEX} 的数"
+            ),
+        )
     return index
 
 
@@ -77,7 +95,13 @@ def _word(word: str, ttl: int, permissions: int) -> HandleValue:
     head, equals, data = word.partition("=")
     number, colon, kind = head.partition(":")
     if not equals or not colon or not kind:
-        raise _invalid(word, "write it as INDEX:TYPE=DATA, e.g. 1:URL=https://example.org")
+        raise _invalid(
+            word,
+            Phrase(
+                "write it as INDEX:TYPE=DATA, e.g. 1:URL=https://example.org",
+                "请写成 索引:类型=数据，例如 1:URL=https://example.org",
+            ),
+        )
     content = _bytes_of(data[1:]) if data.startswith("@") else data.encode()
     made = HandleValue(
         index_of(number), kind, content, ttl=ttl, permissions=permissions,
@@ -104,7 +128,7 @@ def _bytes_of(name: str) -> bytes:
     try:
         return Path(name).read_bytes()
     except OSError as error:
-        raise _invalid(name, error.strerror or str(error)) from error
+        raise _invalid(name, told(error)) from error
 
 
 def _invalid(path: str, fault: str) -> InvalidInput:

@@ -1,6 +1,6 @@
 """What ``mingwu handle`` says, in English and Chinese: results, next steps."""
 
-from mingwu.cli.main import language
+from mingwu.cli.language import language
 
 _TEXTS = {
     "created": ("{name} is registered", "标识 {name} 已注册"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 
 ACTIONS = {
@@ -35,13 +36,13 @@ def _rows(table: Path) -> Iterator[dict[str, str]]:
                 raise _bad(table, 1, Phrase("no column “name”", "没有“name”列"))
             for row in read:
                 if None in row or None in row.values():
-                    told = Phrase("cells and columns differ in number", "单元格数与列数不符")
-                    raise _bad(table, read.line_num, told)
+                    words = Phrase("cells and columns differ in number", "单元格数与列数不符")
+                    raise _bad(table, read.line_num, words)
                 if not row["name"].strip():
                     raise _bad(table, read.line_num, Phrase("no name", "缺少标识"))
                 yield {key: cell.strip() for key, cell in row.items()}
     except UnicodeDecodeError as error:
-        raise InvalidInput("input.invalid", path=str(table), fault=str(error)) from error
+        raise InvalidInput("input.invalid", path=str(table), fault=told(error)) from error
 
 
 def _item(row: dict[str, str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from mingwu.cli import iiidapwords as words
-from mingwu.cli.main import language
+from mingwu.cli.language import language
 from mingwu.identity.secondlevel import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.identity.secondlevel.iiidap.client import (
     Bootstrap,
@@ -27,6 +27,8 @@ from mingwu.identity.secondlevel.iiidap.client import (
     read_bootstrap,
 )
 from mingwu.identity.secondlevel.iiidap.names import FIELDS, NAMES
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 
 _USCC_CHARS = 18
@@ -94,7 +96,7 @@ def _token(path: Path | None) -> str:
     try:
         return path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput("input.invalid", path=str(path), fault=str(error)) from error
+        raise InvalidInput("input.invalid", path=str(path), fault=told(error)) from error
 
 
 async def _url(arguments: argparse.Namespace) -> str:
@@ -107,7 +109,11 @@ async def _url(arguments: argparse.Namespace) -> str:
     fields = FIELDS[arguments.kind]
     field = arguments.by or fields[0]
     if field not in fields:
-        raise InvalidInput("input.invalid", path="--by", fault=f"one of {', '.join(fields)}")
+        raise InvalidInput(
+            "input.invalid",
+            path="--by",
+            fault=Phrase(f"one of {', '.join(fields)}", f"可选 {'、'.join(fields)}"),
+        )
     query = {field: asked}
     if arguments.sort:
         query["sort"] = arguments.sort
@@ -135,14 +141,20 @@ async def _service(arguments: argparse.Namespace, prefix: str) -> str:
         return str(arguments.server)
     source = arguments.bootstrap
     if not source:
-        raise InvalidInput("input.invalid", path="--bootstrap", fault="or --server is needed")
+        raise InvalidInput(
+            "input.invalid",
+            path="--bootstrap",
+            fault=Phrase("or --server is needed", "或 --server 必须给出"),
+        )
     bootstrap = await _bootstrap(source)
     prefix = arguments.under or prefix
     if prefix:
         return authority(bootstrap, prefix, source)
     bases = bootstrap.bases()
     if len(bases) != 1:
-        fault = f"which prefix's service? {len(bases)} are named"
+        fault = Phrase(
+            f"which prefix's service? {len(bases)} are named", f"有 {len(bases)} 个服务，请指明前缀"
+        )
         raise InvalidInput("input.invalid", path="--under", fault=fault)
     return bases[0]
 
@@ -153,4 +165,4 @@ async def _bootstrap(source: str) -> Bootstrap:
     try:
         return read_bootstrap(await asyncio.to_thread(Path(source).read_bytes))
     except OSError as error:
-        raise InvalidInput("input.invalid", path=source, fault=str(error)) from error
+        raise InvalidInput("input.invalid", path=source, fault=told(error)) from error

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mingwu.cli.main import language
+from mingwu.cli.language import either, language
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.lab.control import send_fault
 from mingwu.node.config import load
@@ -53,7 +54,9 @@ def _parameters(words: list[str]) -> dict[str, float | str]:
     for word in words:
         key, sign, value = word.partition("=")
         if not sign:
-            raise InvalidInput("input.invalid", path=word, fault="write it as NAME=VALUE")
+            raise InvalidInput(
+                "input.invalid", path=word, fault=Phrase("write it as NAME=VALUE", "请写成 名称=值")
+            )
         try:
             found[key] = float(value)
         except ValueError:
@@ -72,7 +75,12 @@ def _show(answer: dict[str, Any]) -> None:
         if targets := fault.get("targets"):
             print(f"  {'':<24} {' '.join(targets[:8])}{' …' if len(targets) > 8 else ''}")  # noqa: PLR2004
     active = answer.get("active", [])
-    print("\nat work:" if active else "\nno fault is at work")
+    at_work = either("at work:", "正在进行的故障：")
+    print(f"\n{at_work if active else either('no fault is at work', '当前没有故障')}")
     for fault in active:
-        print(f"  {fault['name']} on {fault['target']}")
-    print("Next: mingwu lab fault start NAME TARGET")
+        print(f"  {fault['name']} → {fault['target']}")
+    print(
+        either(
+            "Next: mingwu lab fault start NAME TARGET", "下一步：mingwu lab fault start 名称 对象"
+        )
+    )

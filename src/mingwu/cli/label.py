@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mingwu.cli.lab import DEFAULT_CONFIG
-from mingwu.cli.main import language
+from mingwu.cli.language import language
 from mingwu.identity.client.handleclient import resolve
 from mingwu.identity.client.showing import check
 from mingwu.identity.marking import drawings
@@ -25,6 +25,7 @@ from mingwu.identity.marking.sheets import Sheets, pdf, svg_page
 from mingwu.identity.marking.symbols import Symbology, make_symbol
 from mingwu.identity.marking.templates import BUILT_IN, chosen
 from mingwu.identity.records import Record
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 
 _MOST_LABELS = 20_000
@@ -119,7 +120,11 @@ def _sheets(arguments: argparse.Namespace, house: _House, records: list[Record])
         for number, file in enumerate(files):
             file.write_text(svg_page(sheets, number, lettering), "utf-8")
     else:
-        raise InvalidInput("input.invalid", path="--out", fault="a .pdf, .svg, .dxf or .png file")
+        raise InvalidInput(
+            "input.invalid",
+            path="--out",
+            fault=Phrase("a .pdf, .svg, .dxf or .png file", "应为 .pdf、.svg、.dxf 或 .png 文件"),
+        )
     for one in sheets.left_out:
         print(_say("left", name=one.name, fault=one.error.text(language())), file=sys.stderr)
     named = ", ".join(map(str, files[:3])) + (" …" if len(files) > len(files[:3]) else "")
@@ -129,7 +134,11 @@ def _sheets(arguments: argparse.Namespace, house: _House, records: list[Record])
 
 def _symbol(arguments: argparse.Namespace, house: _House, records: list[Record]) -> int:
     if len(records) != 1:
-        raise InvalidInput("input.invalid", path="NAME", fault="one name for one symbol")
+        raise InvalidInput(
+            "input.invalid",
+            path="NAME",
+            fault=Phrase("one name for one symbol", "一个码图只能对应一个标识"),
+        )
     record = records[0]
     symbology = arguments.symbol or Symbology.DATAMATRIX
     text = text_for(
@@ -148,7 +157,11 @@ def _symbol(arguments: argparse.Namespace, house: _House, records: list[Record])
     elif ending == ".svg":
         data = drawings.svg(symbol, size, text, simulated=simulated).encode()
     else:
-        raise InvalidInput("input.invalid", path="--out", fault="a symbol is .svg, .dxf or .png")
+        raise InvalidInput(
+            "input.invalid",
+            path="--out",
+            fault=Phrase("a symbol is .svg, .dxf or .png", "码图应为 .svg、.dxf 或 .png"),
+        )
     arguments.out.write_bytes(data)
     print(_say("symbol", symbology=symbology, name=record.name, file=arguments.out))
     return 0

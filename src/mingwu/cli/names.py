@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from mingwu.cli.main import language
+from mingwu.cli.language import language
 from mingwu.cli.namewords import OUTCOMES, STATES, say
 from mingwu.cli.tables import plain, table
 from mingwu.identity.enterprise.imports.desk import ImportDesk
@@ -25,6 +25,8 @@ from mingwu.identity.enterprise.imports.uploads import PART_BYTES, Uploading
 from mingwu.identity.enterprise.mappings import Existing, Mapping
 from mingwu.identity.enterprise.model import Actor, Template, TemplateRef
 from mingwu.identity.enterprise.routes.imports import faults_csv
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 from mingwu.node.config import load
 from mingwu.node.nameimport import actor_of, import_desk
@@ -90,7 +92,7 @@ def _uploaded(desk: ImportDesk, file: Path, actor: Actor) -> str:
             while piece := content.read(PART_BYTES):
                 uploading.add(piece)
     except OSError as error:
-        raise InvalidInput("input.invalid", path=str(file), fault=str(error.strerror)) from error
+        raise InvalidInput("input.invalid", path=str(file), fault=told(error)) from error
     return uploading.close().id
 
 
@@ -101,7 +103,11 @@ def _mapping(desk: ImportDesk, arguments: argparse.Namespace, upload: str) -> Ma
     else:
         look = _look(desk, arguments, upload)
         if look.proposal is None:
-            raise InvalidInput("input.invalid", path="--template", fault="or --mapping")
+            raise InvalidInput(
+                "input.invalid",
+                path="--template",
+                fault=Phrase("or --mapping", "或 --mapping 必须给出"),
+            )
         mapping = look.proposal
     values = dict(mapping.values)
     for text in arguments.set:

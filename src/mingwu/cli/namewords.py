@@ -1,6 +1,6 @@
 """Words of ``mingwu names``, English and Chinese."""
 
-from mingwu.cli.main import language
+from mingwu.cli.language import language
 from mingwu.identity.enterprise.imports.importing import Outcome
 from mingwu.identity.enterprise.imports.jobs import JobState
 

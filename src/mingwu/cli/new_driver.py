@@ -8,6 +8,8 @@ import argparse
 import re
 from pathlib import Path
 
+from mingwu.cli.language import either
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Conflict, InvalidInput
 
 FILES = {
@@ -47,7 +49,7 @@ import numpy as np
 from mingwu.field.base import DriverKind, mark
 from mingwu.field.{name}.settings import {cls}Settings
 from mingwu.kernel.batch import U32, Columns
-from mingwu.kernel.catalogue import add
+from mingwu.kernel.catalogue import Phrase, add
 from mingwu.kernel.errors import ConfigError, Unavailable
 from mingwu.kernel.plant import TagSpec
 from mingwu.kernel.quality import GOOD
@@ -222,14 +224,28 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the files; refuses to touch an existing driver."""
     name = arguments.name
     if not re.fullmatch(r"[a-z][a-z0-9]{1,30}", name):
-        raise InvalidInput("input.invalid", path="name", fault="lower-case letters and digits only")
+        raise InvalidInput(
+            "input.invalid",
+            path="name",
+            fault=Phrase("lower-case letters and digits only", "只能用小写字母和数字"),
+        )
     folder = arguments.root / "src" / "mingwu" / "field" / name
     if folder.exists():
-        raise Conflict("input.invalid", path=str(folder), fault="this driver exists already")
+        raise Conflict(
+            "input.invalid",
+            path=str(folder),
+            fault=Phrase("this driver exists already", "该驱动已存在"),
+        )
     for pattern, text in FILES.items():
         path = arguments.root / pattern.format(name=name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.format(name=name, cls=name.capitalize(), title=name.upper()), "utf-8")
         print(f"  wrote {path.relative_to(arguments.root)}")
-    print(f"\nNext: ./dev test tests/story/field/{name} — then replace the toy protocol by yours.")
+    test = f"./dev test tests/story/field/{name}"
+    print(
+        either(
+            f"\nNext: {test} — then replace the toy protocol by yours.",
+            f"\n下一步：{test}，然后将示例协议换成您的协议。",
+        )
+    )
     return 0

@@ -8,6 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mingwu.cli.language import either
 from mingwu.node.config import Config, load
 from mingwu.node.platform import import_plant
 from mingwu.registry import plantfile
@@ -31,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = load(arguments.config)
     file: Path | None = arguments.file
     if arguments.action == "import" and file is None:
-        print("mingwu plant import needs a FILE", file=sys.stderr)
+        words = either("mingwu plant import needs a FILE", "mingwu plant import 需要给出文件")
+        print(words, file=sys.stderr)
         return 2
     if arguments.action == "import" and file is not None and not _is_table(file):
         _changes(import_plant(config, file))
@@ -47,7 +49,12 @@ def _with_registry(arguments: argparse.Namespace, config: Config, file: Path | N
             for plant in plants:
                 print(f"{plant.name:<20} {plant.prefix:<16} {plant.zh} {plant.en}")
             if not plants:
-                print("The registry is empty. Next: mingwu plant import FILE --config …")
+                print(
+                    either(
+                        "The registry is empty. Next: mingwu plant import FILE --config …",
+                        "尚无任何工厂。下一步：mingwu plant import 文件 --config …",
+                    )
+                )
             return 0
         name = arguments.plant or plants[0].name
         things = arguments.table == "things"
@@ -67,7 +74,7 @@ def _with_registry(arguments: argparse.Namespace, config: Config, file: Path | N
         return 0
     file.write_bytes(data)
     again = f"mingwu plant import {file} …" if _is_table(file) else f"mingwu check {file}"
-    print(f"wrote {file}. Next: {again}")
+    print(either(f"wrote {file}. Next: {again}", f"已写出 {file}。下一步：{again}"))
     return 0
 
 
@@ -81,4 +88,5 @@ def _changes(summary: ImportSummary) -> None:
         counts = [len(delta.added), len(delta.changed), len(delta.removed)]
         if any(counts):
             print("  {:<10} +{} ~{} -{}".format(section, *counts))
-    print("nothing changed" if not summary else f"plant {summary.plant} is up to date")
+    done = either(f"plant {summary.plant} is up to date", f"工厂 {summary.plant} 已更新")
+    print(done if summary else either("nothing changed", "没有变化"))

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mingwu.cli import roots
-from mingwu.cli.main import language
+from mingwu.cli.language import language
 from mingwu.identity.carriers import errors as _texts  # noqa: F401 — reasons of carriers
 from mingwu.identity.client.handleclient import Resolution, resolve
 from mingwu.identity.client.root import Root, resolve_from
 from mingwu.identity.client.showing import check, format_resolution, why_untold
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ def _anchors(arguments: argparse.Namespace) -> "tuple[Anchor, ...]":
     for word in arguments.anchor:
         name, sign, file = word.partition("=")
         if not sign or not Path(file).is_file():
-            raise InvalidInput("input.invalid", path=word, fault="write INDEX:HANDLE=PEMFILE")
+            raise InvalidInput(
+                "input.invalid",
+                path=word,
+                fault=Phrase("write INDEX:HANDLE=PEMFILE", "请写成 索引:标识=PEM文件"),
+            )
         found.append(Anchor(name, load_public(Path(file).read_bytes())))
     return tuple(found)

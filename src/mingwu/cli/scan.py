@@ -8,10 +8,11 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from mingwu.cli.main import language
+from mingwu.cli.language import language
 from mingwu.identity.client.handleclient import Resolution, resolve
 from mingwu.identity.marking.reading import Seen, decode, reading_of
 from mingwu.identity.marking.settings import MarkingSettings
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput, MingwuError
 
 _TEXTS = {
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         data = arguments.image.read_bytes()
     except OSError as error:
-        fault = str(error.strerror)
+        fault = told(error)
         raise InvalidInput("input.invalid", path=str(arguments.image), fault=fault) from error
     found = decode(data, most_bytes=settings.image_bytes, most_pixels=settings.image_pixels)
     if not found:

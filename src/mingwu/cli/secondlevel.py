@@ -19,11 +19,13 @@ import aiohttp
 import msgspec
 
 from mingwu.cli.hostedtable import ACTIONS, calls
-from mingwu.cli.main import language
+from mingwu.cli.language import language
 from mingwu.cli.tables import plain, table
 from mingwu.identity.secondlevel import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.identity.secondlevel.iiidap.client import refusal
 from mingwu.identity.secondlevel.tenantkeys import START as KEY_START
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput, PeerError, Unavailable
 
 _OK = 200
@@ -188,7 +190,9 @@ def _pairs(words: list[str]) -> dict[str, str]:
     for word in words:
         item, sign, value = word.partition("=")
         if not sign or not item:
-            raise InvalidInput("input.invalid", path=word, fault="write it as NAME=VALUE")
+            raise InvalidInput(
+                "input.invalid", path=word, fault=Phrase("write it as NAME=VALUE", "请写成 名称=值")
+            )
         pairs[item] = value
     return pairs
 
@@ -286,18 +290,18 @@ async def _call(
         ):
             content = await reply.read()
     except (OSError, aiohttp.ClientError, ValueError) as error:
-        detail = str(error) or type(error).__name__
+        detail = told(error)
         raise Unavailable("secondlevel.service-silent", url=url, detail=detail) from error
     if reply.status != _OK:
         raise refusal(url, reply.status, content, reply.headers.get("Retry-After", ""))
     try:
         return msgspec.json.decode(content, type=shape)
     except msgspec.MsgspecError as error:
-        raise PeerError("secondlevel.service-silent", url=url, detail=str(error)) from error
+        raise PeerError("secondlevel.service-silent", url=url, detail=told(error)) from error
 
 
 def _token(path: Path) -> str:
     try:
         return path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput("input.invalid", path=str(path), fault=str(error)) from error
+        raise InvalidInput("input.invalid", path=str(path), fault=told(error)) from error

@@ -9,6 +9,7 @@ import msgspec
 
 from mingwu.bus.client import Bus
 from mingwu.bus.subjects import ALL_STATUS
+from mingwu.cli.language import either
 from mingwu.node.config import Config, load
 
 LISTEN_S = 2.5
@@ -30,7 +31,12 @@ def run(arguments: argparse.Namespace) -> int:
         text = "  ".join(f"{key}={value}" for key, value in plain.items())
         print(f"{subject.removeprefix('mw.status.'):<20} {text[:WIDTH]}")
     if not parts:
-        print("Nobody speaks on the bus. Next: look at the logs, or `mingwu up FILE`.")
+        print(
+            either(
+                "Nobody speaks on the bus. Next: look at the logs, or `mingwu up FILE`.",
+                "总线上没有任何进程。下一步：查看日志，或运行 `mingwu up 文件`。",
+            )
+        )
     return 0 if parts else 1
 
 

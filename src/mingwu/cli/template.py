@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from mingwu.cli.lab import DEFAULT_CONFIG
-from mingwu.cli.main import language
+from mingwu.cli.language import language
 from mingwu.identity.enterprise.model import Item, Template, TemplateDef, TemplateRef, TemplateState
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.enterprise.templates import file as templatefile
@@ -23,6 +23,7 @@ from mingwu.identity.enterprise.templates.effect import Effect, effect
 from mingwu.identity.enterprise.templates.keeping import TemplateSearch
 from mingwu.identity.enterprise.templates.rules import judged
 from mingwu.identity.server.process import open_store
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.plant import Kind
 from mingwu.node.config import load
@@ -282,4 +283,4 @@ def _counts(means: Effect) -> dict[str, int]:
 
 
 def _unusable(path: Path, error: OSError) -> InvalidInput:
-    return InvalidInput("input.invalid", path=str(path), fault=error.strerror or str(error))
+    return InvalidInput("input.invalid", path=str(path), fault=told(error))

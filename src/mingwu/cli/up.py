@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from mingwu.bus.diskguard import DiskGuard
-from mingwu.cli.main import language
+from mingwu.cli.language import language
 from mingwu.node import logs
 from mingwu.node.config import Config, Role, load
 from mingwu.node.platform import Prepared, children, prepare

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from mingwu.cli.main import language
+from mingwu.cli.language import language
 from mingwu.identity.usage.reaggregate import reaggregate
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 
 _TEXTS = {
@@ -36,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         key = arguments.key.read_bytes()
         done = reaggregate(arguments.files, key, known=_known(arguments.known))
     except OSError as error:
-        raise InvalidInput("input.invalid", path=error.filename, fault=str(error)) from error
+        raise InvalidInput("input.invalid", path=error.filename, fault=told(error)) from error
     zh = language() == "zh"
     if not done.sound:
         for finding in done.findings:
@@ -53,6 +55,10 @@ def _known(words: list[str]) -> dict[int, str]:
     for word in words:
         number, sign, digest = word.partition("=")
         if not sign or not number.isdecimal():
-            raise InvalidInput("input.invalid", path=word, fault="write it as NUMBER=SHA256")
+            raise InvalidInput(
+                "input.invalid",
+                path=word,
+                fault=Phrase("write it as NUMBER=SHA256", "请写成 段号=SHA256"),
+            )
         known[int(number)] = digest.lower()
     return known

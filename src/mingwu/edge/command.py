@@ -14,6 +14,7 @@ import msgspec
 from mingwu.bus import errors as _bus_errors  # noqa: F401 — registers the texts
 from mingwu.edge import errors as _errors  # noqa: F401 — registers the texts
 from mingwu.edge.device import Device
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import (
     Denied,
     InvalidInput,
@@ -113,4 +114,4 @@ def _read(name: str, body: bytes) -> WriteCommand:
     try:
         return _decode(body)
     except msgspec.DecodeError as error:
-        raise PeerError("bus.malformed-message", subject=name, fault=str(error)) from error
+        raise PeerError("bus.malformed-message", subject=name, fault=told(error)) from error

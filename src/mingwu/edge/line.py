@@ -16,6 +16,7 @@ from mingwu.edge.device import Device, Plan
 from mingwu.edge.schedule import Backoff, Schedule, Slot, phase_ns
 from mingwu.edge.settings import EdgeSettings
 from mingwu.edge.status import DeviceState
+from mingwu.kernel.causes import told
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import MingwuError, Unavailable
 from mingwu.kernel.plant import Start
@@ -40,7 +41,7 @@ async def begin(device: Device) -> None:
             raise StartFailed(device, error) from error
         if policy in {Start.IGNORE, Start.PROBE}:
             await device.close()
-            ignored = Unavailable("edge.ignored", device=device.name, fault=str(error))
+            ignored = Unavailable("edge.ignored", device=device.name, fault=told(error))
             device.lose(ignored, final=DeviceState.IDLE)
             return
         raise
@@ -50,7 +51,7 @@ class StartFailed(Unavailable):
     """A device declared ``start = error`` did not start."""
 
     def __init__(self, device: Device, cause: MingwuError) -> None:
-        super().__init__("edge.start-failed", device=device.name, fault=str(cause))
+        super().__init__("edge.start-failed", device=device.name, fault=told(cause))
 
 
 class PolledLine:

@@ -22,6 +22,8 @@ from mingwu.edge.meters import Durations
 from mingwu.edge.ports import GatewayBus
 from mingwu.edge.status import BufferState, BufferStatus, fault_of
 from mingwu.kernel.batch import Batch
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import MingwuError, Overloaded, Unavailable
 
@@ -276,7 +278,8 @@ class Outbox:
             self._tell("edge.buffer-full", entry.points)
 
     def _tell(self, code: str, points: int) -> None:
-        fault = str(self._shown) if self._shown else "the bus is slower than the plant"
+        slow = Phrase("the bus is slower than the plant", "总线慢于工厂数据")
+        fault = told(self._shown) if self._shown else slow
         error = Overloaded(code, points=points, fault=fault)
         log.error("%s — %s", error, error.next_step())
         self._on_event(error)

@@ -31,6 +31,7 @@ from mingwu.history.records import (
 )
 from mingwu.history.settings import HistorySettings
 from mingwu.kernel.batch import F64, U32, Columns
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Conflict, InvalidInput
 
 _END_NS = 2**63 - 1
@@ -243,10 +244,18 @@ class History:
         Long windows are answered from the one-minute rollup; ``source`` of the answer says so.
         """
         if not 1 <= buckets <= _MOST_BUCKETS:
-            raise InvalidInput("input.invalid", path="buckets", fault=f"not in 1..{_MOST_BUCKETS}")
+            raise InvalidInput(
+                "input.invalid",
+                path="buckets",
+                fault=Phrase(f"not in 1..{_MOST_BUCKETS}", f"应在 1 至 {_MOST_BUCKETS} 之间"),
+            )
         if method not in set(Method):
             known = ", ".join(Method)
-            raise InvalidInput("input.invalid", path="method", fault=f"not one of {known}")
+            raise InvalidInput(
+                "input.invalid",
+                path="method",
+                fault=Phrase(f"not one of {known}", f"应为 {known} 之一"),
+            )
         window = _window(tag, start_ns, end_ns)
         if method == Method.LTTB:
             return await self._largest_triangles(window, buckets)
@@ -312,7 +321,11 @@ class History:
         if not schedules:
             return []
         if len(schedules) > _MOST_TAGS:
-            raise InvalidInput("input.invalid", path="tags", fault=f"more than {_MOST_TAGS}")
+            raise InvalidInput(
+                "input.invalid",
+                path="tags",
+                fault=Phrase(f"more than {_MOST_TAGS}", f"超过 {_MOST_TAGS} 个"),
+            )
         window = _window(schedules[0].tag, start_ns, end_ns)
         return await completeness.measure(self._link, schedules, window.start_ms, window.end_ms)
 
@@ -374,7 +387,11 @@ class History:
 
 def _backup_name(name: str) -> str:
     if not _BACKUP_NAME.fullmatch(name):
-        raise InvalidInput("input.invalid", path="name", fault="only letters, digits, _ and -")
+        raise InvalidInput(
+            "input.invalid",
+            path="name",
+            fault=Phrase("only letters, digits, _ and -", "只能用字母、数字、_ 和 -"),
+        )
     return name
 
 
@@ -382,7 +399,9 @@ def _window(tag: int, start_ns: int, end_ns: int) -> Window:
     _tags((tag,))
     if not 0 <= start_ns < end_ns <= _END_NS:
         raise InvalidInput(
-            "input.invalid", path="window", fault="start must be before end, from 1970"
+            "input.invalid",
+            path="window",
+            fault=Phrase("start must be before end, from 1970", "起点须早于终点，且不早于 1970 年"),
         )
     # A window that begins within a millisecond begins with the next one.
     return Window(tag, -(-start_ns // MS_NS), max(-(-end_ns // MS_NS), -(-start_ns // MS_NS) + 1))
@@ -391,7 +410,13 @@ def _window(tag: int, start_ns: int, end_ns: int) -> Window:
 def _tags(tags: Sequence[int] | U32) -> list[int]:
     wanted = [int(tag) for tag in tags]
     if len(wanted) > _MOST_TAGS:
-        raise InvalidInput("input.invalid", path="tags", fault=f"more than {_MOST_TAGS}")
+        raise InvalidInput(
+            "input.invalid",
+            path="tags",
+            fault=Phrase(f"more than {_MOST_TAGS}", f"超过 {_MOST_TAGS} 个"),
+        )
     if wanted and not (min(wanted) >= 0 and max(wanted) < 2**32):
-        raise InvalidInput("input.invalid", path="tags", fault="not a tag's number")
+        raise InvalidInput(
+            "input.invalid", path="tags", fault=Phrase("not a tag's number", "不是点位编号")
+        )
     return wanted

@@ -24,6 +24,8 @@ from mingwu.history import errors as codes
 from mingwu.history.recovery import forget_unwritten
 from mingwu.history.settings import MIB, HistorianSettings
 from mingwu.history.statement import Statement
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError, Conflict, Overloaded
 
 
@@ -171,7 +173,10 @@ class Lane:
     def submit(self, statement: Statement) -> "Future[Answer]":
         """Queue a statement. Raises Overloaded ``history.busy``."""
         if self.waiting >= self.max_waiting:
-            fault = f"{self.waiting} requests wait for a {self.name}"
+            fault = Phrase(
+                f"{self.waiting} requests wait for a {self.name}",
+                f"{self.waiting} 个请求在等待 {self.name}",
+            )
             raise Overloaded("history.busy", fault=fault)
         future: Future[Answer] = Future()
         self._jobs.put(_Job(statement, future))
@@ -293,14 +298,16 @@ def _take(directory: Path) -> int:
     """Lock the directory for this process; the descriptor holds the lock as long as we live."""
     if "?" in str(directory):
         raise ConfigError(
-            "history.directory-unusable", directory=str(directory), fault="“?” in its name"
+            "history.directory-unusable",
+            directory=str(directory),
+            fault=Phrase("“?” in its name", "路径中含有“?”"),
         )
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise ConfigError(
-            "history.directory-unusable", directory=str(directory), fault=str(error)
+            "history.directory-unusable", directory=str(directory), fault=told(error)
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from mingwu.history import native
 from mingwu.history.errors import from_engine
 from mingwu.history.settings import HistorySettings
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import MingwuError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -136,8 +137,8 @@ def _mapped(settings: HistorySettings, error: Exception) -> Exception:
         number = getattr(error, "code", None)
         if number:
             return from_engine(int(number), str(error))
-        return Unavailable("history.unreachable", url=settings.url, fault=str(error)[:300])
+        return Unavailable("history.unreachable", url=settings.url, fault=told(error))
     if isinstance(error, aiohttp.ClientError | OSError | TimeoutError):
-        fault = str(error) or type(error).__name__
+        fault = told(error)
         return Unavailable("history.unreachable", url=settings.url, fault=fault)
     return error

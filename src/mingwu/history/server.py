@@ -28,6 +28,8 @@ from mingwu.history import errors as codes
 from mingwu.history.engine import HTTP_STATUS, Answer, Engine, EngineFault
 from mingwu.history.settings import MIB, HistorianSettings
 from mingwu.history.statement import Statement, form_fields, parse
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError, InvalidInput, MingwuError, Overloaded, Unavailable
 
 log = logging.getLogger(__name__)
@@ -151,7 +153,12 @@ class Historian:
         if declared.isdigit() and int(declared) > most:
             raise _Refused(413, 0, f"The request is larger than max_request_mib ({most} bytes)")
         if declared.isdigit() and int(declared) > room:
-            raise Overloaded("history.busy", fault=f"{self._held} bytes of requests are held")
+            raise Overloaded(
+                "history.busy",
+                fault=Phrase(
+                    f"{self._held} bytes of requests are held", f"待处理请求已占 {self._held} 字节"
+                ),
+            )
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -269,7 +276,7 @@ def _listen(settings: HistorianSettings) -> socket.socket:
     except OSError as error:
         listener.close()
         raise Unavailable(
-            "history.unreachable", url=f"{settings.host}:{settings.port}", fault=str(error)
+            "history.unreachable", url=f"{settings.host}:{settings.port}", fault=told(error)
         ) from error
     return listener
 

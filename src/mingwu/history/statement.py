@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 
 # Parameters that the transport consumes itself; the engine would refuse them.
@@ -111,7 +112,9 @@ def _text(query: str, body: list[bytes]) -> str:
     try:
         text = b"".join(body).decode()
     except UnicodeDecodeError as error:
-        raise InvalidInput("input.invalid", path="body", fault="is no UTF-8 text") from error
+        raise InvalidInput(
+            "input.invalid", path="body", fault=Phrase("is no UTF-8 text", "不是 UTF-8 文本")
+        ) from error
     return f"{query}\n{text}" if query else text
 
 
@@ -123,7 +126,11 @@ def _options(parameters: Mapping[str, str]) -> tuple[dict[str, str], dict[str, s
         if name in TRANSPORT or name in GUARDED:
             continue
         if not _NAME.fullmatch(name):
-            raise InvalidInput("input.invalid", path=name[:80], fault="is no setting's name")
+            raise InvalidInput(
+                "input.invalid",
+                path=name[:80],
+                fault=Phrase("is no setting's name", "不是设置项名称"),
+            )
         if name.startswith("param_"):
             bound[name.removeprefix("param_")] = value
         else:
@@ -146,12 +153,16 @@ def parse(parameters: Mapping[str, str], body: list[bytes]) -> Statement:
     if statement is None:
         statement = Statement(_text(query, body))
         if not statement.sql.strip():
-            raise InvalidInput("input.invalid", path="query", fault="is empty")
+            raise InvalidInput("input.invalid", path="query", fault=Phrase("is empty", "为空"))
         named = _FORMAT.search(statement.sql)
         default = parameters.get("default_format", "TabSeparated")
         statement.format = named[1] if named else default
         if not _NAME.fullmatch(statement.format):
-            raise InvalidInput("input.invalid", path="default_format", fault="is no format's name")
+            raise InvalidInput(
+                "input.invalid",
+                path="default_format",
+                fault=Phrase("is no format's name", "不是格式名称"),
+            )
     statement.parameters = bound
     statement.settings = settings
     statement.database = parameters.get("database", "")
@@ -163,12 +174,20 @@ def form_fields(content_type: str, body: bytes) -> dict[str, str]:
     head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
     message = BytesParser(policy=HTTP).parsebytes(head + body)
     if not message.is_multipart():
-        raise InvalidInput("input.invalid", path="body", fault="is no multipart form")
+        raise InvalidInput(
+            "input.invalid",
+            path="body",
+            fault=Phrase("is no multipart form", "不是 multipart 表单"),
+        )
     fields: dict[str, str] = {}
     for part in message.iter_parts():
         name = part.get_param("name", header="content-disposition")
         if part.get_filename() is not None or not isinstance(name, str):
-            raise InvalidInput("input.invalid", path="body", fault="external tables are not taken")
+            raise InvalidInput(
+                "input.invalid",
+                path="body",
+                fault=Phrase("external tables are not taken", "不接受外部表"),
+            )
         payload = part.get_payload(decode=True)
         fields[name] = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
     return fields

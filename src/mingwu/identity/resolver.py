@@ -334,12 +334,12 @@ class Resolver:
 
     def unreadable(self, data: bytes) -> bytes:
         """Code 4 for what :meth:`answer` leaves without an answer, where there must be one."""
-        fault = (
+        why = (
             f"{len(data)} bytes are no message"
             if len(data) < ENVELOPE_BYTES
             else "this is a reply, not a request"
         )
-        return self._fault(data, 0, fault)
+        return self._fault(data, 0, why)
 
     def _fault(self, data: bytes, op: int, fault: str) -> bytes:
         addressed = len(data) >= ENVELOPE_BYTES

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError
 
 
@@ -26,4 +27,4 @@ def build(cls: type[T], data: Any, path: str = "$") -> T:
     except msgspec.ValidationError as error:
         fault, _, inner = str(error).partition(" - at `")
         where = path + inner.rstrip("`").removeprefix("$") if inner else path
-        raise ConfigError("config.invalid", path=where, fault=fault) from error
+        raise ConfigError("config.invalid", path=where, fault=told(fault)) from error

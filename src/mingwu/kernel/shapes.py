@@ -4,51 +4,15 @@ One way for every interface: a fault is InvalidInput ``input.invalid`` with the 
 wrong there. Settings have their own (``kernel.settings``), because their faults are the operator's.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 
 T = TypeVar("T")
-
-
-_TOLD = tuple(
-    (re.compile(pattern), zh)
-    for pattern, zh in (
-        (r"Expected `(.+?)`, got `(.+?)`", r"应为 `\1`，实为 `\2`"),
-        (r"Expected `(.+?)` of length (.+?), got (.+)", r"`\1` 的长度应为 \2，实为 \3"),
-        (r"Expected `(.+?)` of length (<=|>=) (.+)", r"`\1` 的长度应 \2 \3"),
-        (r"Expected `(.+?)` matching regex (.+)", r"`\1` 不符合规则 \2"),
-        (r"Expected `(.+?)` (<=|>=|<|>) (.+)", r"`\1` 应 \2 \3"),
-        (r"Expected `(.+)`", r"应为 `\1`"),
-        (r"Object missing required field `(.+)`", r"缺少字段 `\1`"),
-        (r"Object contains unknown field `(.+)`", r"未知字段 `\1`"),
-        (r"Invalid enum value (.+)", r"不允许的值 \1"),
-        (r"Invalid value (.+)", r"不允许的值 \1"),
-        (r"'?(.+?)'? is not a valid .+", r"不允许的值 \1"),
-        (r"JSON is malformed: .*?(\(byte (\d+)\))?", r"JSON 格式错误 \1"),
-        (r"Input data was truncated", "数据不完整"),
-        (r"Integer value out of range|Number out of range", "数值超出范围"),
-        (r"maximum recursion depth exceeded.*", "嵌套过深"),
-        (r"Invalid UTF-8.*|.*codec can't decode.*", "不是 UTF-8 文本"),
-    )
-)
-"""The decoder's sentences, and the same in Chinese."""
-
-
-def told(error: object) -> Phrase:
-    """A decoder's fault in both languages; a sentence not known here stays as it is."""
-    what, at, where = str(error).partition(" - at `")
-    for pattern, zh in _TOLD:
-        found = pattern.fullmatch(what)
-        if found:
-            place = f"（`{where}）" if at else ""
-            return Phrase(str(error), found.expand(zh).rstrip() + place)
-    return Phrase(str(error), str(error))
 
 
 class Nothing(msgspec.Struct, frozen=True):

@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput, MingwuError, NotFound, PeerError, Unavailable
 from mingwu.lab import errors
 
@@ -61,7 +63,7 @@ class Control:
             self._server = await asyncio.start_server(self._serve, host, port, limit=LINE_BYTES)
         except OSError as error:
             raise Unavailable(
-                "lab.port-taken", endpoint="control", host=host, port=port, fault=str(error)
+                "lab.port-taken", endpoint="control", host=host, port=port, fault=told(error)
             ) from error
         self.port = int(self._server.sockets[0].getsockname()[1])
 
@@ -99,7 +101,7 @@ def _result(line: bytes, control: str) -> Any:
     try:
         answer = msgspec.json.decode(line, type=Answer)
     except msgspec.DecodeError as error:
-        raise PeerError("lab.not-running", control=control, fault=str(error)) from error
+        raise PeerError("lab.not-running", control=control, fault=told(error)) from error
     if not answer.ok:
         raise _KINDS.get(answer.code, InvalidInput)(answer.code, **answer.parameters)
     return answer.result
@@ -108,7 +110,11 @@ def _result(line: bytes, control: str) -> Any:
 def _split(control: str) -> tuple[str, int]:
     host, _, port = control.rpartition(":")
     if not port.isdecimal():
-        raise Unavailable("lab.not-running", control=control, fault="address is not host:port")
+        raise Unavailable(
+            "lab.not-running",
+            control=control,
+            fault=Phrase("address is not host:port", "地址应为 主机:端口"),
+        )
     return host or "127.0.0.1", int(port)
 
 
@@ -123,7 +129,7 @@ def send(control: str, request: Request) -> Any:
             with line.makefile("rb") as answers:
                 return _result(answers.readline(LINE_BYTES), control)
     except OSError as error:
-        raise Unavailable("lab.not-running", control=control, fault=str(error)) from error
+        raise Unavailable("lab.not-running", control=control, fault=told(error)) from error
 
 
 def send_fault(

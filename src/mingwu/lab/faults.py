@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.lab import errors
 from mingwu.lab.gate import Gate
@@ -81,7 +82,10 @@ def _stick(target: Target, parameters: Parameters) -> None:
     if chosen and chosen not in readings:
         known = ", ".join(sorted(readings))
         raise InvalidInput(
-            "lab.bad-parameter", name="stuck-value", fault=f"no property “{chosen}”", known=known
+            "lab.bad-parameter",
+            name="stuck-value",
+            fault=Phrase(f"no property “{chosen}”", f"没有属性“{chosen}”"),
+            known=known,
         )
     for gate in target.gates:
         gate.stuck = {name: readings[name] for name in names}
@@ -228,7 +232,10 @@ class Faults:
             default = fault.parameters.get(key)
             if default is None:
                 raise InvalidInput(
-                    "lab.bad-parameter", name=fault.name, fault=f"no parameter “{key}”", known=known
+                    "lab.bad-parameter",
+                    name=fault.name,
+                    fault=Phrase(f"no parameter “{key}”", f"没有参数“{key}”"),
+                    known=known,
                 )
             try:
                 checked[key] = type(default)(value)

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, MingwuError, NotFound, Unavailable
 from mingwu.lab.control import Control, Request, forward
 from mingwu.lab.faults import Faults
@@ -123,7 +124,10 @@ class _Local:
             case "status":
                 return self.status()
             case action:
-                raise InvalidInput("lab.bad-request", fault=f"no action “{action}”")
+                raise InvalidInput(
+                    "lab.bad-request",
+                    fault=Phrase(f"no action “{action}”", f"没有“{action}”这一操作"),
+                )
 
     def status(self) -> dict[str, Any]:
         """Counters of this process."""
@@ -237,7 +241,9 @@ async def _run_workers(
             task.cancel()
     if not stop.is_set():
         raise Unavailable(
-            "lab.not-running", control=control_address(settings), fault="a worker process ended"
+            "lab.not-running",
+            control=control_address(settings),
+            fault=Phrase("a worker process ended", "一个工作进程已退出"),
         )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import Unavailable
 from mingwu.lab import errors
 from mingwu.lab.gate import Gate
@@ -222,7 +223,7 @@ class Site:
             try:
                 self.serial.start()
             except OSError as error:
-                raise Unavailable("lab.no-terminal", fault=str(error)) from error
+                raise Unavailable("lab.no-terminal", fault=told(error)) from error
         await asyncio.to_thread(self.mes.open)
         return Sockets(ports, str(self.serial.link) if self.serial else "")
 
@@ -289,4 +290,4 @@ class _Listening:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, OSError):
-            raise Unavailable("lab.port-taken", **self._where, fault=str(error)) from error
+            raise Unavailable("lab.port-taken", **self._where, fault=told(error)) from error

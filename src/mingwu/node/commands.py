@@ -4,6 +4,7 @@ from mingwu.api.ports import TagRow, ThingRow
 from mingwu.bus.client import Bus
 from mingwu.bus.subjects import command
 from mingwu.edge.command import WriteCommand, WriteReply
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Unavailable
 
 
@@ -16,7 +17,7 @@ class DeviceWrites:
     async def __call__(self, tag: TagRow, thing: ThingRow, value: float | str | bool) -> str:
         """Empty on success, else the gateway's or the device's reason. Raises Unavailable."""
         if self.bus is None or not thing.gateway:
-            raise Unavailable("api.part-missing", part="gateway")
+            raise Unavailable("api.part-missing", part=Phrase("gateway", "网关"))
         question = WriteCommand(tag=tag.number, value=value, by="api")
         reply = await self.bus.request(command(thing.gateway, thing.device), question, WriteReply)
         return "" if reply.ok else reply.reason

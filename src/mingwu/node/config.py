@@ -29,6 +29,7 @@ from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.trusted.settings import TrustedSettings
 from mingwu.identity.usage.settings import UsageSettings
 from mingwu.kernel.catalogue import add
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError
 from mingwu.kernel.settings import Settings, build
 from mingwu.lab.carriers.settings import CarrierLabSettings
@@ -300,7 +301,7 @@ def read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError("config.unreadable", file=str(file), fault=str(error)) from error
+        raise ConfigError("config.unreadable", file=str(file), fault=told(error)) from error
 
 
 def load(file: Path) -> Config:

@@ -17,6 +17,7 @@ import msgspec
 from mingwu.identity.carriers import restored as carriers
 from mingwu.identity.secondlevel import restored
 from mingwu.kernel.catalogue import Phrase, add
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 from mingwu.node.backup import (
     MANIFEST,
@@ -53,7 +54,7 @@ def restore(config: Config, copy: Path, now_ms: int | None = None) -> list[str]:
     what is no whole copy of this node.
     """
     require_free(config)
-    told = judge(config, copy)
+    found = judge(config, copy)
     now_ms = now_ms or time.time_ns() // 1_000_000
     aside = config.data / time.strftime("before-restore-%Y%m%d-%H%M%S", time.gmtime(now_ms / 1000))
     lines = [*_databases(config, copy, aside), *_folders(config, copy, aside)]
@@ -62,7 +63,7 @@ def restore(config: Config, copy: Path, now_ms: int | None = None) -> list[str]:
         count = carriers.note(config.carriers.store)
         lines.append(f"carriers whose chain of reports begins anew: {count}")
     if config.runs(IdentityPart.SECONDLEVEL):
-        count = restored.note(config.secondlevel.store, told.began_ms, now_ms)
+        count = restored.note(config.secondlevel.store, found.began_ms, now_ms)
         lines.append(f"secondlevel goes on behind {now_ms}; records to write again: {count}")
     if aside.exists():
         lines.append(f"what was there before is in {aside}")
@@ -72,24 +73,24 @@ def restore(config: Config, copy: Path, now_ms: int | None = None) -> list[str]:
 def judge(config: Config, copy: Path) -> Manifest:
     """What a copy says of itself, when it is whole and of this node."""
     try:
-        told = msgspec.json.decode((copy / MANIFEST).read_bytes(), type=Manifest)
+        found = msgspec.json.decode((copy / MANIFEST).read_bytes(), type=Manifest)
     except (OSError, msgspec.MsgspecError) as error:
-        raise InvalidInput("node.copy-bad", path=str(copy), fault=str(error)) from error
-    if told.node != config.node.name:
+        raise InvalidInput("node.copy-bad", path=str(copy), fault=told(error)) from error
+    if found.node != config.node.name:
         fault = Phrase(
-            f"it is of “{told.node}”, this is “{config.node.name}”",
-            f"它属于“{told.node}”，本节点为“{config.node.name}”",
+            f"it is of “{found.node}”, this is “{config.node.name}”",
+            f"它属于“{found.node}”，本节点为“{config.node.name}”",
         )
         raise InvalidInput("node.copy-bad", path=str(copy), fault=fault)
     for name, url in databases(config):
         kept, there = copy / f"{name}.db", file_of(url)
         if there is not None and there.exists() and not kept.exists():
             raise InvalidInput("node.copy-bad", path=str(kept), fault=_MISSING)
-        if kept.exists() and (found := _fault(kept)):
-            raise InvalidInput("node.copy-bad", path=str(kept), fault=found)
+        if kept.exists() and (broken := _fault(kept)):
+            raise InvalidInput("node.copy-bad", path=str(kept), fault=broken)
     if not (copy / RECORDS / "data.mdb").exists():
         raise InvalidInput("node.copy-bad", path=str(copy / RECORDS), fault=_MISSING)
-    return told
+    return found
 
 
 def _fault(database: Path) -> str:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mingwu.identity.client.root import Root, parse_root, root_at
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError, InvalidInput, MingwuError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ def root_of(word: str, beside: Path = Path()) -> Root:
     if file.is_file():
         return parse_root(file.read_bytes())
     if "/" in word or word.endswith(".json"):
-        raise InvalidInput("identity.root", fault=f"no file {word}")
+        raise InvalidInput("identity.root", fault=Phrase(f"no file {word}", f"没有文件 {word}"))
     return root_at(word)
 
 
@@ -43,7 +45,7 @@ def foreign_identities(config: "Config") -> "ForeignIdentities | None":
     try:
         root = root_of(word, config.file.parent)
     except MingwuError as error:
-        raise ConfigError("config.invalid", path="$.resolver.root", fault=str(error)) from error
+        raise ConfigError("config.invalid", path="$.resolver.root", fault=told(error)) from error
     known = anchors(config) if config.runs(IdentityPart.TRUST) else ()
     remote = Remote(root.server, root=root)
 

@@ -16,6 +16,7 @@ from mingwu.history.client import History
 from mingwu.identity.resolver import Resolver
 from mingwu.identity.server.process import open_store, site_of
 from mingwu.kernel.batch import Columns
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Unavailable
 from mingwu.node.commands import DeviceWrites
 from mingwu.node.config import Config, Role
@@ -37,7 +38,7 @@ class LateHistory:
 
     def _reader(self) -> HistoryReader:
         if self.client is None:
-            raise Unavailable("api.part-missing", part="history")
+            raise Unavailable("api.part-missing", part=Phrase("history", "历史数据服务"))
         return HistoryEngine(self.client)
 
     async def series(

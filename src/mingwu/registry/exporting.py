@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Table, select
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import NotFound
 from mingwu.registry import schema
 from mingwu.registry.model import GatewayDef, PlaceDef, PlantFile, ThingDef, TypeDef
@@ -18,7 +19,7 @@ def export(connection: Connection, name: str) -> PlantFile:
     query = select(schema.plant).where(schema.plant.c.name == name)
     head = connection.execute(query).one_or_none()
     if head is None:
-        raise NotFound("registry.unknown", what="plant", name=name)
+        raise NotFound("registry.unknown", what=Phrase("plant", "工厂"), name=name)
     types = _rows(connection, schema.thing_type, name)
     things = _rows(connection, schema.thing, name)
     return PlantFile(

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 import msgspec
 from sqlalchemy import Connection, Engine, func, select
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import NotFound
 from mingwu.kernel.names import fold
 from mingwu.kernel.plant import GatewaySpec, ThingCard
@@ -229,7 +230,7 @@ class Registry:
             query = select(table.c.declaration).where(table.c.name == name)
             declaration = connection.execute(query).scalar_one_or_none()
         if declaration is None:
-            raise NotFound("registry.unknown", what="type", name=name)
+            raise NotFound("registry.unknown", what=Phrase("type", "类型"), name=name)
         return msgspec.json.decode(declaration, type=TypeDef)
 
     def thing_model(self, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, or_, select
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import NotFound
 from mingwu.kernel.plant import (
     CardTag,
@@ -82,7 +83,7 @@ def gateway_spec(connection: Connection, name: str) -> GatewaySpec:
     device, tag, thing = schema.device, schema.tag, schema.thing
     known = select(schema.gateway.c.name).where(schema.gateway.c.name == name)
     if connection.execute(known).first() is None:
-        raise NotFound("registry.unknown", what="gateway", name=name)
+        raise NotFound("registry.unknown", what=Phrase("gateway", "网关"), name=name)
     devices = connection.execute(
         select(device, thing.c.id.label("thing_id"))
         .join(thing, thing.c.key == device.c.thing)

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, OperationalError
 
 from mingwu.kernel.catalogue import add
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError, InvalidInput, Unavailable
 from mingwu.store.settings import StoreSettings
 
@@ -51,7 +52,7 @@ def open_engine(settings: StoreSettings) -> Engine:
         return create_engine(url, pool_size=settings.pool, pool_pre_ping=True, future=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         shown = settings.url.rpartition("@")[2]  # never print a password
-        raise ConfigError("store.bad-url", url=shown, fault=str(error)) from error
+        raise ConfigError("store.bad-url", url=shown, fault=told(error)) from error
 
 
 def sqlite_url(path: Path) -> str:
@@ -124,7 +125,7 @@ def _translated() -> Iterator[None]:
             raise InvalidInput("store.out-of-range", fault=str(error.orig)) from error
         raise
     except OverflowError as error:  # sqlite3 says so before it asks the database
-        raise InvalidInput("store.out-of-range", fault=str(error)) from error
+        raise InvalidInput("store.out-of-range", fault=told(error)) from error
 
 
 def lock(connection: Connection, name: str) -> None:

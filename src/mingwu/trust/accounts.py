@@ -18,6 +18,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, Overloaded
 from mingwu.store.engine import reading, writing
@@ -208,13 +209,15 @@ class Accounts:
         least = self._password.min_chars
         fault = ""
         if len(password) < least:
-            fault = f"fewer than {least} characters"
+            fault = Phrase(f"fewer than {least} characters", f"少于 {least} 个字符")
         elif len(password) > _MAX_PASSWORD_CHARS:
-            fault = f"more than {_MAX_PASSWORD_CHARS} characters"
+            fault = Phrase(
+                f"more than {_MAX_PASSWORD_CHARS} characters", f"超过 {_MAX_PASSWORD_CHARS} 个字符"
+            )
         elif len(set(password)) < least // 2:
-            fault = "too few different characters"
+            fault = Phrase("too few different characters", "不同字符过少")
         elif _fold(name) in password.casefold():
-            fault = "it contains the account's name"
+            fault = Phrase("it contains the account's name", "包含账号名")
         if fault:
             raise InvalidInput("trust.weak-password", fault=fault)
 

@@ -19,6 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
+import mingwu.trust.errors  # noqa: F401 — registers the texts
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 from mingwu.trust import sm2, sm2_formats
 
@@ -222,10 +225,15 @@ def _algorithm(key: _Public) -> Algorithm:
         return Algorithm.ED25519
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < _RSA_BITS:
-            raise InvalidInput("trust.bad-key", fault=f"RSA with only {key.key_size} bits")
+            raise InvalidInput(
+                "trust.bad-key",
+                fault=Phrase(f"RSA with only {key.key_size} bits", f"RSA 仅 {key.key_size} 位"),
+            )
         return Algorithm.RSA
     if not isinstance(key.curve, ec.SECP256R1):
-        raise InvalidInput("trust.bad-key", fault=f"curve {key.curve.name}")
+        raise InvalidInput(
+            "trust.bad-key", fault=Phrase(f"curve {key.curve.name}", f"曲线 {key.curve.name}")
+        )
     return Algorithm.P256
 
 
@@ -234,4 +242,4 @@ def _key_id(public_der: bytes) -> str:
 
 
 def _fault(error: Exception) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
+    return told(str(error).partition("\n")[0] or type(error).__name__)

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import ConfigError
 from mingwu.trust import errors as _texts  # noqa: F401 — registers the texts
 
@@ -22,7 +23,9 @@ def load_or_create(directory: Path, name: str, length: int = 32) -> bytes:
     """
     data = load_or_make(directory, name, lambda: secrets.token_bytes(length))
     if len(data) != length:
-        fault = f"{len(data)} bytes instead of {length}"
+        fault = Phrase(
+            f"{len(data)} bytes instead of {length}", f"长度为 {len(data)} 字节，应为 {length} 字节"
+        )
         raise ConfigError("trust.bad-secret", path=str(directory / name), fault=fault)
     return data
 
@@ -35,7 +38,10 @@ def load_or_make(directory: Path, name: str, make: Callable[[], bytes]) -> bytes
         _create(path, make())
     mode = path.stat().st_mode
     if mode & _OTHERS:
-        fault = f"mode {mode & 0o777:o} lets others read it; use chmod 600"
+        fault = Phrase(
+            f"mode {mode & 0o777:o} lets others read it; use chmod 600",
+            f"权限 {mode & 511:o} 允许他人读取，请执行 chmod 600",
+        )
         raise ConfigError("trust.bad-secret", path=str(path), fault=fault)
     return path.read_bytes()
 

@@ -2,6 +2,7 @@
 
 import io
 import random
+import re
 
 import pytest
 
@@ -132,19 +133,35 @@ def called(argv, capsys):
     return status, capsys.readouterr().err
 
 
+def left_in_english(told, argv):
+    """Sentences with English in them, what was typed, usage and a server's own words apart."""
+    for typed in sorted(one for argument in argv for one in argument.split() if len(one) > 1):
+        told = told.replace(typed, "")
+    told = re.sub("`.*?`", "", told)
+    return [
+        line
+        for line in told.splitlines()
+        if line.startswith("mingwu") and "[identity.refused]" not in line
+        and re.search("[a-z]{3,} [a-z]{2,}", line.removeprefix("mingwu"))
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=" ".join)
 def test_a_wrong_argument_is_answered_by_a_sentence(shape, places, capsys, monkeypatch):
     monkeypatch.chdir(places["folder"])
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
     draw = random.Random(" ".join(shape))
     for odd in draw.sample(ODD, 10):
-        monkeypatch.setenv("LC_ALL", draw.choice(("en_GB.UTF-8", "zh_CN.UTF-8")))
+        locale = draw.choice(("en_GB.UTF-8", "zh_CN.UTF-8"))
+        monkeypatch.setenv("LC_ALL", locale)
         argv = filled(shape, odd, places)
         status, told = called(argv, capsys)
         assert status in {0, 1, 2}, argv
         assert "Traceback" not in told
         if status:
             assert told.strip(), argv
+        if status and locale.startswith("zh"):
+            assert not left_in_english(told, argv), told
 
 
 @pytest.mark.parametrize("command", sorted({shape[0] for shape in SHAPES}))

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import mingwu.field.modbus.errors  # noqa: F401 — registers the texts
 from mingwu.field.modbus.settings import WordOrder
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError
 from mingwu.kernel.plant import TagSpec, ValueType
 from mingwu.wire.modbus.pdu import LAST_ADDRESS, Function
@@ -75,7 +76,7 @@ def parse(tag: TagSpec, order: WordOrder = WordOrder.ABCD) -> Address:
         return _fitting(_parse(tag.address, order), tag.type)
     except ValueError as fault:
         raise ConfigError(
-            "modbus.address", tag=tag.name, address=tag.address, fault=str(fault)
+            "modbus.address", tag=tag.name, address=tag.address, fault=told(fault)
         ) from fault
 
 

@@ -14,6 +14,8 @@ from mingwu.field.modbus.plan import Plan, compile_plan
 from mingwu.field.modbus.settings import ModbusSettings, Transport
 from mingwu.field.modbus.writing import outcome, write_request
 from mingwu.kernel.batch import Columns
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import ConfigError, Unavailable
 from mingwu.kernel.plant import TagSpec
@@ -21,7 +23,10 @@ from mingwu.kernel.quality import REASON_MASK, Reason
 
 LOG = logging.getLogger(__name__)
 BITS_PER_CHARACTER = 11
-GONE = {Reason.TIMEOUT, Reason.NOT_CONNECTED}
+GONE = {
+    Reason.TIMEOUT: Phrase("timeout", "超时"),
+    Reason.NOT_CONNECTED: Phrase("not connected", "未连接"),
+}
 
 
 class ModbusDriver:
@@ -91,13 +96,15 @@ class ModbusDriver:
 
     def _joined(self) -> Line:
         if self._line is None:
-            raise Unavailable("modbus.lost", line=key(self._settings), fault="not open")
+            raise Unavailable(
+                "modbus.lost", line=key(self._settings), fault=Phrase("not open", "未连接")
+            )
         return self._line
 
     def _raise_if_gone(self, columns: Columns, line: Line) -> None:
         reasons = set((columns.quality & REASON_MASK).tolist())
-        if reasons <= GONE:
-            fault = ", ".join(Reason(reason).name.lower() for reason in sorted(reasons))
+        if reasons <= set(GONE):
+            fault = Phrase.joined(GONE[Reason(reason)] for reason in sorted(reasons))
             raise Unavailable(
                 "modbus.silent", unit=self._settings.unit, line=line.name, fault=fault
             )
@@ -114,11 +121,15 @@ def _timing(settings: ModbusSettings) -> Timing:
 
 def _checked(settings: ModbusSettings) -> ModbusSettings:
     if settings.transport is Transport.RTU and not settings.serial:
-        raise ConfigError("modbus.setting", setting="serial", fault="needed for transport rtu")
+        raise ConfigError(
+            "modbus.setting",
+            setting="serial",
+            fault=Phrase("needed for transport rtu", "rtu 传输方式必填"),
+        )
     try:
         "".encode(settings.charset)
     except LookupError as error:
-        raise ConfigError("modbus.setting", setting="charset", fault=str(error)) from error
+        raise ConfigError("modbus.setting", setting="charset", fault=told(error)) from error
     return settings
 
 

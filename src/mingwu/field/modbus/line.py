@@ -18,6 +18,8 @@ from typing import ClassVar, Protocol, cast
 from mingwu.field.modbus.exchange import Exchange, Framer, Reply, RtuFramer, TcpFramer
 from mingwu.field.modbus.serialport import SerialPort, open_port
 from mingwu.field.modbus.settings import ModbusSettings, Transport
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import Unavailable
 from mingwu.wire.modbus.mbap import Adu
 from mingwu.wire.modbus.pdu import ProtocolError
@@ -75,7 +77,7 @@ class Line(asyncio.Protocol):
         self._finished: asyncio.Future[None] | None = None
         self._timing = Timing(1.0)
         self._heard = 0.0
-        self._lost_because = "not connected"
+        self._lost_because: str = Phrase("not connected", "尚未连接")
 
     # -------------------------------------------------------------- sharing
 
@@ -117,7 +119,7 @@ class Line(asyncio.Protocol):
                 async with asyncio.timeout(timeout_s):
                     await self._connect()
             except (OSError, TimeoutError) as error:
-                fault = str(error) or "no answer in time"
+                fault = told(error)
                 raise Unavailable("modbus.unreachable", line=self.name, fault=fault) from error
             await asyncio.sleep(self._settings.pause_after_connect_ms / 1000)
 
@@ -147,9 +149,9 @@ class Line(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the connection is gone; whoever waits is told."""
         if exc is not None:
-            self._lost_because = str(exc)
+            self._lost_because = told(exc)
         elif self._users > 0:
-            self._lost_because = "closed by the other side"
+            self._lost_because = Phrase("closed by the other side", "对端关闭了连接")
         self._transport = None
         if self._closed and not self._closed.done():
             self._closed.set_result(None)
@@ -199,7 +201,7 @@ class Line(asyncio.Protocol):
             adus = self._framer.feed(data)
         except ProtocolError as error:
             LOG.warning("line=%s event=garbage fault=%s", self.name, error)
-            self._lost_because = str(error)
+            self._lost_because = told(error)
             if self._transport is not None:
                 self._transport.abort()
             return

@@ -11,6 +11,7 @@ a topic name and ``+`` is no name either (MQTT 3.1.1 clause 4.7): a tag names on
 """
 
 import mingwu.field.mqtt.errors  # noqa: F401 — registers the texts
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import ConfigError
 from mingwu.kernel.plant import TagSpec
 
@@ -23,15 +24,18 @@ def parse(tag: TagSpec) -> tuple[str, Path]:
     topic, separator, path = tag.address.partition("#")
     fault = ""
     if not topic:
-        fault = "no topic"
+        fault = Phrase("no topic", "缺少主题")
     elif "+" in topic or "\0" in topic:
-        fault = "wildcards and control characters are not allowed in a topic"
+        fault = Phrase(
+            "wildcards and control characters are not allowed in a topic",
+            "主题中不允许通配符和控制字符",
+        )
     elif len(topic.encode()) > MAX_TOPIC_BYTES:
-        fault = "topic too long"
+        fault = Phrase("topic too long", "主题过长")
     elif separator and not path:
-        fault = "no field after “#”"
+        fault = Phrase("no field after “#”", "“#”后缺少字段")
     elif "#" in path:
-        fault = "more than one “#”"
+        fault = Phrase("more than one “#”", "“#”多于一个")
     if fault:
         raise ConfigError("mqtt.address", tag=tag.name, address=tag.address, fault=fault)
     return topic, parse_path(path)

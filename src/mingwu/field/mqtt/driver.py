@@ -13,6 +13,7 @@ from mingwu.field.mqtt.link import Link, line
 from mingwu.field.mqtt.plan import Plan
 from mingwu.field.mqtt.settings import MqttSettings
 from mingwu.kernel.batch import Columns
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import ConfigError, Unavailable
 from mingwu.kernel.plant import TagSpec
@@ -52,7 +53,9 @@ class MqttDriver:
 
     def __init__(self, settings: MqttSettings, simulated: bool, clock: Clock | None = None) -> None:
         if settings.password and not settings.user:
-            raise ConfigError("mqtt.setting", setting="password", fault="needs a user")
+            raise ConfigError(
+                "mqtt.setting", setting="password", fault=Phrase("needs a user", "须同时给出用户名")
+            )
         self._settings = settings
         self._simulated = simulated
         self._clock = clock or SystemClock()

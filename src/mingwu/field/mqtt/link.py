@@ -18,6 +18,7 @@ from gmqtt.mqtt.constants import MQTTv311
 from gmqtt.mqtt.handler import MQTTError
 
 from mingwu.field.mqtt.settings import MqttSettings
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import Unavailable
 
 Message = Callable[[str, bytes], None]
@@ -67,7 +68,7 @@ class Link:
                 )
         except (OSError, TimeoutError, MQTTError) as error:
             await link.close()
-            fault = str(error) or "no answer in time"
+            fault = told(error)
             raise Unavailable("mqtt.unreachable", line=line(settings), fault=fault) from error
         except BaseException:
             await link.close()

@@ -15,6 +15,8 @@ from mingwu.field.base import BrowseNode
 from mingwu.field.opcua import rawcall
 from mingwu.field.opcua.address import parse
 from mingwu.field.opcua.session import Session
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 
 _PAGE = 100
@@ -51,7 +53,10 @@ def node_id(session: Session, address: str) -> ua.NodeId:
     parsed = parse(address)
     index = parsed.index(session.namespaces)
     if index is None:
-        fault = f"the server has no namespace {parsed.namespace}"
+        fault = Phrase(
+            f"the server has no namespace {parsed.namespace}",
+            f"服务器没有命名空间 {parsed.namespace}",
+        )
         raise InvalidInput("opcua.node", address=address, fault=fault)
     identifier: Any = parsed.identifier
     return ua.NodeId(identifier, ua.Int16(index))
@@ -145,4 +150,4 @@ async def _service(session: Session, address: str, call: Any) -> Any:
     try:
         return await session.service(call)
     except rawcall.ServiceFailed as error:
-        raise InvalidInput("opcua.node", address=address, fault=str(error)) from error
+        raise InvalidInput("opcua.node", address=address, fault=told(error)) from error

@@ -25,6 +25,7 @@ from mingwu.field.opcua.settings import Mode, OpcuaSettings
 from mingwu.field.opcua.watch import Watch
 from mingwu.field.opcua.writing import Writer
 from mingwu.kernel.batch import Columns
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import Unavailable
 from mingwu.kernel.plant import TagSpec
 
@@ -99,7 +100,9 @@ class OpcuaDriver:
         return self._session
 
     def _not_open(self) -> Unavailable:
-        return Unavailable("opcua.lost", endpoint=self._settings.endpoint, fault="not open")
+        return Unavailable(
+            "opcua.lost", endpoint=self._settings.endpoint, fault=Phrase("not open", "未连接")
+        )
 
 
 def _create(settings: OpcuaSettings, simulated: bool) -> OpcuaDriver:

@@ -16,6 +16,7 @@ from mingwu.field.opcua import errors as _errors  # noqa: F401 — registers the
 from mingwu.field.opcua.address import NodeAddress, encode, parse
 from mingwu.field.opcua.layout import Layout
 from mingwu.kernel.batch import F64, U32
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError
 from mingwu.kernel.plant import TagSpec, ValueType
 
@@ -117,5 +118,5 @@ def _address(tag: TagSpec) -> NodeAddress:
         return parse(tag.address)
     except ValueError as error:
         raise ConfigError(
-            "opcua.address", address=tag.address[:_SHOWN_CHARS], tag=tag.name, fault=str(error)
+            "opcua.address", address=tag.address[:_SHOWN_CHARS], tag=tag.name, fault=told(error)
         ) from error

@@ -24,6 +24,8 @@ from cryptography import x509
 from mingwu.field.opcua import rawcall
 from mingwu.field.opcua.profiles import Profile, choose, least
 from mingwu.field.opcua.settings import OpcuaSettings, Policy, Protection
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import Unavailable
 
 _log = logging.getLogger(__name__)
@@ -212,7 +214,11 @@ class Session:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._housekeeper
         healthy = self.fault is None
-        self.lose(Unavailable("opcua.lost", endpoint=self.settings.endpoint, fault="closed"))
+        self.lose(
+            Unavailable(
+                "opcua.lost", endpoint=self.settings.endpoint, fault=Phrase("closed", "连接已关闭")
+            )
+        )
         if healthy:
             with contextlib.suppress(*_TRANSPORT_ERRORS):
                 async with asyncio.timeout(min(self.settings.timeout_ms / 1000, 1.0)):
@@ -276,6 +282,4 @@ def _refusal(settings: OpcuaSettings, error: Exception) -> Unavailable:
 def _words(error: BaseException) -> str:
     if isinstance(error, UaStatusCodeError):
         return rawcall.status_name(int(error.code))
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return str(error) or type(error).__name__
+    return told(error)

@@ -25,6 +25,7 @@ from mingwu.field.opcua.publishing import TICKS, Publishing, silent
 from mingwu.field.opcua.reading import read
 from mingwu.field.opcua.session import Session
 from mingwu.kernel.batch import U8, Columns
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import MingwuError, Unavailable
 from mingwu.kernel.quality import Reason, bad
 
@@ -78,7 +79,7 @@ class Watch:
             await self._begin()
         except rawcall.ServiceFailed as error:
             raise self._session.lose(
-                Unavailable("opcua.lost", endpoint=settings.endpoint, fault=str(error))
+                Unavailable("opcua.lost", endpoint=settings.endpoint, fault=told(error))
             ) from error
 
     @property
@@ -204,7 +205,7 @@ class Watch:
         if not isinstance(error, MingwuError | rawcall.ServiceFailed):
             _log.error("subscription task failed", exc_info=error)
         endpoint = self._session.settings.endpoint
-        self._session.lose(Unavailable("opcua.lost", endpoint=endpoint, fault=str(error)))
+        self._session.lose(Unavailable("opcua.lost", endpoint=endpoint, fault=told(error)))
 
     async def _offer_again(self, refused: Rows) -> None:
         """Offer refused tags from time to time: a program download may bring the node back."""

@@ -19,6 +19,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from mingwu.field.sql.settings import SqlSettings
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError, Unavailable
 
 T = TypeVar("T")
@@ -39,11 +41,14 @@ def parse_url(settings: SqlSettings) -> URL:
         url = make_url(settings.url)
         url.get_dialect().import_dbapi()
     except ImportError as error:
-        fault = f"the database library “{error.name}” is not installed"
+        fault = Phrase(
+            f"the database library “{error.name}” is not installed",
+            f"未安装数据库驱动“{error.name}”",
+        )
         raise ConfigError("sql.setting", setting="url", fault=fault) from error
     except (SQLAlchemyError, ValueError) as error:
         # the text of the error may quote the URL, and the URL may hold a password
-        fault = type(error).__name__
+        fault = told(type(error).__name__)
         raise ConfigError("sql.setting", setting="url", fault=fault) from None
     return url
 
@@ -99,7 +104,7 @@ class Database:
         def worked() -> T:
             connection = self._connection
             if connection is None:
-                raise Unavailable("sql.failed", line=self.line, fault="not open")
+                raise Unavailable("sql.failed", line=self.line, fault=Phrase("not open", "未连接"))
             try:
                 return work(connection)
             finally:
@@ -109,7 +114,7 @@ class Database:
 
     async def _work(self, work: Callable[[], T]) -> T:
         if self._thread is None:
-            raise Unavailable("sql.failed", line=self.line, fault="not open")
+            raise Unavailable("sql.failed", line=self.line, fault=Phrase("not open", "未连接"))
         future = asyncio.get_running_loop().run_in_executor(self._thread, work)
         try:
             async with asyncio.timeout(self._settings.timeout_ms / 1000):
@@ -117,10 +122,15 @@ class Database:
         except TimeoutError as error:
             future.add_done_callback(_forget)
             self._interrupt()
-            fault = f"no answer within {self._settings.timeout_ms} ms"
+            fault = Phrase(
+                f"no answer within {self._settings.timeout_ms} ms",
+                f"{self._settings.timeout_ms} 毫秒内无应答",
+            )
             raise Unavailable("sql.failed", line=self.line, fault=fault) from error
         except SQLAlchemyError as error:
-            fault = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
+            fault = (
+                told(error.orig) if isinstance(error, DBAPIError) else told(type(error).__name__)
+            )
             raise Unavailable("sql.failed", line=self.line, fault=fault) from error
 
     def _connect(self) -> None:

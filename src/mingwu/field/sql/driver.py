@@ -11,6 +11,7 @@ from mingwu.field.sql.database import Database, line
 from mingwu.field.sql.plan import Plan, Row, source, zone
 from mingwu.field.sql.settings import SqlSettings
 from mingwu.kernel.batch import Columns
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import ConfigError
 from mingwu.kernel.plant import TagSpec
@@ -64,9 +65,15 @@ class SqlDriver:
 
 def _check(settings: SqlSettings) -> None:
     if bool(settings.table) == bool(settings.query):
-        raise ConfigError("sql.setting", setting="table", fault="give either table or query")
+        raise ConfigError(
+            "sql.setting",
+            setting="table",
+            fault=Phrase("give either table or query", "table 与 query 须且只能给出一个"),
+        )
     if settings.query and not _SELECT.match(settings.query):
-        raise ConfigError("sql.setting", setting="query", fault="only SELECT is allowed")
+        raise ConfigError(
+            "sql.setting", setting="query", fault=Phrase("only SELECT is allowed", "只允许 SELECT")
+        )
     zone(settings.time_zone)
 
 

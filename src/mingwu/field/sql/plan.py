@@ -18,6 +18,7 @@ from mingwu.calc.convert import NAN, Point, to_ns, to_point
 from mingwu.field.sql.address import Key, parse
 from mingwu.field.sql.settings import SqlSettings
 from mingwu.kernel.batch import Columns
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError
 from mingwu.kernel.plant import TagSpec
 from mingwu.kernel.quality import GOOD, SIMULATED, Reason, bad, uncertain
@@ -104,7 +105,7 @@ def zone(name: str) -> dt.tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ConfigError("sql.setting", setting="time_zone", fault=str(error)) from error
+        raise ConfigError("sql.setting", setting="time_zone", fault=told(error)) from error
 
 
 def source(settings: SqlSettings, names: Sequence[str]) -> FromClause:

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from mingwu.identity.access.authentication import public_key
+from mingwu.kernel.catalogue import Phrase
 from mingwu.wire.handle.codes import ENVELOPE_BYTES, EnvelopeFlag, OpFlag, Rc
 from mingwu.wire.handle.envelope import Envelope, read_envelope
 from mingwu.wire.handle.errors import ProtocolError
@@ -121,7 +122,7 @@ class Session:
             plain = unpadder.update(cipher.update(body) + cipher.finalize()) + unpadder.finalize()
             return read_inner(envelope, plain)
         except (ValueError, ProtocolError) as error:
-            fault = "the message does not belong to the session"
+            fault = Phrase("the message does not belong to the session", "该消息不属于此会话")
             raise SessionFault(Rc.SESSION_FAILED, fault) from error
 
 

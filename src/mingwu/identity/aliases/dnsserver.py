@@ -18,6 +18,7 @@ from typing import Any, Self, cast
 from mingwu.identity.aliases.dnszone import OidZone
 from mingwu.identity.aliases.settings import OidDnsSettings
 from mingwu.identity.records import RecordStore
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ class OidDnsServer:
                 # a port that the system chose for TCP may be taken for UDP
                 if self._settings.port or not left:
                     place = f"{host}:{self._settings.port}"
-                    raise Unavailable("oid-dns.port", place=place, fault=str(error)) from error
+                    raise Unavailable("oid-dns.port", place=place, fault=told(error)) from error
         log.info("oid-dns listen=%s:%d zone=%s", host, self.port, self._settings.zone)
         return self
 

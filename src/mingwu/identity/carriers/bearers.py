@@ -11,6 +11,7 @@ from typing import Protocol, Self
 import aiohttp
 
 from mingwu.identity.carriers import errors as _texts  # noqa: F401 — registers the texts
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import Unavailable
 
 PATH = "/carriers/exchange"
@@ -66,7 +67,7 @@ class HttpsBearer:
                     raise self._unreachable(f"HTTP {reply.status}")
                 return await reply.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise self._unreachable(str(error) or type(error).__name__) from error
+            raise self._unreachable(told(error)) from error
 
     def _unreachable(self, fault: str) -> Unavailable:
         return Unavailable("carriers.unreachable", address=self.address, fault=fault)

@@ -23,6 +23,7 @@ from msgspec import Meta
 
 from mingwu.identity.carriers import errors as _texts  # noqa: F401 — registers the texts
 from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput, MingwuError
 from mingwu.trust.keys import Algorithm, PrivateKey, PublicKey, load_public
 
@@ -72,7 +73,7 @@ def read(data: bytes) -> Certificate:
         fault = str(error).partition("\n")[0][:200]
         raise InvalidInput("carriers.bad-certificate", fault=fault) from error
     except MingwuError as error:
-        raise InvalidInput("carriers.bad-certificate", fault=str(error)) from error
+        raise InvalidInput("carriers.bad-certificate", fault=told(error)) from error
 
 
 def _read_x509(data: bytes) -> Certificate:

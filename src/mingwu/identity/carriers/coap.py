@@ -37,6 +37,7 @@ from mingwu.identity.carriers.secrecy import (
     kid_of,
 )
 from mingwu.identity.carriers.settings import CoapBearerSettings, CoapSettings
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ class CoapBearer:
                 async with asyncio.timeout(self._settings.timeout_s):
                     return await self._ask(frame)
             except (coap_error.Error, OSError, TimeoutError) as error:
-                fault = str(error) or type(error).__name__
+                fault = told(error)
                 await self.close()
                 if isinstance(error, _Answered):
                     break

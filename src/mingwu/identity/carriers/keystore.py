@@ -12,6 +12,7 @@ from typing import Protocol
 from mingwu.identity.carriers import errors as _texts  # noqa: F401 — registers the texts
 from mingwu.identity.carriers import keyuri, tokens
 from mingwu.identity.carriers.sealing import seal, unseal
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError
 from mingwu.trust.keys import Algorithm, PrivateKey, PublicKey, generate, load_private
 
@@ -62,7 +63,7 @@ class SealedKey:
         try:
             pem = unseal(path, secret, _MAGIC)
         except (OSError, ValueError) as error:
-            raise ConfigError("carriers.bad-key", path=str(path), fault=str(error)) from error
+            raise ConfigError("carriers.bad-key", path=str(path), fault=told(error)) from error
         return cls(load_private(pem))
 
 

@@ -22,6 +22,7 @@ from gmqtt.mqtt.handler import MQTTError
 from mingwu.identity.carriers.frames import digest_of, read
 from mingwu.identity.carriers.platform import CarrierPlatform
 from mingwu.identity.carriers.settings import MqttBearerSettings
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import MingwuError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class _Line:
                 await line._granted.wait()  # noqa: SLF001 — as above
         except (OSError, TimeoutError, MQTTError) as error:
             await line.close()
-            raise unreachable(settings, str(error) or "no answer in time") from error
+            raise unreachable(settings, told(error)) from error
         except BaseException:
             await line.close()
             raise

@@ -15,6 +15,7 @@ import msgspec
 from mingwu.identity.carriers.certificates import read as read_certificate
 from mingwu.identity.carriers.frames import Provision, read
 from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError, MingwuError
 
 MAGIC = b"MWP1"
@@ -63,14 +64,14 @@ class ProfileFile:
         try:
             data = self.path.read_bytes()
         except OSError as error:
-            raise self._bad(str(error)) from error
+            raise self._bad(told(error)) from error
         body = data[len(MAGIC) + _DIGEST_BYTES :]
         if data[: -len(body) or None] != MAGIC + hashlib.sha256(body).digest():
             raise self._bad(Phrase("damaged", "已损坏"))
         try:
             profile = _decode(body)
         except msgspec.DecodeError as error:
-            raise self._bad(str(error)) from error
+            raise self._bad(told(error)) from error
         if profile.identifier and not _is_proven(profile):
             raise self._bad(
                 Phrase(

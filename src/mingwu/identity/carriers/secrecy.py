@@ -23,6 +23,7 @@ from mingwu.identity.carriers import schema
 from mingwu.identity.carriers.rows import base64_of
 from mingwu.identity.carriers.sealing import seal, unseal
 from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError, Conflict, InvalidInput
 from mingwu.store.engine import reading, writing
 
@@ -50,7 +51,9 @@ class CarrierSecret:
             self.master = unseal(self._path, secret, _MAGIC)
             self._ahead = int(self._numbers.read_text("ascii")) if self._numbers.exists() else 0
         except (OSError, ValueError) as error:
-            raise ConfigError("carriers.bad-key", path=str(self._path), fault=str(error)) from error
+            raise ConfigError(
+                "carriers.bad-key", path=str(self._path), fault=told(error)
+            ) from error
         self.next_number = self._ahead
 
     @classmethod

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from mingwu.identity.carriers import errors as _texts  # noqa: F401 — registers the texts
 from mingwu.identity.carriers.keyuri import KeyUri
 from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError, MingwuError, Unavailable
 from mingwu.trust.keys import Algorithm, PublicKey, der, load_public
 from mingwu.trust.secrets import load_or_make
@@ -293,7 +294,7 @@ def _module(path: str) -> _Module:
             try:
                 _modules[path] = _Module(path, library.lib(path))
             except library.PKCS11Error as error:
-                fault = str(error) or type(error).__name__
+                fault = told(error)
                 raise ConfigError("carriers.token-module", module=path, fault=fault) from error
         return _modules[path]
 

@@ -17,6 +17,7 @@ from typing import Self
 
 from mingwu.identity import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.kernel.catalogue import Phrase, zh_of
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import Unavailable
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.bodies import Body, ErrorBody, Record, Referral, Resolve, read_body
@@ -150,7 +151,7 @@ async def ask_udp(host: str, port: int, message: Message, *, timeout_s: float = 
                 local_addr=_local(), remote_addr=(host, port),
             )  # fmt: skip
         except OSError as error:
-            detail = error.strerror or str(error)
+            detail = told(error)
             break
         try:
             transport.sendto(encode(message))
@@ -159,7 +160,7 @@ async def ask_udp(host: str, port: int, message: Message, *, timeout_s: float = 
         except TimeoutError:
             detail = Phrase(f"no answer in {timeout_s:g} s", f"{timeout_s:g} 秒内没有应答")
         except OSError as error:
-            detail = error.strerror or str(error)
+            detail = told(error)
         finally:
             transport.close()
     raise Unavailable(
@@ -254,7 +255,8 @@ async def _streams(host: str, port: int, timeout_s: float) -> Streams:
         opening = asyncio.open_connection(host, port, local_addr=_local())
         return await asyncio.wait_for(opening, timeout_s)
     except (OSError, TimeoutError) as error:
-        detail = f"TCP, {getattr(error, 'strerror', None) or 'timed out'}"
+        why = told(error)
+        detail = Phrase(f"TCP, {why}", f"TCP，{why.zh}")
         raise Unavailable("identity.unreachable", server=f"{host}:{port}", detail=detail) from error
 
 

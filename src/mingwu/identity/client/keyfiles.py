@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher,
 
 from mingwu.identity.access.authentication import derived_key
 from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.primitives import Reader
@@ -52,7 +53,7 @@ def load(data: bytes, passphrase: bytes = b"") -> PrivateKeyTypes:
             return serialization.load_pem_private_key(data, passphrase or None)
         return _key(_unlocked(data, passphrase))
     except (ValueError, TypeError, UnsupportedAlgorithm, ProtocolError) as error:
-        fault: str = str(error).partition("\n")[0] or type(error).__name__
+        fault: str = told(str(error).partition("\n")[0] or type(error).__name__)
         if is_locked(data):
             fault = (
                 Phrase("the passphrase does not fit", "口令不正确")

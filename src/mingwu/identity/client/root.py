@@ -26,6 +26,7 @@ from mingwu.identity.client.handleclient import (
 from mingwu.identity.client.refusals import refused
 from mingwu.identity.lookup import PREFIX_HOME, prefix_of
 from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput, Unavailable
 from mingwu.kernel.names import fold
 from mingwu.wire.handle.codes import Rc
@@ -69,7 +70,7 @@ def parse_root(document: bytes) -> Root:
     try:
         sites = _sites(orjson.loads(document))
     except (orjson.JSONDecodeError, ProtocolError, AttributeError, TypeError) as error:
-        raise InvalidInput("identity.root", fault=str(error)) from error
+        raise InvalidInput("identity.root", fault=told(error)) from error
     if not sites:
         raise InvalidInput(
             "identity.root", fault=Phrase("no HS_SITE value in it", "其中没有 HS_SITE 值")

@@ -54,8 +54,8 @@ class SecureClient:
         if not envelope.flags & EnvelopeFlag.ENCRYPTED:
             # A refusal of the session itself comes in the open; nothing else may.
             told = read_body(decode(data))
-            detail = told.message if isinstance(told, ErrorBody) else "reply not encrypted"
-            raise ProtocolError(f"the session does not hold: {detail}")
+            why = told.message if isinstance(told, ErrorBody) else "reply not encrypted"
+            raise ProtocolError(f"the session does not hold: {why}")
         reply = session.decrypted(envelope, data[ENVELOPE_BYTES:])
         if not session.check(reply):
             raise ProtocolError("the reply has no MAC of the session")

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from reportlab.pdfbase.pdfmetrics import stringWidth
 
 from mingwu.identity.marking.outlines import Outline, outlines
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 
 LATIN, LATIN_BOLD = "Helvetica", "Helvetica-Bold"
@@ -96,7 +97,7 @@ def _open(file: str) -> ImageFont.FreeTypeFont:
             font = ImageFont.truetype(file, EM, index=face)
         except OSError as error:
             if first is None:
-                raise InvalidInput("marking.no-font", file=file, fault=str(error)) from error
+                raise InvalidInput("marking.no-font", file=file, fault=told(error)) from error
             break
         if "SC" in str(font.getname()[0]).split():
             return font

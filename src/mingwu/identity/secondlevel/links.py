@@ -18,6 +18,7 @@ from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.model import Mode
 from mingwu.identity.secondlevel.prefixes import ACTIVE
 from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.clock import Clock
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.names import parse
@@ -114,9 +115,13 @@ def node_url(text: str) -> str:
         host = parts.hostname or ""
         port = parts.port
     except ValueError as error:
-        raise InvalidInput("input.invalid", path="$.url", fault=str(error)) from error
+        raise InvalidInput("input.invalid", path="$.url", fault=told(error)) from error
     if not host or parts.username is not None or parts.query or parts.fragment or port == 0:
-        raise InvalidInput("input.invalid", path="$.url", fault="https://HOST[:PORT][/PATH]")
+        raise InvalidInput(
+            "input.invalid",
+            path="$.url",
+            fault=Phrase("https://HOST[:PORT][/PATH]", "应为 https://主机[:端口][/路径]"),
+        )
     if parts.scheme != "https" and not (parts.scheme == "http" and _here(host)):
         fault = Phrase("https, or http on loopback", "应为 https；http 只可用于本机回环")
         raise InvalidInput("input.invalid", path="$.url", fault=fault)

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from mingwu.identity.secondlevel.links import NodeLink
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError, Denied, MingwuError, PeerError, Unavailable
 from mingwu.kernel.names import fold
 from mingwu.trust.keys import PrivateKey
@@ -164,7 +165,7 @@ class NodeClient:
             ) as reply:
                 data = await _whole(reply, link)
         except (OSError, aiohttp.ClientError, ValueError) as error:
-            raise silent(link, str(error) or type(error).__name__) from error
+            raise silent(link, told(error)) from error
         if reply.status == _NOT_FOUND:
             raise refused(link, f"HTTP 404: {path}")
         if reply.status >= _SERVER_ERROR:

@@ -19,6 +19,7 @@ from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.model import Mode, PrefixRow, SiteForm
 from mingwu.identity.server.process import home_prefixes
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.store.engine import reading, writing
 from mingwu.wire.handle.codes import ALL_RIGHTS
@@ -45,7 +46,7 @@ def site_at(host: str, port: int, http_port: int = 0, *, desc: str = "") -> Site
     try:
         address = pack_address(host)
     except ValueError as error:
-        raise InvalidInput("input.invalid", path="$.site.host", fault=str(error)) from error
+        raise InvalidInput("input.invalid", path="$.site.host", fault=told(error)) from error
     interfaces = [
         Interface(both, Transport.TCP, port),
         Interface(Service.QUERY, Transport.UDP, port),

@@ -34,6 +34,7 @@ from mingwu.identity.server.usagenote import UsageNotes
 from mingwu.identity.server.worker import Worker
 from mingwu.identity.settings import ResolverSettings
 from mingwu.identity.statistics import Statistics
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError, Unavailable
 from mingwu.wire.handle.codes import ALL_RIGHTS, Rc
 from mingwu.wire.handle.errors import ProtocolError
@@ -151,7 +152,7 @@ def _bind(host: str, port: int, kind: socket.SocketKind, *, share: bool) -> sock
     except OSError as error:
         sock.close()
         raise Unavailable(
-            "identity.port-taken", address=f"{host}:{port}", detail=error.strerror or str(error)
+            "identity.port-taken", address=f"{host}:{port}", detail=told(error)
         ) from error
     return sock
 
@@ -257,7 +258,9 @@ class ResolverServer:
         try:
             admins = tuple(parse_key_name(text) for text in self.settings.server_admins)
         except ProtocolError as error:
-            raise ConfigError("config.invalid", path="$.server_admins", fault=str(error)) from error
+            raise ConfigError(
+                "config.invalid", path="$.server_admins", fault=told(error)
+            ) from error
         administration = Administration(
             self.store,
             writable=self.settings.writable,

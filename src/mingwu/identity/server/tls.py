@@ -17,6 +17,7 @@ from cryptography import x509
 from OpenSSL import SSL
 
 from mingwu.identity.server.door import Doorkeeper
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,9 @@ def server_context(certificate_file: str, key_file: str) -> SSL.Context:
         detail = ", ".join(part[-1] for part in error.args[0]) if error.args and isinstance(
             error.args[0], list
         ) else str(error)  # fmt: skip
-        raise ConfigError("identity.tls", detail=detail or "unusable file") from error
+        raise ConfigError(
+            "identity.tls", detail=detail or Phrase("unusable file", "文件无法使用")
+        ) from error
     return context
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from mingwu.identity.usage.settings import UsageSettings
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import ConfigError
 from mingwu.kernel.names import fold
 
@@ -36,7 +37,7 @@ def networks(texts: Iterable[str], path: str) -> tuple[Network, ...]:
     try:
         return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
     except ValueError as error:
-        raise ConfigError("config.invalid", path=path, fault=str(error)) from error
+        raise ConfigError("config.invalid", path=path, fault=told(error)) from error
 
 
 def network_of(address: str) -> str:

@@ -43,6 +43,7 @@ from mingwu.identity.usage.segment import (
     read_segment,
 )
 from mingwu.identity.usage.settings import UsageSettings
+from mingwu.kernel.causes import told
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import InvalidInput, Unavailable
 from mingwu.trust import keys, secrets
@@ -350,7 +351,7 @@ class UsageLog:
                 segment = read_segment(data, torn=True)
             except Broken as error:
                 if not is_stub(data):
-                    raise InvalidInput("usage.broken", file=path.name, fault=str(error)) from error
+                    raise InvalidInput("usage.broken", file=path.name, fault=told(error)) from error
                 path.unlink()  # killed while beginning it: nothing stood in it yet
                 continue
             if segment.seal is not None:

@@ -43,6 +43,7 @@ from mingwu.identity.usage.segment import (
 )
 from mingwu.identity.usage.settings import UsageSettings
 from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.names import fold
 from mingwu.trust import secrets
@@ -342,7 +343,7 @@ class UsageStatistics:
             try:
                 self._starts[number] = read_head(path).start_ms
             except Broken as error:
-                raise InvalidInput("usage.broken", file=path.name, fault=str(error)) from error
+                raise InvalidInput("usage.broken", file=path.name, fault=told(error)) from error
         return self._starts[number]
 
     def _read_locked(self, path: Path) -> Segment:
@@ -358,7 +359,7 @@ class UsageStatistics:
         try:
             segment = read_segment(path.read_bytes(), torn=True)
         except Broken as error:
-            raise InvalidInput("usage.broken", file=path.name, fault=str(error)) from error
+            raise InvalidInput("usage.broken", file=path.name, fault=told(error)) from error
         if segment.seal is not None:
             self._known[number] = segment
             self._held += len(segment.entries)

@@ -6,6 +6,7 @@ import logging
 from mingwu.identity.carriers.agent import CarrierAgent
 from mingwu.identity.carriers.bearers import Bearer
 from mingwu.identity.carriers.frames import Kind, Refused, read
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import MingwuError, Unavailable
 from mingwu.lab.carriers.memory import MouldMemory
 from mingwu.lab.carriers.moulds import Mould
@@ -27,7 +28,9 @@ class HeardLine:
     async def exchange(self, frame: bytes) -> bytes:
         """See :class:`mingwu.identity.carriers.bearers.Bearer`."""
         if self.is_cut:
-            raise Unavailable(UNREACHABLE, address="lab", fault="the link is cut")
+            raise Unavailable(
+                UNREACHABLE, address="lab", fault=Phrase("the link is cut", "链路已断开")
+            )
         reply = await self.beyond(frame)
         if read(frame).kind is Kind.REPORT:
             self.report = frame

@@ -18,6 +18,7 @@ from mingwu.identity.carriers.agent import CarrierAgent
 from mingwu.identity.carriers.bearers import Bearer
 from mingwu.identity.carriers.certificates import Authority
 from mingwu.identity.carriers.profile import ProfileFile
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.clock import Clock, SystemClock
 from mingwu.kernel.errors import InvalidInput, MingwuError, NotFound, Unavailable
 from mingwu.lab import errors as _texts  # noqa: F401 — registers the texts
@@ -199,7 +200,10 @@ class Incidents:
             case "status":
                 return self._status()
             case action:
-                raise InvalidInput("lab.bad-request", fault=f"no action “{action}”")
+                raise InvalidInput(
+                    "lab.bad-request",
+                    fault=Phrase(f"no action “{action}”", f"没有“{action}”这一操作"),
+                )
 
     async def start(self, name: str, target: str, parameters: Parameters) -> dict[str, object]:
         """Let an incident happen; ``answer`` is the platform's, where it is asked.
@@ -273,9 +277,9 @@ def _checked(incident: Incident, parameters: Parameters) -> dict[str, float | st
     known = ", ".join(f"{key}={value}" for key, value in incident.parameters.items()) or "–"
     for key, value in parameters.items():
         if key not in incident.parameters:
-            fault = f"no parameter “{key}”"
+            fault = Phrase(f"no parameter “{key}”", f"没有参数“{key}”")
         elif not isinstance(value, int | float):
-            fault = f"{key}: “{value}” is no number"
+            fault = Phrase(f"{key}: “{value}” is no number", f"{key}：“{value}”不是数")
         else:
             continue
         raise InvalidInput("lab.bad-parameter", name=incident.name, fault=fault, known=known)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.lab import errors as _texts  # noqa: F401 — registers the texts
 from mingwu.lab.control import Request
@@ -74,7 +75,10 @@ class Incidents:
             case "status":
                 return self._status()
             case action:
-                raise InvalidInput("lab.bad-request", fault=f"no action “{action}”")
+                raise InvalidInput(
+                    "lab.bad-request",
+                    fault=Phrase(f"no action “{action}”", f"没有“{action}”这一操作"),
+                )
 
     async def start(
         self, name: str, target: str, parameters: Mapping[str, float | str]
@@ -84,7 +88,7 @@ class Incidents:
         """
         incident = self._find(name, target)
         for key in parameters:
-            fault = f"no parameter “{key}”"
+            fault = Phrase(f"no parameter “{key}”", f"没有参数“{key}”")
             raise InvalidInput("lab.bad-parameter", name=name, fault=fault, known="–")
         await incident.start(target)
         told: dict[str, object] = {"name": name, "target": target}

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.bitstring import BitReader, number
 from mingwu.wire.gs1.ai import AIS, PRIMARY_KEYS, validate
@@ -118,10 +119,20 @@ def _data(ai: str, value: str) -> str:
         size = part.most if part.fixed else min(part.most, len(rest))
         piece, rest = rest[:size], rest[size:]
         if len(piece) < size:
-            raise _fault(value, f"({ai}) is shorter than the compression wants")
+            raise _fault(
+                value,
+                Phrase(
+                    f"({ai}) is shorter than the compression wants", f"({ai}) 短于压缩格式的要求"
+                ),
+            )
         bits += _piece(part, piece)
     if rest:
-        raise _fault(value, f"({ai}) is longer than the compression holds")
+        raise _fault(
+            value,
+            Phrase(
+                f"({ai}) is longer than the compression holds", f"({ai}) 超过压缩格式可容纳的长度"
+            ),
+        )
     return bits
 
 
@@ -146,7 +157,7 @@ def _piece(part: _Part, piece: str) -> str:
 def decompress(text: str) -> Unpacked:
     """The contents of a compressed text, each AI checked; raises InvalidInput ``gs1.…``."""
     if not TEXT.fullmatch(text):
-        raise _fault(text, "no compressed link")
+        raise _fault(text, Phrase("no compressed link", "不是压缩链接"))
     bits = "".join(number(_BASE64.index(char), _SIX) for char in text)
     reader = BitReader(bits, lambda fault: _fault(text, fault))
     found: dict[str, str] = {}
@@ -159,9 +170,14 @@ def decompress(text: str) -> Unpacked:
             value = _read(ai, reader, text)
             validate(ai, value)
             if found.setdefault(ai, value) != value:
-                raise _fault(text, f"({ai}) stands twice with different data")
+                raise _fault(
+                    text,
+                    Phrase(
+                        f"({ai}) stands twice with different data", f"({ai}) 出现两次且数据不同"
+                    ),
+                )
     if "1" in reader.rest() or not found:
-        raise _fault(text, "something is left over at its end")
+        raise _fault(text, Phrase("something is left over at its end", "末尾有多余内容"))
     return Unpacked(tuple(found.items()), tuple(words))
 
 
@@ -178,10 +194,12 @@ def _next_ais(reader: BitReader, text: str) -> Iterator[str]:
         yield from _SEQUENCES[code].split()
         return
     if not code.isdecimal():
-        raise _fault(text, f"code {code} is not known")
+        raise _fault(text, Phrase(f"code {code} is not known", f"未知代码 {code}"))
     while code not in AIS:
         if len(code) == 4:  # noqa: PLR2004 - digits of the longest AI
-            raise _fault(text, f"({code}) is no application identifier")
+            raise _fault(
+                text, Phrase(f"({code}) is no application identifier", f"({code}) 不是应用标识符")
+            )
         code += f"{reader.number(4):X}"
     yield code
 
@@ -194,11 +212,11 @@ def _read_piece(part: _Part, reader: BitReader, text: str) -> str:
     method = 0 if part.digits else reader.number(3)
     count = part.most if part.fixed else reader.number(_count_width(part.most))
     if count > part.most or (method and method not in _ALPHABETS):
-        raise _fault(text, "a count or method out of range")
+        raise _fault(text, Phrase("a count or method out of range", "计数或编码方法超出范围"))
     if not method:
         value = reader.number(_width(count))
         if value >= 10**count:
-            raise _fault(text, f"more than {count} digits")
+            raise _fault(text, Phrase(f"more than {count} digits", f"超过 {count} 位数字"))
         return str(value).zfill(count) if count else ""
     alphabet, width = _ALPHABETS[method]
     return "".join(alphabet[reader.number(width)] for _ in range(count))

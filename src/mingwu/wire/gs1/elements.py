@@ -8,6 +8,7 @@ length, with or without the symbology identifier of ISO/IEC 15424 in front (``]C
 
 import re
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.gs1.ai import AIS, validate
 
@@ -34,7 +35,10 @@ def parse(text: str) -> Elements:
     for ai, value in elements:
         validate(ai, value)
         if seen.setdefault(ai, value) != value:
-            raise _fault(text, f"({ai}) stands twice with different data")
+            raise _fault(
+                text,
+                Phrase(f"({ai}) stands twice with different data", f"({ai}) 出现两次且数据不同"),
+            )
     return tuple(seen.items())
 
 
@@ -51,7 +55,9 @@ def _written(text: str) -> Elements:
         found.append((match[1], match[2].replace("\\(", "(")))
         at = match.end()
     if at != len(text) or not found:
-        raise _fault(text, f"no (AI) at character {at + 1}")
+        raise _fault(
+            text, Phrase(f"no (AI) at character {at + 1}", f"第 {at + 1} 个字符处没有 (AI)")
+        )
     return tuple(found)
 
 
@@ -62,18 +68,23 @@ def _scanned(text: str) -> Elements:
     while rest:
         ai = next((rest[:size] for size in (2, 3, 4) if rest[:size] in AIS), "")
         if not ai:
-            raise _fault(text, f"no application identifier at “{rest[:8]}”")
+            raise _fault(
+                text,
+                Phrase(
+                    f"no application identifier at “{rest[:8]}”", f"“{rest[:8]}”处没有应用标识符"
+                ),
+            )
         known, rest = AIS[ai], rest[len(ai) :]
         if known.needs_separator:
             value, _, rest = rest.partition(SEPARATOR)
         else:
             match = known.pattern.match(rest)
             if match is None:
-                raise _fault(text, f"({ai}) is cut short")
+                raise _fault(text, Phrase(f"({ai}) is cut short", f"({ai}) 不完整"))
             value, rest = match[0], rest[match.end() :].removeprefix(SEPARATOR)
         found.append((ai, value))
     if not found:
-        raise _fault(text, "it is empty")
+        raise _fault(text, Phrase("it is empty", "为空"))
     return tuple(found)
 
 

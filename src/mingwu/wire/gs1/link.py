@@ -11,6 +11,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 from mingwu.wire.gs1.ai import AIS, PRIMARY_KEYS, validate
 from mingwu.wire.gs1.compression import Words, compress, unpacked
@@ -59,7 +61,7 @@ def from_elements(elements: Elements, stem: str = CANONICAL_ROOT) -> DigitalLink
     key = next((ai for ai in parts if ai in PRIMARY_KEYS), "")
     if not key:
         shown = "".join(f"({ai})" for ai in parts)
-        raise _fault(shown, "none of its parts is a primary key")
+        raise _fault(shown, Phrase("none of its parts is a primary key", "其中没有主标识符"))
     ways = [[ai for ai in way if ai in parts] for way in PRIMARY_KEYS[key]]
     names = (key, *max(ways, key=len))
     entity = tuple((ai, parts[ai]) for ai in names)
@@ -72,9 +74,9 @@ def parse_uri(uri: str) -> DigitalLink:
     try:
         split = urlsplit(uri)
     except ValueError as error:
-        raise _fault(uri, str(error)) from error
+        raise _fault(uri, told(error)) from error
     if split.scheme.lower() not in {"http", "https"} or not split.netloc:
-        raise _fault(uri, "no http or https address")
+        raise _fault(uri, Phrase("no http or https address", "不是 http 或 https 网址"))
     path, packed, words = expanded(split.path)
     stem, entity = parse_path(path)
     attributes, extensions = parse_query(split.query)
@@ -100,11 +102,11 @@ def expanded(path: str) -> tuple[str, Elements, Words]:
 def parse_path(path: str) -> tuple[str, Elements]:
     """(stem, entity) of a raw, still encoded path; raises InvalidInput ``gs1.…``."""
     if len(path) > _MOST_CHARS or _BAD_ESCAPE.search(path):
-        raise _fault(path, "too long, or a broken percent escape")
+        raise _fault(path, Phrase("too long, or a broken percent escape", "过长，或百分号转义有误"))
     segments = path.removesuffix("/").split("/")
     start = _start(segments)
     if start is None:
-        raise _fault(path, "no primary key in the path")
+        raise _fault(path, Phrase("no primary key in the path", "路径中没有主标识符"))
     named = zip(segments[start::2], segments[start + 1 :: 2], strict=True)
     entity = tuple((ai, _plain(ai, unquote(value, errors="replace"))) for ai, value in named)
     for ai, value in entity:
@@ -120,7 +122,7 @@ def parse_query(query: str) -> tuple[Elements, tuple[tuple[str, str], ...]]:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=100)
     except ValueError as error:
-        raise _fault(query, str(error)) from error
+        raise _fault(query, told(error)) from error
     for key, value in pairs:
         if key.isascii() and key.isdigit():
             validate(key, _plain(key, value))

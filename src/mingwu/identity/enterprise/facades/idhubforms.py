@@ -24,8 +24,8 @@ from mingwu.identity.enterprise.model import (
 from mingwu.identity.enterprise.queries import MAX_PAGE
 from mingwu.identity.enterprise.templates.industry import Industries
 from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
-from mingwu.kernel.shapes import told
 
 _BEIJING = timezone(timedelta(hours=8))
 _TYPES = {1: DataType.STRING, 2: DataType.NUMBER, 3: DataType.DATE}

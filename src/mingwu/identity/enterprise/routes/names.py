@@ -21,10 +21,10 @@ from mingwu.identity.enterprise.routes import filing, grants, templates
 from mingwu.identity.enterprise.routes.visits import OwnRoute, Visit, mounted
 from mingwu.identity.enterprise.routes.visits import plain as _plain
 from mingwu.identity.enterprise.routes.visits import results_of as _results
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import fold
 from mingwu.kernel.plant import Kind
-from mingwu.kernel.shapes import told
 from mingwu.trust.roles import Permission
 
 

@@ -20,8 +20,9 @@ from mingwu.identity.enterprise.model import ItemResult, Template
 from mingwu.identity.enterprise.service import EnterpriseNode
 from mingwu.identity.routing import Asked, Operation, routes_of
 from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
-from mingwu.kernel.shapes import Nothing, told
+from mingwu.kernel.shapes import Nothing
 from mingwu.trust.accounts import Accounts
 from mingwu.trust.roles import Permission
 

@@ -11,9 +11,9 @@ import msgspec
 
 from mingwu.identity.enterprise.model import Template, TemplateDef
 from mingwu.identity.enterprise.templates import snmsform
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import fold
-from mingwu.kernel.shapes import told
 
 FORMAT = "mingwu.data-template"
 EDITION = 1

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from mingwu.identity.enterprise.model import DataType, Industry, Item, Template, TemplateDef
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
-from mingwu.kernel.shapes import told
 
 
 class Metadata(msgspec.Struct, rename="camel"):

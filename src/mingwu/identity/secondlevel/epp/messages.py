@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET  # noqa: S405 - documents with a DTD are
 import msgspec
 
 from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
 
 NAMES: Mapping[str, str] = {
@@ -99,7 +100,7 @@ def parse(document: bytes) -> ET.Element:
     try:
         root = ET.fromstring(document)  # noqa: S314 - no DTD, at most 1 MiB
     except (ET.ParseError, ValueError, LookupError) as error:
-        raise InvalidInput("secondlevel.xml-bad", fault=str(error)) from error
+        raise InvalidInput("secondlevel.xml-bad", fault=told(error)) from error
     if root.tag != tag("epp"):
         raise InvalidInput(
             "secondlevel.xml-bad",

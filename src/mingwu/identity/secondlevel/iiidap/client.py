@@ -15,6 +15,7 @@ import msgspec
 
 from mingwu.identity.secondlevel.iiidap.names import NAMES
 from mingwu.kernel.catalogue import Phrase
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import (
     InvalidInput,
     MingwuError,
@@ -104,7 +105,7 @@ def read_bootstrap(data: bytes) -> Bootstrap:
     try:
         found = msgspec.json.decode(data, type=Bootstrap)
     except msgspec.MsgspecError as error:
-        raise InvalidInput("input.invalid", path="bootstrap", fault=str(error)) from error
+        raise InvalidInput("input.invalid", path="bootstrap", fault=told(error)) from error
     if not found.version.startswith("1."):
         raise InvalidInput("input.invalid", path="$.version", fault=found.version[:20])
     return found
@@ -160,7 +161,7 @@ async def fetch(url: str, *, token: str = "", lang: str = "", timeout_s: float =
         ):
             body = await _whole(reply, url)
     except (OSError, TimeoutError, aiohttp.ClientError) as error:
-        detail = str(error) or type(error).__name__
+        detail = told(error)
         raise Unavailable("secondlevel.service-silent", url=url, detail=detail) from error
     if reply.status != _OK:
         raise refusal(url, reply.status, body, reply.headers.get("Retry-After", ""))
@@ -206,14 +207,14 @@ def read_answer(body: bytes, url: str) -> dict[str, Any]:
     Raises PeerError ``secondlevel.service-silent`` for anything else.
     """
     try:
-        told = msgspec.json.decode(body, type=dict[str, Any])
-        msgspec.convert(told, _Object)
-        for name, value in told.items():
+        answer = msgspec.json.decode(body, type=dict[str, Any])
+        msgspec.convert(answer, _Object)
+        for name, value in answer.items():
             if name.endswith("SearchResults"):
                 msgspec.convert(value, list[_Object])
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise PeerError("secondlevel.service-silent", url=url, detail=str(error)) from error
-    return told
+        raise PeerError("secondlevel.service-silent", url=url, detail=told(error)) from error
+    return answer
 
 
 def next_page(answer: Mapping[str, Any], url: str) -> str:

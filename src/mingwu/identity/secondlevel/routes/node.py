@@ -24,8 +24,8 @@ from mingwu.identity.secondlevel.model import (
 from mingwu.identity.secondlevel.reviewing import masked_application, masked_tenant
 from mingwu.identity.secondlevel.service import SecondLevel
 from mingwu.identity.secondlevel.synctables import TABLES
+from mingwu.kernel.causes import told
 from mingwu.kernel.errors import InvalidInput
-from mingwu.kernel.shapes import told
 from mingwu.trust.roles import Permission
 
 ROOT = "/api/secondlevel"
