@@ -14,6 +14,9 @@ PAGES = (
     ("/carriers", "carriers.title", "carriers"),
 )
 
+# Whose words a page needs besides those of the nodes.
+MORE_WORDS = {"/secondlevel/enterprises": ("access",)}
+
 # Entries of the side menu: (address, key of the words, icon).
 MENU = (
     ("/secondlevel/applications", "nav.applications", "review"),

@@ -49,7 +49,8 @@ class Pages:
         )
         self._page("/scan", "scan.title", _island("scan"), simulated=True)
         for path, title, module in nodepages.PAGES:
-            self._page(path, title, _island(module), simulated=True, areas=("nodes",))
+            areas = ("nodes", *nodepages.MORE_WORDS.get(path, ()))
+            self._page(path, title, _island(module), simulated=True, areas=areas)
         for pages, areas in (
             (namepages.PAGES, namepages.AREAS),
             (namepages.ACCESS_PAGES, namepages.ACCESS_AREAS),

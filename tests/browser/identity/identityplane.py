@@ -32,6 +32,7 @@ from mingwu.identity.secondlevel import outbox
 from mingwu.identity.secondlevel.model import Mode, SiteForm
 from mingwu.identity.secondlevel.prefixes import site_at
 from mingwu.identity.secondlevel.routes import desk as deskhttp
+from mingwu.identity.secondlevel.routes import hostednames, operating
 from mingwu.identity.secondlevel.routes import queries as queryhttp
 from mingwu.identity.secondlevel.routes.node import routes as secondlevel_routes
 from mingwu.identity.secondlevel.service import SecondLevel
@@ -225,6 +226,8 @@ class Plane:
             *deskhttp.routes(node, self._journal),
             *secondlevel_routes(node, self._journal),
             *queryhttp.routes(node, self._journal),
+            *hostednames.routes(node, self._journal),
+            *operating.routes(node, self._journal),
         ]
         await linked(node, folder, stack)
         return node

@@ -53,6 +53,45 @@ def test_an_administrator_changes_quota_and_group(inside: Page) -> None:
     expect(drawer).to_contain_text("Read-only tenant")
 
 
+def test_an_administrator_makes_a_key_for_a_program_and_ends_it(inside: Page) -> None:
+    inside.goto(f"{PAGE}?q=88.101.1031")
+    row(inside, "88.101.1031").locator(".mw-row-link").click()
+    keys = inside.locator("[data-keys]")
+    expect(keys).to_contain_text("No program of this enterprise has a key")
+    keys.get_by_role("button", name="New key").click()
+    form = inside.get_by_role("dialog").last
+    form.get_by_label("What it is for").fill("ERP")
+    form.get_by_role("button", name="New key").click()
+    shown = inside.get_by_role("dialog").last
+    secret = shown.locator("code").inner_text()
+    assert secret.startswith("mwt-")
+    own = "/api/secondlevel/tenant"
+    headers = {"authorization": f"Bearer {secret}"}
+    about = inside.request.get(own, headers=headers)
+    assert [one["prefix"] for one in about.json()["prefixes"]] == ["88.101.1031"]
+    shown.get_by_role("button", name="I have kept it").click()
+    expect(keys).to_contain_text("ERP")
+    keys.get_by_role("button", name="End key").click()
+    inside.get_by_role("dialog").last.get_by_role("button", name="End key").click()
+    expect(keys).to_contain_text("No program of this enterprise has a key")
+    assert inside.request.get(own, headers=headers).status == 401
+
+
+def test_maintenance_is_reported_and_ended(inside: Page) -> None:
+    inside.goto(PAGE)
+    inside.get_by_role("button", name="Report maintenance or emergency").click()
+    form = inside.get_by_role("dialog").last
+    form.get_by_label("Text in Chinese").fill("更换电源")
+    form.get_by_label("Text in English").fill("New power supply")
+    form.get_by_label("Cause").select_option("2")
+    form.get_by_role("button", name="Begin").click()
+    event = inside.locator("li[data-open=true]", has_text="New power supply")
+    expect(event).to_contain_text("88.101 · Maintenance · system")
+    event.get_by_role("button", name="It is over").click()
+    inside.get_by_role("dialog").last.get_by_role("button", name="It is over").click()
+    expect(inside.locator("li[data-open=false]", has_text="New power supply")).to_be_visible()
+
+
 def test_pages_order_and_filter_come_from_the_server(inside: Page) -> None:
     inside.goto(PAGE)
     expect(inside.locator("tbody tr")).to_have_count(25)

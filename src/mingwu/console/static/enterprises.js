@@ -1,12 +1,14 @@
 // Enterprises of the second-level node: what each registered against what others resolve, and its node.
 
-import { button, fill, h, icon, lang, panel, problem, role, skeleton, state, t, toast } from "mingwu-console/dom.js";
+import { button, fill, h, icon, lang, problem, role, skeleton, state, t, toast } from "mingwu-console/dom.js";
 import { pageBadge } from "mingwu-console/absent.js";
 import { confirmed, drawer, field, input, select } from "mingwu-console/dialog.js";
 import { ago, dayBars, figure, lasting, meter, micros, percent } from "mingwu-console/figures.js";
 import { age, count, moment } from "mingwu-console/format.js";
 import { api } from "mingwu-console/net.js";
+import { eventLines, eventsPanel } from "mingwu-console/nodeevents.js";
 import { paged } from "mingwu-console/paged.js";
+import { keysOf } from "mingwu-console/tenantkeys.js";
 
 const DESK = "/secondlevel/desk";
 const UPSTREAM = { registered: "good", pending: "connecting", refused: "bad" };
@@ -42,7 +44,7 @@ export async function mount(root, { query }) {
   if (node?.simulated) fill(badge, pageBadge());
   const reply = await list.reload();
   if (!reply) return {};
-  api("/secondlevel/nodes?limit=12").then(drawEvents, () => {});
+  fill(events, eventsPanel());
   const asked = query.id && (await api(`${DESK}/enterprises?q=${encodeURIComponent(query.id)}`)).rows[0];
   if (asked) show(asked);
   return { destroy: () => document.querySelector("dialog.mw-drawer")?.close() };
@@ -90,6 +92,7 @@ export async function mount(root, { query }) {
       h("div.mw-detail-block", null, h("h3", null, t("enterprises.prefixes")), prefixes(row)),
       h("div.mw-detail-block", null, h("h3", null, t("enterprises.quota")), quota(row),
         role === "admin" ? h("div.mw-row", { style: "margin:8px 0 12px" }, button(t("enterprises.quota.change"), () => changing(row, box), "mw-btn-small", "setup")) : null),
+      role === "admin" ? keysOf(row.uscc) : null,
       monitoring,
       h("div.mw-detail-block.mw-row", null, row.prefix ? h("a", { href: "/usage?prefix=" + encodeURIComponent(row.prefix) }, t("enterprises.usage")) : null,
         h("a", { href: "/secondlevel/applications?state=all&q=" + encodeURIComponent(row.uscc) }, t("enterprises.applications")))], () => list.mark(""));
@@ -142,18 +145,6 @@ export async function mount(root, { query }) {
       fill(slot, problem(error, () => watch(own, slot)));
     }
   }
-
-  function drawEvents(reply) {
-    const latest = reply.events;
-    fill(events, panel(t("enterprises.events"), latest.length ? h("div.mw-pad", null, eventLines(latest)) : h("p.mw-dim.mw-pad", null, t("enterprises.events.none"))));
-  }
 }
 
 const nodeState = (one) => state(one.state === "down" ? "lost" : one.failures ? "uncertain" : "online", one.state === "down" ? t("nodestate.down") : one.failures ? t("nodestate.failing", { n: one.failures }) : t("nodestate.up"));
-
-function eventLines(events) {
-  return h("ul.mw-lines", null, events.map((one) => h("li", { dataset: { open: String(!one.ended_ms) } },
-    h("div.mw-two", null, h("span", null, lang === "zh" ? one.text_zh : one.text_en), h("small", null, `${t("eventkind." + one.kind)} · ${t("eventcause." + one.cause)}`)),
-    h("small.mw-faint", null, moment(one.began_ms), one.ended_ms ? ` – ${moment(one.ended_ms)}` : ""),
-    one.ended_ms ? state("good", t("event.over")) : state("fault", t("event.open")))));
-}
