@@ -3,7 +3,8 @@
 A carrier's record has one live value more than those it was registered with, type ``MW.LIVE``: how
 it stands (state, trusted or the reason, when it was registered, reported, measured). In a trusted
 state each reading follows as ``MW.LIVE.<reading>`` with time, quality, and the number and SHA-256
-of the signed report that brought it; otherwise there are no readings. Discovery queries
+of the signed report that brought it; otherwise there are no readings. Unpublished ones carry no
+right to public reading, so they are told as restricted values are. Discovery queries
 (``identity.carriers``) and resolution decide by the same :func:`distrust`. Rows in, values out.
 """
 
@@ -13,6 +14,7 @@ import msgspec
 
 from mingwu.identity.live import LIVE_TYPE, TYPE_PREFIX, iso_ms, plain_value
 from mingwu.kernel.plant import ValueType
+from mingwu.wire.handle.codes import DEFAULT_PERMISSIONS, PUBLIC_READ
 from mingwu.wire.handle.values import HandleValue
 
 STATE_INDEX = 700
@@ -20,13 +22,17 @@ FIRST_READING_INDEX = 701
 CARRIER_INDEXES = range(700, 1000)
 MOST_READINGS = CARRIER_INDEXES.stop - FIRST_READING_INDEX
 _NS_PER_MS = 1_000_000
+_GRANTED_ONLY = DEFAULT_PERMISSIONS & ~PUBLIC_READ
 
 SERIAL_TYPES = frozenset({"carrier.serial", "MW.CARRIER.SERIAL"})
 """A public value of one of these types makes a record that of a carrier."""
 
 
 class CarrierReading(msgspec.Struct, frozen=True, array_like=True):
-    """A reading with its origin; ``place`` is its number within the carrier, given once."""
+    """A reading with its origin; ``place`` is its number within the carrier, given once.
+
+    One that is not public is told like a restricted value: to whom it was granted.
+    """
 
     place: int
     name: str
@@ -35,6 +41,7 @@ class CarrierReading(msgspec.Struct, frozen=True, array_like=True):
     time_ns: int
     counter: int
     digest: str
+    is_public: bool = True
 
 
 class CarrierRow(msgspec.Struct, frozen=True, array_like=True):
@@ -176,7 +183,17 @@ def _value(row: CarrierRow, reading: CarrierReading, now_ms: int, ttl_s: int) ->
         data=_encode(told),
         ttl=ttl_s,
         timestamp=reading.time_ns // 1_000_000_000,
+        permissions=DEFAULT_PERMISSIONS if reading.is_public else _GRANTED_ONLY,
     )
+
+
+def unpublished(row: CarrierRow) -> dict[str, int]:
+    """Types and indexes of the readings that are told to those they were granted to."""
+    return {
+        TYPE_PREFIX + one.name: FIRST_READING_INDEX + one.place
+        for one in row.readings
+        if not one.is_public
+    }
 
 
 def _time(ms: int) -> str | None:

@@ -5,22 +5,23 @@ decision into their forms. Rules: an unknown name under a prefix of ours is aske
 templates (``identity.namespaces``), and else "not found"; under a
 prefix that is delegated by a record ``0.NA/<prefix>`` of ours (or derived from one whose record
 delegates derived prefixes) it is referred there; elsewhere we are not responsible. A query that
-touches restricted values and did not ask for public ones only needs authentication; who may read
+touches restricted values (unpublished readings of a carrier are such) and did not ask for public
+ones only needs authentication; who may read
 some of a record gets those when asking for all, and a refusal when asking for others by index or
 type; a query that selects nothing finds no values.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mingwu.identity.live import LiveGetter, live_value
 from mingwu.identity.namespaces import applicable, evaluate, is_namespace
-from mingwu.identity.recordbytes import HAS_CARRIER, StoredRecord
+from mingwu.identity.recordbytes import HAS_CARRIER, IS_OPEN, StoredRecord
 from mingwu.identity.recordkeys import PREFIX, key_of
 from mingwu.identity.snapshot import Snapshot
 from mingwu.kernel.names import fold
-from mingwu.wire.handle.codes import Rc
+from mingwu.wire.handle.codes import DEFAULT_PERMISSIONS, Rc
 from mingwu.wire.handle.primitives import Reader
 from mingwu.wire.handle.values import HandleValue, encode_value, read_value, type_matches
 
@@ -101,13 +102,17 @@ def look_up(
         for source in record.live_sources()
         if selects(source.index, source.handle_type)
     ]
-    if record.flags & HAS_CARRIER:
-        told = snapshot.carrier_values(key, live_ttl_s)
-        living += [value for value in told if selects(value.index, value.type)]
+    told = [
+        value
+        for value in told_values(snapshot, record.flags, key, live_ttl_s)
+        if selects(value.index, value.type)
+    ]
+    living += [value for value in told if value.is_public]
     if not query.public_only:
-        for index, kind, raw in record.restricted_values():
-            if not selects(index, kind):
-                continue
+        stored = record.restricted_values()
+        restricted = [(index, raw) for index, kind, raw in stored if selects(index, kind)]
+        restricted += [(one.index, encode_value(one)) for one in told if not one.is_public]
+        for index, raw in restricted:
             if query.may_read is None:
                 return Found(Rc.AUTHENTICATION_NEEDED)
             if index not in query.may_read:
@@ -118,6 +123,16 @@ def look_up(
     if not chosen and not living and (query.indexes or query.types):
         return Found(Rc.VALUES_NOT_FOUND, message="no value with these indexes or types")
     return Found(Rc.SUCCESS, chosen, living)
+
+
+def told_values(snapshot: Snapshot, flags: int, key: bytes, ttl_s: int) -> list[HandleValue]:
+    """What the carrier of a record tells now; all of it public where the name is open."""
+    if not flags & HAS_CARRIER:
+        return []
+    told = snapshot.carrier_values(key, ttl_s)
+    if not flags & IS_OPEN:
+        return told
+    return [replace(value, permissions=DEFAULT_PERMISSIONS) for value in told]
 
 
 def _by_template(
@@ -154,9 +169,8 @@ def look_up_all(
     record, now = StoredRecord(data), int(time.time())
     found = [read_value(Reader(raw)) for _, _, raw in record.public_values()]
     found += [live_value(source, live, live_ttl_s, now) for source in record.live_sources()]
-    if record.flags & HAS_CARRIER:
-        found += snapshot.carrier_values(key, live_ttl_s)
-    return found
+    told = told_values(snapshot, record.flags, key, live_ttl_s)
+    return found + [value for value in told if value.is_public]
 
 
 def all_encoded(found: Found) -> list[bytes]:

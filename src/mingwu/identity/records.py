@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mingwu.identity import errors as _texts  # noqa: F401 - registers the texts
-from mingwu.identity.carrierlive import CARRIER_INDEXES, SERIAL_TYPES, carrier_values
+from mingwu.identity.carrierlive import (
+    CARRIER_INDEXES,
+    SERIAL_TYPES,
+    carrier_values,
+    unpublished,
+)
 from mingwu.identity.carriertable import CarrierTable
 from mingwu.identity.codes.recognition import recognise
 from mingwu.identity.live import LiveSource
@@ -198,6 +203,15 @@ class RecordStore:
     def _told(self, key: bytes, ttl_s: int) -> list[HandleValue]:
         row = self.carriers().get(key)
         return carrier_values(row, self._now_ns() // _NS_PER_MS, ttl_s) if row is not None else []
+
+    def unpublished(self, name: str) -> dict[str, int]:
+        """Types and indexes of a carrier's readings that need a grant; none for other names."""
+        key = key_of(name)
+        data = self.projection.get(key)
+        if data is None or not StoredRecord(data).flags & HAS_CARRIER:
+            return {}
+        row = self.carriers().get(key)
+        return unpublished(row) if row is not None else {}
 
     @property
     def writing(self) -> "WriteLock":

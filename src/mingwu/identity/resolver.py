@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from mingwu.identity.live import LiveGetter, NoLiveValues, live_value
-from mingwu.identity.lookup import Found, Query, all_encoded, look_up
+from mingwu.identity.lookup import Found, Query, all_encoded, look_up, told_values
 from mingwu.identity.recordbytes import (
     COMPUTED,
     HAS_CARRIER,
@@ -200,8 +200,10 @@ class Resolver:
         sources = decode_live(record[at : at + live]) if live else ()
         told = [live_value(source, self.live, self._live_ttl_s, now) for source in sources]
         if kinds & HAS_CARRIER:
-            told += self.snapshot.carrier_values(key, self._live_ttl_s)
-        living = [encode_value(value) for value in told]
+            told += told_values(self.snapshot, kinds, key, self._live_ttl_s)
+        living = [encode_value(value) for value in told if value.is_public]
+        if len(living) < len(told) and not public_only:
+            return None
         count = int.from_bytes(record[start : start + 4]) + len(living)
         return [u32(count), record[start + 4 : start + public], *living]
 

@@ -28,6 +28,7 @@ from mingwu.trust.service import Trust
 
 if TYPE_CHECKING:
     from mingwu.identity.aliases.chain import Source
+    from mingwu.identity.carriers.withholding import Readable
     from mingwu.identity.client.handleclient import Resolution
     from mingwu.identity.enterprise.service import EnterpriseNode
     from mingwu.identity.secondlevel.service import SecondLevel
@@ -157,6 +158,7 @@ def _enterprise(
     from mingwu.identity.enterprise.service import EnterpriseNode
 
     node = EnterpriseNode.open(config.enterprise, store)
+    node.unpublished = config.carriers.unpublished_readings
     web.stack.callback(node.close)
     services = EnterpriseServices(
         node=node, accounts=trust.accounts, sessions=trust.sessions, journal=journal
@@ -237,6 +239,13 @@ def _secondlevel(
     return node
 
 
+def _granted(enterprise: "EnterpriseNode | None") -> "Readable | None":
+    """Which values of a name the enterprise node granted to an account."""
+    if enterprise is None:
+        return None
+    return lambda name, account: enterprise.readable(name, (account,))
+
+
 def _carriers(
     web: IdentityWeb,
     config: Config,
@@ -255,7 +264,7 @@ def _carriers(
         from mingwu.node.carrieruse import CarrierUse
 
         platform.queries.source = CarrierUse(config.usage, NameCounts(store))
-    web.guarded += routes(platform, journal)
+    web.guarded += routes(platform, journal, _granted(enterprise))
     web.free += bearer_routes(platform)
     if is_leading(config, role):
         if Role.LAB in config.node.roles and config.lab.world is LabWorld.CARRIERS:

@@ -73,7 +73,8 @@ export async function granting(templates, { name = "", who = "", done }) {
     if (mine !== turn) return null; // something else was chosen meanwhile
     template = found;
     if (!template) return fill(choice, h("small.mw-faint", null, t("grants.items.later")));
-    const all = template.definition.items.filter((item) => item.enabled && (may === "write" || item.restricted));
+    const readings = may === "read" ? template.readings.map((one) => ({ ...one, restricted: true })) : [];
+    const all = [...template.definition.items.filter((item) => item.enabled && (may === "write" || item.restricted)), ...readings];
     if (!all.length) return fill(choice, h("p.mw-dim", null, t("grants.items.none")));
     return fill(choice, box1("*", t("grants.allitems")), all.map((item) => box1(item.type, named(item) || item.type, item)));
   }

@@ -139,7 +139,8 @@ class Administration:
         granted = self._grants.readable_by(record.name, who) if self._grants else frozenset[int]()
         if self._refused(record, who, int(AdminRight.READ_VALUE)):
             return granted
-        return granted | readable(record)
+        readings = self.store.unpublished(record.name).values()
+        return granted | readable(record) | frozenset(readings)
 
     def _prefix_right(self, name: str, normal: AdminRight, derived: AdminRight
                       ) -> tuple[Record | None, int]:  # fmt: skip

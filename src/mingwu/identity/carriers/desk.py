@@ -17,6 +17,7 @@ from mingwu.identity.carriers.frames import read as read_frame
 from mingwu.identity.carriers.model import Fence, Unit
 from mingwu.identity.carriers.platform import CarrierPlatform
 from mingwu.identity.carriers.rows import unit_of
+from mingwu.identity.carriers.withholding import Withheld
 from mingwu.kernel.catalogue import Phrase, render
 from mingwu.kernel.errors import InvalidInput
 from mingwu.store.engine import reading
@@ -91,8 +92,11 @@ class CarrierDesk:
         text = render(reason, lang, {"serial": unit.serial, **detail})[0] if reason else ""
         return {"trusted": not reason, "reason": reason, "reason_text": text}
 
-    def marks(self, *, lang: str = "en") -> dict[str, object]:
-        """Every carrier with a position (WGS 84), the fences, and how many have no position."""
+    def marks(self, *, lang: str = "en", withheld: Withheld | None = None) -> dict[str, object]:
+        """Every carrier with a position (WGS 84), the fences, and how many have no position.
+
+        A position that is ``withheld`` counts as none.
+        """
         with reading(self._platform.engine) as connection:
             query = select(_U).order_by(_U.c.serial).limit(MOST_MARKS)
             units = [unit_of(row) for row in connection.execute(query)]
@@ -109,7 +113,7 @@ class CarrierDesk:
                     key, {"latitude": fence.latitude, "longitude": fence.longitude,
                           "radius_m": fence.radius_m, "holder": unit.holder}
                 )  # fmt: skip
-            place = _place(unit)
+            place = _place(unit, withheld(unit) if withheld else frozenset())
             if place is None:
                 continue
             marks.append(
@@ -163,9 +167,11 @@ class CarrierDesk:
         return body
 
 
-def _place(unit: Unit) -> tuple[float, float] | None:
+def _place(unit: Unit, withheld: frozenset[str] = frozenset()) -> tuple[float, float] | None:
     """Latitude and longitude of the last sample, if it had a believable position."""
     fence = unit.fence or _NO_FENCE
+    if withheld & {fence.latitude_of, fence.longitude_of}:
+        return None
     latitude = unit.content.get(fence.latitude_of)
     longitude = unit.content.get(fence.longitude_of)
     if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):

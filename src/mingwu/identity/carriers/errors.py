@@ -146,6 +146,17 @@ add(
     zh=("没有摘要为 {digest} 的签名报文", "请使用当前读数所示的摘要；较早的报文不会永久保存。"),
 )
 add(
+    "carriers.report-withheld",
+    en=(
+        "The signed report shows readings that are not public: {readings}",
+        "Have an engineer grant them to you (page /names/grants), or look at the other readings.",
+    ),
+    zh=(
+        "签名报文含未公开的读数：{readings}",
+        "请由工程师在“/names/grants”页面授权，或查看其他读数。",
+    ),
+)
+add(
     "carriers.not-registered",
     en=("Carrier {serial} has no identifier yet", "Power it on for the first time."),
     zh=("载体 {serial} 尚无标识", "请先首次上电。"),

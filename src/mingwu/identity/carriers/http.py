@@ -20,6 +20,13 @@ from mingwu.identity.carriers.desk import CarrierDesk
 from mingwu.identity.carriers.frames import Readings
 from mingwu.identity.carriers.model import Discovery, Event, Evidence, NewUnit, OrderRow, Unit
 from mingwu.identity.carriers.platform import CarrierPlatform
+from mingwu.identity.carriers.withholding import (
+    Readable,
+    Withheld,
+    require_whole,
+    withheld_from,
+    without,
+)
 from mingwu.identity.routing import Asked, Journal, Operation, json_reply, read_body, routes_of
 from mingwu.kernel.catalogue import render
 from mingwu.kernel.errors import InvalidInput
@@ -75,9 +82,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     suffix: Annotated[str, Meta(max_length=190)] = ""
 
 
-def unit_document(unit: Unit) -> dict[str, Any]:
+def unit_document(unit: Unit, withheld: Withheld) -> dict[str, Any]:
     """A carrier as JSON-ready data, the three facts beside their times."""
     body: dict[str, Any] = msgspec.to_builtins(unit)
+    body["content"] = without(body["content"], withheld(unit))
     for internal in ("link", "previous_link", "measured", "resolved_ms"):
         del body[internal]
     facts = {
@@ -106,6 +114,13 @@ def discovery_document(found: Discovery, lang: str) -> dict[str, Any]:
     return body | {"reason_text": what, "next": step}
 
 
+def _seen(found: Discovery, hidden: frozenset[str]) -> Discovery:
+    """A discovery answer without what is withheld."""
+    return msgspec.structs.replace(
+        found, readings=without(found.readings, hidden), origins=without(found.origins, hidden)
+    )
+
+
 def bearer_routes(platform: CarrierPlatform) -> list[Route]:
     """The HTTPS bearer; serve it with TLS."""
     limit = platform.settings.frame_bytes
@@ -122,14 +137,21 @@ def bearer_routes(platform: CarrierPlatform) -> list[Route]:
     return [Route(PATH, exchange, methods=["POST"])]
 
 
-def routes(platform: CarrierPlatform, journal: Journal | None = None) -> list[Route]:
-    """Lists, details, events, evidence, discovery, provisioning, commands, and the console's."""
-    return routes_of(_Carriers(platform, journal).operations())
+def routes(
+    platform: CarrierPlatform, journal: Journal | None = None, readable: Readable | None = None
+) -> list[Route]:
+    """Lists, details, events, evidence, discovery, provisioning, commands, and the console's.
+
+    ``readable``: which unpublished readings of a name were granted to an account.
+    """
+    return routes_of(_Carriers(platform, journal, readable).operations())
 
 
 class _Carriers:
-    def __init__(self, platform: CarrierPlatform, journal: Journal | None) -> None:
-        self._platform, self._journal = platform, journal
+    def __init__(
+        self, platform: CarrierPlatform, journal: Journal | None, readable: Readable | None
+    ) -> None:
+        self._platform, self._journal, self._readable = platform, journal, readable
         self._desk = CarrierDesk(platform)
 
     def operations(self) -> tuple[Operation, ...]:
@@ -180,7 +202,8 @@ class _Carriers:
     def listing(self, asked: Asked) -> object:
         self._platform.queries.follow()
         units, total = self._platform.units(offset=asked.query.offset, limit=asked.query.limit)
-        carriers = [unit_document(unit) for unit in units]
+        withheld = self._withheld(asked)
+        carriers = [unit_document(unit, withheld) for unit in units]
         return {"carriers": carriers, "total": total, "counts": self._platform.counts()}
 
     def detail(self, asked: Asked) -> object:
@@ -188,7 +211,7 @@ class _Carriers:
         self._platform.queries.follow()
         events = self._platform.events(name=serial)
         return {
-            "carrier": unit_document(self._platform.unit(serial)),
+            "carrier": unit_document(self._platform.unit(serial), self._withheld(asked)),
             "orders": self._platform.orders(serial),
             "events": [event_document(event, asked.lang) for event in events],
         }
@@ -198,17 +221,27 @@ class _Carriers:
         found = self._platform.events(name=of.name, before=of.before, limit=of.limit)
         return {"events": [event_document(event, asked.lang) for event in found]}
 
+    def _withheld(self, asked: Asked) -> Withheld:
+        return withheld_from(asked, self._platform.settings, self._readable)
+
     def evidence(self, asked: Asked) -> Evidence:
-        return self._platform.evidence(int(asked.path("number")))
+        return self._whole(asked, self._platform.evidence(int(asked.path("number"))))
 
     def report(self, asked: Asked) -> Evidence:
-        return self._platform.report(asked.path("digest"))
+        return self._whole(asked, self._platform.report(asked.path("digest")))
+
+    def _whole(self, asked: Asked, found: Evidence) -> Evidence:
+        if self._platform.settings.unpublished_readings:
+            require_whole(self._platform.unit(found.serial), self._withheld(asked))
+        return found
 
     def discover(self, asked: Asked) -> object:
         found = self._platform.discover(
             asked.path("name"), asker=asked.account, counted=asked.query.counted
         )
-        return discovery_document(found, asked.lang)
+        withheld = self._withheld(asked)
+        seen = _seen(found, withheld(self._platform.unit(found.serial)))
+        return discovery_document(seen, asked.lang)
 
     def desk_page(self, asked: Asked) -> object:
         of = asked.query
@@ -218,7 +251,7 @@ class _Carriers:
         )
 
     def desk_marks(self, asked: Asked) -> object:
-        return self._desk.marks(lang=asked.lang)
+        return self._desk.marks(lang=asked.lang, withheld=self._withheld(asked))
 
     def desk_proof(self, asked: Asked) -> object:
         return self._desk.proof(int(asked.path("number")))
@@ -229,13 +262,13 @@ class _Carriers:
     def provision(self, asked: Asked) -> object:
         unit = self._platform.provision(asked.body)
         self._note(asked, "provision", unit.serial, {"prefix": unit.prefix})
-        return unit_document(unit)
+        return unit_document(unit, self._withheld(asked))
 
     def command(self, asked: Asked) -> object:
         serial = asked.path("serial")
         done = self._run(serial, asked.body, asked.account)
         self._note(asked, asked.body.action, serial, {"parameters": asked.body.parameters})
-        return done if isinstance(done, OrderRow) else unit_document(done)
+        return done if isinstance(done, OrderRow) else unit_document(done, self._withheld(asked))
 
     def _run(self, serial: str, command: Command, actor: str) -> Unit | OrderRow:
         platform = self._platform

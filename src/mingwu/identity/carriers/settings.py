@@ -31,8 +31,8 @@ class CarrierSettings(Settings, frozen=True, kw_only=True):
     window_s: Annotated[float, Meta(gt=0)] = 120.0
     # Seconds after which the last report is too old for a discovery query.
     fresh_s: Annotated[float, Meta(gt=0)] = 300.0
-    # Readings that resolving a name does not tell (a position, say); discovery queries, which need
-    # an account, do.
+    # Readings that only those are told whom the enterprise node granted them, and engineers (a
+    # position, say); granted as items MW.LIVE.<reading>.
     unpublished_readings: tuple[str, ...] = ()
     # Most bytes of one message.
     frame_bytes: Annotated[int, Meta(ge=1024)] = 64 * 1024

@@ -50,9 +50,10 @@ def row_of(unit: Unit, settings: CarrierSettings) -> CarrierRow:
                 time_ns=unit.measured[name].time_ns,
                 counter=unit.measured[name].counter,
                 digest=unit.measured[name].digest,
+                is_public=name not in hidden,
             )
             for place, (name, value) in enumerate(unit.content.items())
-            if name not in hidden and name in unit.measured and place < MOST_READINGS
+            if name in unit.measured and place < MOST_READINGS
         ),
     )
 

@@ -17,6 +17,7 @@ from mingwu.identity.enterprise.filing import FilingQueue
 from mingwu.identity.enterprise.granting.applications import Applications
 from mingwu.identity.enterprise.granting.explaining import AccessDesk
 from mingwu.identity.enterprise.granting.grants import Grants, names_of
+from mingwu.identity.enterprise.granting.readings import reading_items
 from mingwu.identity.enterprise.lifecycle import State
 from mingwu.identity.enterprise.mappings import Mappings
 from mingwu.identity.enterprise.model import (
@@ -55,6 +56,9 @@ class EnterpriseNode:
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.settings = settings
+        self.store = store
+        # Readings that the carriers of this node do not publish; the host says which.
+        self.unpublished: tuple[str, ...] = ()
         self.engine = engine
         self.industries = Industries(engine)
         self.templates = Templates(engine, settings.prefixes, now_ms)
@@ -139,7 +143,7 @@ class EnterpriseNode:
             template = self.register.template_of(name)
         except NotFound:
             return frozenset()
-        return self.grants.readable(name, template, askers)
+        return self.grants.readable(name, template, askers, reading_items(self.store, name))
 
     def readable_by(self, name: str, who: Reference) -> frozenset[int]:
         """The same for a handle identity; the resolver's hook beside HS_ADMIN rights."""

@@ -35,7 +35,7 @@ def routes(store: RecordStore, anchors: tuple[Anchor, ...]) -> list[Route]:
             raise NotFound("name.unknown", name=name)
         live = [source.index for source in record.live]
         if is_carrier(record):
-            live += [value.index for value in store.carrier_values(name)]
+            live += [value.index for value in store.carrier_values(name) if value.is_public]
         report = StoreVerifier(store, anchors).report(record)
         return document(msgspec.structs.replace(report, live=tuple(sorted(live))), asked.lang)
 

@@ -23,6 +23,7 @@ from mingwu.identity.enterprise.granting.grants import (
     grantees,
     names_of,
 )
+from mingwu.identity.enterprise.granting.readings import reading_items
 from mingwu.identity.enterprise.granting.search import (
     PUBLIC,
     GrantSearch,
@@ -169,16 +170,17 @@ class AccessDesk:
         opened = [Reason(because=Because.OPEN)] if found.is_public else []
         administered = self._administered(row.name, asker)
         acts = asker.kind in {Who.ACCOUNT, Who.APPLICATION, Who.GROUP}
-        filled = {value.index for value in identifier.values}
+        readings = reading_items(self._store, row.name)
+        filled = {value.index for value in identifier.values} | {one.index for one in readings}
         items = []
-        for item in template.definition.items:
+        for item in (*template.definition.items, *readings):
             given = [_reason(one, asker) for one in grants if one.item in {EVERYTHING, item.type}]
             written = [one for one in given if one.grant and one.grant.may is May.WRITE]
             read = [Reason(because=Because.PUBLIC)]
             if item.restricted:
                 admin = [Reason(because=Because.ADMIN)] if item.index in administered else []
                 read = [*shared, *opened, *given, *admin]
-            change = [*shared, *(written if acts else [])]
+            change = [] if item in readings else [*shared, *(written if acts else [])]
             items.append(_sight(item, item.index in filled, read, change))
         return Explanation(
             name=row.name, owner=row.owner, state=row.state, resolves=row.state in RESOLVABLE,
@@ -194,7 +196,9 @@ class AccessDesk:
         if who is None or record is None or asker.kind not in {Who.IDENTITY, Who.ENTERPRISE}:
             return frozenset()
         granted = rights(record, who, self._store.get) or 0
-        return admin_readable(record) if granted & AdminRight.READ_VALUE else frozenset()
+        if not granted & AdminRight.READ_VALUE:
+            return frozenset()
+        return admin_readable(record) | frozenset(self._store.unpublished(name).values())
 
 
 def checked_group(group: Group) -> Group:

@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, and_, delete, insert, or_, select
 
 from mingwu.identity.enterprise import schema
-from mingwu.identity.enterprise.model import Actor, IdentifierRow, Template
+from mingwu.identity.enterprise.model import Actor, IdentifierRow, Item, Template
 from mingwu.kernel.errors import NotFound
 from mingwu.kernel.names import fold
 from mingwu.store.engine import lock, reading, writing
@@ -178,9 +178,19 @@ class Grants:
 
     # -- asking -------------------------------------------------------------------------------
 
-    def readable(self, name: str, template: Template, askers: Iterable[str]) -> frozenset[int]:
-        """Indexes of restricted items of ``name`` that somebody known by ``askers`` may read."""
-        restricted = {i.type: i.index for i in template.definition.items if i.restricted}
+    def readable(
+        self,
+        name: str,
+        template: Template,
+        askers: Iterable[str],
+        readings: Iterable[Item] = (),
+    ) -> frozenset[int]:
+        """Indexes of restricted items of ``name`` that somebody known by ``askers`` may read.
+
+        ``readings``: further ones that the name has (``granting.readings``).
+        """
+        items = (*template.definition.items, *readings)
+        restricted = {item.type: item.index for item in items if item.restricted}
         if not restricted:
             return frozenset()
         key = fold(name)

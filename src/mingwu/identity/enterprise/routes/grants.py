@@ -12,7 +12,8 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from mingwu.identity.enterprise.granting.explaining import Inquired, checked_grantee, checked_group
-from mingwu.identity.enterprise.granting.grants import EVERYTHING, Grant, Group, Scope
+from mingwu.identity.enterprise.granting.grants import EVERYTHING, Grant, Group, May, Scope
+from mingwu.identity.enterprise.granting.readings import grantable, reading_items
 from mingwu.identity.enterprise.granting.search import GrantSearch, Who, kind_of
 from mingwu.identity.enterprise.model import Template
 from mingwu.identity.enterprise.routes.visits import BASE, OwnRoute, Visit, plain
@@ -87,9 +88,13 @@ def _checked(call: Visit, grant: Grant) -> Grant:
         template: Template = call.node.register.template(int(grant.target))
     else:
         template = call.node.register.template_of(grant.target)
-    types = {item.type for item in template.definition.items}
+    readings = {item.type for item in grantable(template.definition, call.node.unpublished)}
+    types = {item.type for item in template.definition.items} | readings
     if grant.item != EVERYTHING and grant.item not in types:
         raise InvalidInput("enterprise.value-unknown", item=grant.item, index="-")
+    if grant.item in readings and grant.may is May.WRITE:
+        fault = Phrase("readings can be read only", "实时读数只能授予读取权限")
+        raise InvalidInput("input.invalid", path="may", fault=fault)
     who = checked_grantee(grant.grantee)
     if kind_of(who) is Who.ACCOUNT and call.accounts is not None:
         who = call.accounts.get(who).name
@@ -123,7 +128,8 @@ def _of_name(call: Visit) -> object:
     identifier = call.node.register.get(call.name)
     template = call.node.register.template_of(call.name)
     grants, own, is_public = call.node.access.of_name(identifier.row.name, template.number)
-    restricted = [item for item in template.definition.items if item.restricted]
+    readings = reading_items(call.node.store, identifier.row.name)
+    restricted = [one for one in (*template.definition.items, *readings) if one.restricted]
     return {
         "name": identifier.row.name,
         "owner": identifier.row.owner,

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
+from mingwu.identity.enterprise.granting.readings import grantable
 from mingwu.identity.enterprise.model import Template, TemplateDef, TemplateRef
 from mingwu.identity.enterprise.routes.visits import OwnRoute, Visit, faults_of, plain
 from mingwu.identity.enterprise.templates import file, readymade
@@ -95,6 +96,10 @@ def _one(call: Visit) -> object:
         "names": call.node.templates.names(template.number),
         "industry_zh": call.node.industries.label(industry, "zh"),
         "industry_en": call.node.industries.label(industry, "en"),
+        "readings": [
+            {"type": one.type, "name_zh": one.name_zh, "name_en": one.name_en}
+            for one in grantable(template.definition, call.node.unpublished)
+        ],
     }
     headers = {"ETag": f'"{template.revision}"'}
     return Response(_encode(body), headers=headers, media_type="application/json")
