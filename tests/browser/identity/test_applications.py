@@ -65,11 +65,17 @@ def test_an_application_is_returned_corrected_and_accepted(inside: Page) -> None
         "91330000MB0000098" + check("91330000MB0000098")
     )
     inside.get_by_label("Phone").fill("0571-88889999")
+    inside.locator("tbody .mw-row-link").first.click()  # a slip
+    question = inside.get_by_role("dialog", name="Throw away what was filled in?")
+    question.get_by_role("button", name="Cancel").click()
     inside.get_by_role("button", name="Submit").click()
     expect(inside.locator(".mw-application")).to_contain_text(given)
 
     inside.get_by_role("button", name="Return with reasons").click()
     dialog = inside.get_by_role("dialog")
+    dialog.get_by_role("button", name="Return with reasons").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("marked in red")
+    expect(dialog.get_by_label("What must be corrected")).to_be_focused()
     dialog.get_by_label("About").select_option("contact.phone")
     dialog.get_by_label("What must be corrected").fill("Nobody answers this number")
     dialog.get_by_role("button", name="Return with reasons").click()

@@ -9,11 +9,10 @@ from mingwu.console.islands import STATIC
 
 SHEET = (STATIC / "mingwu.css").read_text()
 INKS = ("ink", "ink-2", "ink-3", "accent", "good", "warn", "bad", "stale", "sim")
-GROUNDS = ("bg", "panel", "sunk")
+GROUNDS = ("bg", "panel", "sunk", "accent-soft")  # the last one: what is chosen or open
 # Words of a state on the soft ground of that state; the quietest ink on what is chosen.
 SOFT = ("accent", "good", "warn", "bad", "stale", "sim")
 OTHERS = (
-    ("ink-3", "accent-soft"),
     ("side-ink", "side-bg"),
     ("side-ink-2", "side-bg"),
     ("accent-ink", "accent"),

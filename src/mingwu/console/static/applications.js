@@ -3,7 +3,7 @@
 import { button, doer, empty, fill, h, icon, lang, problem, role, skeleton, state, t, toast } from "mingwu-console/dom.js";
 import { pageBadge } from "mingwu-console/absent.js";
 import { applicationForm } from "mingwu-console/applying.js";
-import { confirmed, field, input, select } from "mingwu-console/dialog.js";
+import { confirmed, field, input, select, typing } from "mingwu-console/dialog.js";
 import { lasting } from "mingwu-console/figures.js";
 import { moment } from "mingwu-console/format.js";
 import { api } from "mingwu-console/net.js";
@@ -23,7 +23,9 @@ const organisation = (row) => (lang === "en" && row.name_en ? row.name_en : row.
 export async function mount(root, { query }) {
   const side = h("div.mw-detail");
   const lead = h("p", null, t("applications.lead"));
-  const apply = button(t("applications.new"), () => writing({}), "mw-btn-main", "plus");
+  let typed = null; // into the application form that is open
+  const free = async () => (await typed?.mayLeave()) ?? true;
+  const apply = button(t("applications.new"), async () => (await free()) && writing({}), "mw-btn-main", "plus");
   apply.hidden = !["engineer", "admin"].includes(role);
   const badge = h("span");
   const list = paged({
@@ -33,7 +35,7 @@ export async function mount(root, { query }) {
       options: (reply) => [...STATES.map((name) => [name, t("appstate." + name), reply.counts[name] ?? 0]),
         ["all", t("all"), Object.values(reply.counts).reduce((sum, n) => sum + n, 0)]] }],
     columns: [
-      { label: t("applications.organisation"), cls: ".mw-lead.mw-wide-col", cell: (row) => h("button.mw-row-link", { type: "button", onclick: () => show(row.id) },
+      { label: t("applications.organisation"), cls: ".mw-lead.mw-wide-col", cell: (row) => h("button.mw-row-link", { type: "button", onclick: async () => (await free()) && show(row.id) },
         h("span.mw-two", null, h("span", null, organisation(row)), h("small.mw-mono", null, row.uscc))) },
       { label: t("applications.prefix"), cell: (row) => h("div.mw-two", null, h("span.mw-mono", null, row.prefix),
         h("small", null, `${t("appkind." + row.kind)} · ${t("mode." + row.mode)}`)) },
@@ -88,11 +90,13 @@ export async function mount(root, { query }) {
     opened(h("section.mw-panel", null, skeleton(8)), again);
     try {
       const node = await api(DESK + "/about");
-      opened(applicationForm({ node, from, again, onclose: again ? () => show(again) : idle, ondone: async (made) => {
+      const form = applicationForm({ node, from, again, onclose: again ? () => show(again) : idle, ondone: async (made) => {
         toast(t("applications.sent"));
         await list.change({ state: "submitted", q: "" });
         await show(made.id);
-      } }), again);
+      } });
+      opened(form, again);
+      typed = typing(form);
     } catch (error) {
       opened(problem(error, () => writing(from, again)), again);
     }

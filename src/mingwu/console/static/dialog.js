@@ -2,36 +2,50 @@
 
 import { button, fill, h, iconButton, problem, t } from "mingwu-console/dom.js";
 
-const FORM = 3; // from so many fields on it is work that a slip must not throw away
+const FORM = 3; // from so many fields on it is work that a slip must not throw away,
+const WORDS = 30; // and so is a text of this length
 
 /**
- * A slip (Escape, a click beside it, the cross) does not throw a filled form away: it asks first, and so does
- * the browser when the page is left. Gives the way to close `box` politely.
+ * Watches what is typed into `element`: `mayLeave()` asks before it is thrown away (resolves to true when nothing
+ * is lost), and so does the browser when the page is left.
  */
-function keeping(box) {
+export function typing(element) {
   const touched = new Map(); // control -> what stood there before
-  let asking = false;
-  box.addEventListener("focusin", ({ target }) => "value" in target && target.type !== "search" && !touched.has(target) && touched.set(target, standing(target)));
-  const isFilled = () => box.isConnected && box.querySelectorAll("input, select, textarea").length >= FORM &&
-    [...touched].some(([control, before]) => box.contains(control) && standing(control) !== before);
-  const guard = (event) => isFilled() && event.preventDefault();
+  element.addEventListener("focusin", ({ target }) => "value" in target && target.type !== "search" && !touched.has(target) && touched.set(target, standing(target)));
+  const guard = (event) => {
+    if (!element.isConnected) removeEventListener("beforeunload", guard);
+    else if (isFilled()) event.preventDefault();
+  };
   addEventListener("beforeunload", guard);
-  box.addEventListener("close", () => removeEventListener("beforeunload", guard));
+  let asked = null;
+  return { isFilled, mayLeave };
+
+  function isFilled() {
+    const changed = [...touched].filter(([control, before]) => element.contains(control) && standing(control) !== before);
+    const isWork = element.querySelectorAll("input, select, textarea").length >= FORM || changed.some(([control]) => standing(control).length >= WORDS);
+    return element.isConnected && changed.length > 0 && isWork;
+  }
+
+  async function mayLeave() {
+    if (!isFilled()) return true;
+    asked ??= confirmed(t("discard.title"), h("p", null, t("discard.why")), t("discard.do"), () => true, { grave: true });
+    const yes = await asked;
+    asked = null;
+    return Boolean(yes);
+  }
+}
+
+/** A slip (Escape, a click beside it, the cross) asks first. Gives the way to close `box` politely. */
+function keeping(box) {
+  const typed = typing(box);
+  const leave = async () => { if (await typed.mayLeave()) box.close(); };
   box.addEventListener("cancel", (event) => { event.preventDefault(); leave(); });
   box.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.target.closest("dialog") !== box || !isFilled()) return;
+    if (event.key !== "Escape" || event.target.closest("dialog") !== box || !typed.isFilled()) return;
     event.preventDefault(); // a second Escape would close it without a "cancel"
     leave();
   });
   return leave;
-
-  async function leave() {
-    if (asking) return;
-    asking = true;
-    const yes = !isFilled() || (await confirmed(t("discard.title"), h("p", null, t("discard.why")), t("discard.do"), () => true, { grave: true }));
-    asking = false;
-    if (yes) box.close();
-  }
 }
 
 const standing = (control) => (control.type === "checkbox" || control.type === "radio" ? String(control.checked) : control.value);
@@ -45,10 +59,11 @@ export function confirmed(title, body, label, act, { grave = false } = {}) {
     const said = h("div", { "aria-live": "polite" });
     const go = h("button.mw-btn.mw-btn-main", { type: "submit" }, label);
     if (grave) go.classList.add("mw-btn-grave");
-    const form = h("form.mw-dialog-body", { onsubmit: async (event) => {
+    const form = h("form.mw-dialog-body", { novalidate: true, onsubmit: async (event) => {
       event.preventDefault();
-      go.disabled = true;
       fill(said);
+      if (lacking(form)) return fill(said, problem({ message: t("form.lacking"), next: "" }));
+      go.disabled = true;
       try {
         finish(await act());
       } catch (error) {
@@ -62,11 +77,23 @@ export function confirmed(title, body, label, act, { grave = false } = {}) {
     const leave = keeping(box);
     document.body.append(box);
     box.showModal();
+    // never the button that cannot be undone
+    (form.querySelector(".mw-stack :is(input, select, textarea):not([readonly])") ?? form.querySelector("footer button")).focus();
     function finish(value) {
       resolve(value ?? null);
       box.close();
     }
   });
+}
+
+/** Marks the controls of `form` that lack something and leads to the first; whether there are any. */
+export function lacking(form) {
+  const wrong = [...form.querySelectorAll("input, select, textarea")].filter((control) => {
+    control.setAttribute("aria-invalid", String(!control.validity.valid));
+    return !control.validity.valid;
+  });
+  wrong[0]?.focus();
+  return wrong.length > 0;
 }
 
 /** A labelled control; `hint` below it. The control gets an id so that the label leads to it. */

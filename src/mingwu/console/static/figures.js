@@ -59,9 +59,9 @@ export function meter(share, { s, label } = {}) {
 export function dayBars({ rows, keys, show = count, label, height = 180 }) {
   const plot = h("div.mw-bars-plot", { style: `height:${height}px` });
   const legend = keys.length > 1 ? h("div.mw-bars-legend", { "aria-hidden": "true" }, keys.map((one) => h("span", null, h("i", { class: one.cls }), one.label))) : null;
-  const table = h("table.mw-sr", null, h("caption", null, label), h("thead", null, h("tr", null, h("th", null, t("day")), keys.map((one) => h("th", null, one.label)))),
+  const table = h("table", null, h("caption", null, label), h("thead", null, h("tr", null, h("th", null, t("day")), keys.map((one) => h("th", null, one.label)))),
     h("tbody", null, rows.map((row) => h("tr", null, h("th", null, row.day), keys.map((one) => h("td", null, show(row[one.key] ?? 0)))))));
-  const element = h("div.mw-bars", null, legend, plot, table);
+  const element = h("div.mw-bars", null, legend, plot, h("div.mw-sr", null, table)); // a table itself does not shrink to nothing
   new ResizeObserver(draw).observe(plot);
   return element;
 

@@ -92,11 +92,11 @@ export async function mount(root, { query }) {
 
   // -- choosing several
   function pickBox(row) {
-    return h("input.mw-tick", { type: "checkbox", checked: isAll || picked.has(row.name), "aria-label": t("filing.choose", { name: row.name }), onchange: (event) => {
+    return h("label.mw-ticker", null, h("input.mw-tick", { type: "checkbox", checked: isAll || picked.has(row.name), "aria-label": t("filing.choose", { name: row.name }), onchange: (event) => {
       if (event.target.checked) picked.set(row.name, row.version);
       else picked.delete(row.name);
       bar.refresh();
-    } });
+    } }));
   }
 
   function forget() {

@@ -1,7 +1,7 @@
 // Deciding about names of the filing queue: the question, the work in steps with progress, what was refused.
 
 import { button, fill, h, iconButton, lang, nameHref, problem, t } from "mingwu-console/dom.js";
-import { field, input } from "mingwu-console/dialog.js";
+import { field, input, typing } from "mingwu-console/dialog.js";
 import { count } from "mingwu-console/format.js";
 import { api } from "mingwu-console/net.js";
 
@@ -25,11 +25,13 @@ export function decide(what, { items, matching, upto, total, step: size = 1 }) {
     const track = h("div.mw-progress", { hidden: true });
     const go = h("button.mw-btn.mw-btn-main", { type: "submit" }, t(isReturn ? "act.return" : "act.file.do"));
     const away = button(t("cancel"), leave);
+    const slipped = async () => (state.isRunning || state.done || (await typed.mayLeave())) && leave();
     const form = h("form.mw-dialog-body", { onsubmit: run },
-      h("header", null, h("h2.mw-break", { id: "dialog-title" }, title), iconButton("close", t("close"), leave)),
+      h("header", null, h("h2.mw-break", { id: "dialog-title" }, title), iconButton("close", t("close"), slipped)),
       h("div.mw-stack.mw-pad", null, why ? h("p.mw-dim", null, why) : null, words, track, said), h("footer", null, away, go));
-    const box = h("dialog.mw-dialog", { "aria-labelledby": "dialog-title", oncancel: (event) => { event.preventDefault(); leave(); },
+    const box = h("dialog.mw-dialog", { "aria-labelledby": "dialog-title", oncancel: (event) => { event.preventDefault(); slipped(); },
       onclose: () => { box.remove(); resolve(state.seen ? told() : undefined); } }, form);
+    const typed = typing(box);
     document.body.append(box);
     box.showModal();
     words.control.focus();

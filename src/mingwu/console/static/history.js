@@ -94,6 +94,7 @@ export async function mount(root, { query }) {
   function remember(window_ = trend.follow ? {} : { start: Math.round(trend.start), end: Math.round(trend.end) }) {
     const search = new URLSearchParams({ ...(tags.length ? { tags: tags.map((tag) => tag.number) } : {}), ...window_, ...(method === "minmax" ? {} : { method }) });
     window.history.replaceState(null, "", "/history" + (String(search) ? "?" + search : ""));
+    csv.hidden = !tags.length;
     csv.href = `/api/export.csv?tags=${tags.map((tag) => tag.number)}&start=${Math.round(trend.start)}&end=${Math.round(trend.end)}`;
   }
 

@@ -110,7 +110,7 @@ async function answered(name) {
 }
 
 function head(found, again) {
-  const { name, asked, detail, thing, start } = found;
+  const { name, asked, detail, record, thing, start } = found;
   const label = (thing && named(thing)) || (start && named(start, "label_")) || valueOf(detail, "name") || "";
   return h("div", null, h("nav.mw-crumbs", { "aria-label": t("nav.registrations") }, h("a", { href: "/names" }, t("nav.registrations")), icon("right"), h("span", null, asked.split("/")[0])),
     h("div.mw-head", null, h("div", { style: "min-width:0" }, h("h1.mw-break", null, label || name),
@@ -118,7 +118,7 @@ function head(found, again) {
     h("div.mw-row", null, detail ? lifeState(detail.state) : null, thing?.simulated ? pageBadge() : null)),
     h("div.mw-row.mw-name-actions", null,
       thing ? h("a.mw-btn", { href: thingHref(thing.id) }, icon("thing"), t("name.thing")) : null,
-      detail && detail.state !== "draft" ? button(t("label.open"), async () => (await import("mingwu-console/label.js")).labelDialog(detail.name), "", "print") : null,
+      (detail && detail.state !== "draft") || record?.values?.length ? button(t("label.open"), async () => (await import("mingwu-console/label.js")).labelDialog(detail?.name ?? asked), "", "print") : null,
       detail ? h("a.mw-btn", { href: "/names/grants?tab=who&name=" + encodeURIComponent(detail.name) }, icon("lock"), t("name.access")) : null,
       detail ? actionBar(detail, (said) => { toast(said); again(); }) : null));
 }

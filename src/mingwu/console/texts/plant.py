@@ -18,6 +18,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "ago": ("{age} ago", "{age}前"),
     "cancel": ("Cancel", "取消"),
     "close": ("Close", "关闭"),
+    "form.lacking": ("Fill in, or correct, what is marked in red.", "请填写或改正标红的内容。"),
     "discard.title": ("Throw away what was filled in?", "放弃已填写的内容？"),
     "discard.why": ("It has not been stored.", "这些内容尚未保存。"),
     "discard.do": ("Throw away", "放弃"),
