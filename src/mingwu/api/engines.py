@@ -18,6 +18,7 @@ from mingwu.api.ports import (
     AccountRow,
     CompletenessRow,
     JournalRow,
+    JournalVerdict,
     PlaceRow,
     PlantState,
     Principal,
@@ -255,8 +256,22 @@ class TrustJournal:
         """Add an entry."""
         self._journal.append(actor, action, subject, address=address, detail=detail)
 
-    def tail(self, limit: int) -> list[JournalRow]:
-        """The last entries, newest first."""
+    def tail(
+        self,
+        limit: int,
+        *,
+        before: int = 0,
+        actor: str = "",
+        action: str = "",
+        subject: str = "",
+        since_ms: int = 0,
+        until_ms: int = 0,
+    ) -> list[JournalRow]:
+        """The last entries that match, newest first."""
+        found = self._journal.entries(
+            actor=actor, action=action, object=subject, before=before, limit=limit,
+            since_ns=since_ms * 1_000_000, until_ns=until_ms * 1_000_000,
+        )  # fmt: skip
         return [
             JournalRow(
                 seq=entry.number,
@@ -265,9 +280,15 @@ class TrustJournal:
                 action=entry.action,
                 subject=entry.object,
                 detail=json.loads(entry.detail),
+                outcome=entry.outcome,
+                address=entry.address,
             )
-            for entry in self._journal.entries(limit=limit)
+            for entry in found
         ]
+
+    def verify(self) -> JournalVerdict:
+        """Walk the whole chain."""
+        return msgspec.convert(self._journal.verify(), JournalVerdict, from_attributes=True)
 
 
 class HistoryEngine:

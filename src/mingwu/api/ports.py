@@ -236,6 +236,18 @@ class JournalRow(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     subject: str
     detail: dict[str, Any] = {}
+    outcome: str = "ok"
+    address: str = ""
+
+
+class JournalVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the chain of hashes holds; ``head`` is to be written down elsewhere."""
+
+    sound: bool
+    entries: int
+    head: str
+    first_bad: int = 0
+    reason: str = ""
 
 
 class Journal(Protocol):
@@ -246,8 +258,21 @@ class Journal(Protocol):
     ) -> None:
         """Add a line; ``action`` is ``area.verb``."""
 
-    def tail(self, limit: int) -> list[JournalRow]:
-        """The last lines, newest first."""
+    def tail(
+        self,
+        limit: int,
+        *,
+        before: int = 0,
+        actor: str = "",
+        action: str = "",
+        subject: str = "",
+        since_ms: int = 0,
+        until_ms: int = 0,
+    ) -> list[JournalRow]:
+        """The last lines that match, newest first; see ``trust.journal``."""
+
+    def verify(self) -> JournalVerdict:
+        """Walk the whole journal."""
 
 
 # ---------------------------------------------------------------- names

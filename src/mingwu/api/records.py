@@ -73,7 +73,15 @@ class AccountsReply(msgspec.Struct, kw_only=True):
 
 
 class JournalQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """``before``: the ``seq`` to go on from. ``action`` may be an area, ``actor`` an enterprise."""
+
     limit: Limit = 100
+    before: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    actor: Annotated[str, Meta(max_length=255)] = ""
+    action: Annotated[str, Meta(max_length=255)] = ""
+    subject: Annotated[str, Meta(max_length=500)] = ""
+    since_ms: Annotated[int, Meta(ge=0, le=2**42)] = 0
+    until_ms: Annotated[int, Meta(ge=0, le=2**42)] = 0
 
 
 class JournalReply(msgspec.Struct, kw_only=True):

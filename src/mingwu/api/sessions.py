@@ -2,11 +2,12 @@
 
 import time
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from mingwu.api.door import COOKIE, LANGUAGE_COOKIE, token_of
-from mingwu.api.ports import Principal
+from mingwu.api.ports import JournalVerdict, Principal
 from mingwu.api.records import (
     AccountChangeBody,
     AccountsReply,
@@ -128,7 +129,14 @@ async def change_account(call: Call) -> Nothing:
 async def journal(call: Call) -> JournalReply:
     """Newest first."""
     query: JournalQuery = call.query
-    return JournalReply(lines=await run_in_threadpool(call.services.journal.tail, query.limit))
+    wanted = msgspec.structs.asdict(query)
+    tail = call.services.journal.tail
+    return JournalReply(lines=await run_in_threadpool(lambda: tail(**wanted)))
+
+
+async def journal_check(call: Call) -> JournalVerdict:
+    """Walk the chain of hashes."""
+    return await run_in_threadpool(call.services.journal.verify)
 
 
 ENDPOINTS = (
@@ -151,5 +159,9 @@ ENDPOINTS = (
              tag="accounts", summary="Change role or state", body=AccountChangeBody,
              errors=(404, 409)),
     Endpoint(method="GET", path="/api/journal", handler=journal, role="admin", tag="accounts",
-             summary="Last lines of the journal", query=JournalQuery, reply=JournalReply),
+             summary="Lines of the journal, newest first", query=JournalQuery,
+             reply=JournalReply),
+    Endpoint(method="GET", path="/api/journal/check", handler=journal_check, role="admin",
+             tag="accounts", summary="Whether the journal's chain of hashes holds",
+             reply=JournalVerdict),
 )  # fmt: skip

@@ -99,6 +99,10 @@ COMMANDS = {
         "list accounts, add one, set a password",
         "列出账号、新增账号、设置密码",
     ),
+    "journal": Phrase(
+        "who did what: list, export for an auditor, verify",
+        "审计日志：查看、导出、校验",
+    ),
     "backup": Phrase(
         "copy what a node keeps while it runs",
         "在运行中备份节点的全部数据",

@@ -118,19 +118,27 @@ class Journal:
         object: str = "",  # noqa: A002 — the journal's own word
         before: int = 0,
         limit: int = 100,
+        since_ns: int = 0,
+        until_ns: int = 0,
     ) -> list[Entry]:
         """Entries, latest first; ``before`` is the number to go on from. ``action`` may be an area
-        (``session``) or a whole action.
+        (``session``) or a whole action, ``actor`` an account or an enterprise with all its keys
+        (``CODE/key``); the time is from ``since_ns`` to before ``until_ns`` (0: no bound).
         """
         table = schema.journal
         query = select(table).order_by(table.c.number.desc()).limit(limit)
         if actor:
-            query = query.where(table.c.actor == actor)
+            of = table.c.actor.startswith(actor + "/", autoescape=True)
+            query = query.where((table.c.actor == actor) | of)
         if action:
             area = table.c.action.startswith(action + ".", autoescape=True)
             query = query.where((table.c.action == action) | area)
         if object:
             query = query.where(table.c.object == object)
+        if since_ns:
+            query = query.where(table.c.at_ns >= since_ns)
+        if until_ns:
+            query = query.where(table.c.at_ns < until_ns)
         if before:
             query = query.where(table.c.number < before)
         with reading(self._engine) as connection:

@@ -18,6 +18,7 @@ from mingwu.api.ports import (
     AccountRow,
     CompletenessRow,
     JournalRow,
+    JournalVerdict,
     PlaceRow,
     PlantState,
     Principal,
@@ -351,8 +352,17 @@ class FakeJournal:
             )
         )
 
-    def tail(self, limit: int) -> list[JournalRow]:
-        return self.lines[::-1][:limit]
+    def tail(self, limit: int, *, before: int = 0, **wanted: Any) -> list[JournalRow]:
+        given = {key: one for key, one in wanted.items() if one}
+        found = [
+            line for line in self.lines[::-1]
+            if (not before or line.seq < before)
+            and all(getattr(line, key) == one for key, one in given.items())
+        ]  # fmt: skip
+        return found[:limit]
+
+    def verify(self) -> JournalVerdict:
+        return JournalVerdict(sound=True, entries=len(self.lines), head="0" * 64)
 
 
 def wave(tag: TagRow, seconds: np.ndarray) -> np.ndarray:

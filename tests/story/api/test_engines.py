@@ -91,7 +91,16 @@ async def test_first_login_changes_the_password_then_everything_opens(client, tr
     assert [line["action"] for line in lines[::-1]] == [
         "session.login", "account.password", "session.login",
     ]  # fmt: skip
-    assert trust.journal.verify().sound
+    (line,) = (await client.get("/api/journal?action=account&limit=5")).json()["lines"]
+    assert (line["action"], line["outcome"]) == ("account.password", "ok")
+    older = (await client.get(f"/api/journal?before={line['seq']}&actor=admin")).json()["lines"]
+    assert [one["action"] for one in older] == ["session.login"]
+    assert (await client.get(f"/api/journal?until_ms={line['time_ns'] // 10**6 - 60_000}")).json()[
+        "lines"
+    ] == []
+    checked = (await client.get("/api/journal/check")).json()
+    assert (checked["sound"], checked["entries"]) == (True, 3)
+    assert checked["head"] == trust.journal.head().hash
 
 
 async def test_guessing_is_slowed(client, trust) -> None:

@@ -42,6 +42,12 @@ def test_entries_follow_each_other(journal):
     assert [entry.number for entry in journal.entries(object="plant1", before=4)] == [2]
     assert [entry.number for entry in journal.entries(action="session")] == [6]
     assert journal.entries(actor="carol") == []
+    journal.append("91330000MA00000016/k1", "identity.hosted-change", "88.1")
+    journal.append("91330000MA000000167", "session.login", "x")
+    assert [entry.number for entry in journal.entries(actor="91330000MA00000016")] == [7]
+    at = journal.head().at_ns
+    assert [entry.number for entry in journal.entries(since_ns=at)] == [8]
+    assert next(entry.number for entry in journal.entries(until_ns=at)) == 7
 
 
 @pytest.mark.parametrize("column", ["actor", "action", "object", "outcome", "address", "detail"])
