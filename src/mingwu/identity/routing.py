@@ -36,7 +36,10 @@ Journal = Callable[[str, str, str, dict[str, Any], str], None]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request, parsed; ``role`` is None for a stranger at an open route."""
+    """One request, parsed; ``role`` is None for a stranger at an open route.
+
+    ``admitted`` is what the operation's own ``admit`` gave.
+    """
 
     request: Request
     lang: str
@@ -44,6 +47,7 @@ class Asked:
     role: Role | None = None
     query: Any = None
     body: Any = None
+    admitted: Any = None
 
     @property
     def address(self) -> str:
@@ -67,6 +71,9 @@ Work = Callable[[Asked], Any]
 class Operation:
     """One route. ``permission`` None lets anybody in; ``body`` is a type or ``bytes``.
 
+    ``admit`` looks at who is at an open route, in the thread pool and before the body is read; it
+    raises MingwuError for those it turns away.
+
     ``media_type`` of the reply is for the reference; a work that returns no JSON returns a
     Response.
     """
@@ -77,6 +84,7 @@ class Operation:
     summary: str
     tag: str
     permission: Permission | None = Permission.READ
+    admit: Callable[[Request], Any] | None = None
     query: type[msgspec.Struct] = Nothing
     body: Any = None
     body_bytes: int = BODY_BYTES
@@ -140,13 +148,16 @@ def _endpoint(operation: Operation) -> Any:
         lang = language_of(request)
         try:
             account, role = _who(request, operation.permission)
+            admitted = None
+            if operation.admit is not None:
+                admitted = await run_in_threadpool(operation.admit, request)
             query = read_query(operation.query, request.query_params.multi_items())
             body = None
             if operation.body is not None:
                 body = await read_body(request, operation.body_bytes)
                 if operation.body is not bytes:
                     body = read_json(operation.body, body)
-            asked = Asked(request, lang, account, role, query, body)
+            asked = Asked(request, lang, account, role, query, body, admitted)
             if inspect.iscoroutinefunction(operation.work):
                 result = await operation.work(asked)
             else:

@@ -137,6 +137,22 @@ async def test_a_key_reaches_what_is_its_enterprises_own_only(client, node_, lin
     assert key not in str(lines)
 
 
+async def test_a_strangers_body_is_not_read(client):
+    sent = 0
+
+    async def much():
+        nonlocal sent
+        for _ in range(100):
+            sent += 1
+            yield b"[" * 65536
+
+    async with client:
+        for headers in ({}, {"authorization": "Bearer mwt-wrong"}, {"authorization": "Basic x"}):
+            reply = await client.post(OWN, content=much(), headers=headers)
+            assert (reply.status_code, reply.json()["code"]) == (401, "secondlevel.key-wrong")
+    assert sent == 0
+
+
 async def test_a_key_is_replaced_and_ended_and_its_group_counts(client, node_):
     uscc = node_.prefixes.get("88.101.1").uscc
     async with client:

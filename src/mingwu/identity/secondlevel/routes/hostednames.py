@@ -5,7 +5,6 @@ enterprise's program, which shows a key of its enterprise (``tenantkeys``) and r
 own only: its prefixes, names, applications and figures. Each call is a line of the journal.
 """
 
-import asyncio
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -13,6 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+from starlette.requests import Request
 from starlette.routing import Route
 
 from mingwu.identity.routing import Asked, Journal, Operation, routes_of
@@ -169,7 +169,7 @@ class _StaffRoutes(_Names):
 class _OwnRoutes(_Names):
     def operations(self) -> tuple[Operation, ...]:
         names, applications = f"{_MINE}/identifiers/{{prefix}}", f"{_MINE}/applications"
-        one = partial(Operation, tag=TAG, permission=None, errors=(401, 403, 404))
+        one = partial(Operation, tag=TAG, permission=None, admit=self._key, errors=(401, 403, 404))
         return (
             one(
                 method="GET", path=_MINE, work=self.about,
@@ -210,21 +210,21 @@ class _OwnRoutes(_Names):
             ),
         )  # fmt: skip
 
-    def _key(self, asked: Asked) -> TenantKey:
-        scheme, _, secret = asked.request.headers.get("authorization", "").partition(" ")
+    def _key(self, request: Request) -> TenantKey:
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
         return self._node.keys.holder(secret.strip() if scheme.lower() == "bearer" else "")
 
     def own(self, work: Any) -> Any:
         """``work`` in the name of the enterprise whose key is shown."""
 
         def done(asked: Asked) -> object:
-            key = self._key(asked)
+            key: TenantKey = asked.admitted
             return work(asked, _actor(key), key.uscc)
 
         return done
 
     def about(self, asked: Asked) -> object:
-        key = self._key(asked)
+        key: TenantKey = asked.admitted
         use = {one["uscc"]: one for one in self._node.desk.tenant_use()}
         return {
             "key": key,
@@ -235,22 +235,21 @@ class _OwnRoutes(_Names):
         }
 
     def own_names(self, asked: Asked) -> object:
-        key, prefix = self._key(asked), asked.path("prefix")
+        key, prefix = asked.admitted, asked.path("prefix")
         if all(one.prefix != prefix for one in self._node.prefixes.all(uscc=key.uscc)):
             raise NotFound("secondlevel.prefix-unknown", prefix=prefix)
         return self.page(prefix, asked.query)
 
     async def query(self, asked: Asked) -> object:
-        key = await asyncio.to_thread(self._key, asked)
-        question = DataQuery(**msgspec.structs.asdict(asked.body), asker=key.uscc)
+        question = DataQuery(**msgspec.structs.asdict(asked.body), asker=asked.admitted.uscc)
         return await self._node.unified.query(question)
 
     def applications(self, asked: Asked) -> object:
-        found = self._node.applications.of(self._key(asked).uscc)
+        found = self._node.applications.of(asked.admitted.uscc)
         return {"rows": [masked_application(one) for one in found]}
 
     def submit(self, asked: Asked) -> object:
-        key, form = self._key(asked), asked.body
+        key, form = asked.admitted, asked.body
         id_ = asked.request.path_params.get("id", "")
         if id_ and self._node.applications.get(id_).form.organisation.uscc != key.uscc:
             raise NotFound("secondlevel.application-unknown", id=id_)
