@@ -235,3 +235,16 @@ def path_of(directory: Path, number: int) -> Path:
 def files(directory: Path) -> list[Path]:
     """All segments of a directory in order."""
     return sorted(directory.glob(f"[0-9]*{SUFFIX}"))
+
+
+def begun(directory: Path) -> list[Path]:
+    """The same for readers beside the log: without one that is being created just now.
+
+    It is there before its head is, while the one before it is sealed.
+    """
+    paths = files(directory)
+    if paths:
+        with paths[-1].open("rb") as file:
+            if is_stub(file.read(_HEAD_BYTES)):
+                paths.pop()
+    return paths

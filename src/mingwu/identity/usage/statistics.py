@@ -36,7 +36,7 @@ from mingwu.identity.usage.segment import (
     SALT_FILE,
     Broken,
     Segment,
-    files,
+    begun,
     path_of,
     read_head,
     read_segment,
@@ -193,7 +193,7 @@ class UsageStatistics:
 
     def check(self) -> Reaggregation:
         """Check all sealed segments and count them, as an outsider would with an export."""
-        sealed = [one for one in files(self._directory) if self._read_locked(one).seal is not None]
+        sealed = [one for one in begun(self._directory) if self._read_locked(one).seal is not None]
         return reaggregate(sealed, self.public_key, day_offset_s=self.day_offset_s)
 
     def month(self, month: str) -> tuple[Day, ...]:
@@ -300,12 +300,12 @@ class UsageStatistics:
     def segments(self) -> list[SegmentInfo]:
         """All segments, the oldest first."""
         with self._reading:
-            return [_info(self._read(path)) for path in files(self._directory)]
+            return [_info(self._read(path)) for path in begun(self._directory)]
 
     def segment(self, number: int) -> Path:
         """The file of a sealed segment; raises NotFound ``usage.no-segment``."""
         path = path_of(self._directory, number)
-        if not path.exists() or self._read_locked(path).seal is None:
+        if path not in begun(self._directory) or self._read_locked(path).seal is None:
             raise NotFound("usage.no-segment", number=number)
         return path
 
@@ -314,7 +314,7 @@ class UsageStatistics:
         spool: IO[bytes] = SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 — the caller closes it
         with zipfile.ZipFile(spool, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             archive.writestr(PUBLIC_KEY_FILE, self.public_key)
-            for path in files(self._directory):
+            for path in begun(self._directory):
                 if self._read_locked(path).seal is not None:
                     archive.write(path, path.name)
         spool.seek(0)
@@ -329,7 +329,7 @@ class UsageStatistics:
             self._flush()
         chosen = []
         with self._reading:
-            paths = files(self._directory)
+            paths = begun(self._directory)
             starts = [self._start_ms(path) for path in paths]
             # A segment ends where the next begins.
             for path, start_ms, end_ms in zip(paths, starts, [*starts[1:], None], strict=True):

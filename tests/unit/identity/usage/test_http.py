@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -10,6 +11,7 @@ from starlette.applications import Starlette
 
 from mingwu.identity.usage.http import routes
 from mingwu.identity.usage.reaggregate import reaggregate
+from mingwu.identity.usage.segment import files, path_of
 from mingwu.identity.usage.settings import UsageSettings
 from mingwu.identity.usage.statistics import UsageStatistics
 from mingwu.kernel.errors import NotFound
@@ -150,6 +152,22 @@ def test_reading_beside_the_writer(log, feeder, settings, tmp_path):
     assert [day.figures.resolutions for day in beside.month("2026-11")] == [2]
     with pytest.raises(NotFound):
         UsageStatistics.beside(UsageSettings(directory=str(tmp_path / "none")), dict)
+
+
+@pytest.mark.parametrize("size", [0, 12])
+def test_a_segment_that_is_being_created_breaks_no_figure(log, feeder, settings, size):
+    """The next segment is there before its head is, while the one before it is sealed."""
+    feeder.ask("88.888.101/A")
+    log.flush()
+    (first,) = files(Path(settings.directory))
+    path_of(Path(settings.directory), 2).write_bytes(first.read_bytes()[:size])
+    beside = UsageStatistics.beside(settings, lambda: REGISTERED)
+    assert [day.figures.resolutions for day in beside.days("2026-11-23", "2026-11-23")] == [1]
+    assert [one.number for one in beside.segments()] == [1]
+    with beside.export() as spool, zipfile.ZipFile(spool) as archive:
+        assert archive.namelist() == ["public-key.pem"]
+    with pytest.raises(NotFound):
+        beside.segment(2)
 
 
 def test_what_others_asked_of_names_since_a_moment(statistics, clock, feeder):
