@@ -78,12 +78,15 @@ def fill(directory: Path, count: int) -> float:
 def serve(directory: str, noted: str = "") -> None:
     """Child process: the resolver on uvloop; prints its ports, stops when stdin closes.
 
-    With ``noted`` every answer is noted in a usage log beside the store, as nodes do.
+    With ``noted`` every answer is noted in a usage log beside the store, as nodes do; with
+    ``limits`` it holds the daily limits of a thousand tenants, too, and with ``near`` another one
+    has so little left that the log is written for every few answers.
     """
     import uvloop
 
     from mingwu.identity.server.process import ResolverServer, open_store
     from mingwu.identity.settings import ResolverSettings
+    from mingwu.identity.usage.dayquota import DayQuota
     from mingwu.identity.usage.log import UsageLog
     from mingwu.identity.usage.settings import UsageSettings
 
@@ -94,7 +97,14 @@ def serve(directory: str, noted: str = "") -> None:
             udp_source_bytes_per_s=2**40,
         )  # fmt: skip
         store = open_store(settings)
-        usage = UsageLog.open(UsageSettings(directory=directory + "-usage")) if noted else None
+        logged = UsageSettings(directory=directory + "-usage", own_networks=())
+        quota = None
+        if noted in {"limits", "near"}:
+            limits = {f"{PREFIX}.{number}": (f"T{number}", 2**40) for number in range(999)}
+            limits |= {PREFIX: ("T", 2**40)} | ({"1": ("near", 100)} if noted == "near" else {})
+            store.limit(limits)
+            quota = DayQuota(store, logged)
+        usage = UsageLog.open(logged, quota=quota) if noted else None
         async with ResolverServer(settings, store, usage=usage) as server:
             took = time.perf_counter() - started
             print(json.dumps({"port": server.port, "http": server.http_port, "start_s": took}),
@@ -286,13 +296,14 @@ def main() -> int:
                 if role == "serve":
                     mixed(generator, pid, ports["port"], options)
                     print(f"memory: {memory_mib(pid):.0f} MiB RSS (with pages of the map)")
-        with child("serve", str(directory), "noted") as (pid, ports):
-            for mode in ("udp", "tcp", "http"):
-                port = ports["http" if mode == "http" else "port"]
-                row = measure(generator, pid, mode, port, options)
-                more = row["cpu_us"] - rows["serve", mode]["cpu_us"]
-                print(f"with usage log: {mode} {row['cpu_us']:.1f} us CPU ({more:+.1f}), "
-                      f"{row['rate']:,.0f} req/s")  # fmt: skip
+        for noted in ("noted", "limits", "near"):
+            with child("serve", str(directory), noted) as (pid, ports):
+                for mode in ("udp", "tcp", "http"):
+                    port = ports["http" if mode == "http" else "port"]
+                    row = measure(generator, pid, mode, port, options)
+                    more = row["cpu_us"] - rows["serve", mode]["cpu_us"]
+                    print(f"with usage log, {noted}: {mode} {row['cpu_us']:.1f} us CPU "
+                          f"({more:+.1f}), {row['rate']:,.0f} req/s")  # fmt: skip
         print(f"{options.clients} clients, {options.filtered} % of requests filter by type")
         print(f"{'':6}{'req/s':>9}{'p50 us':>8}{'p99 us':>8}{'CPU us':>8}{'wrong':>6}{'lost':>5}"
               f"  {'rival CPU us':>12}{'ratio':>7}  {'Handle.Net CPU us':>17}")  # fmt: skip

@@ -13,6 +13,7 @@ PREFIX = b"p"
 CARD = b"c"
 ALIAS = b"a"
 REFUSED = b"q"
+LIMIT = b"l"
 PLAIN_KEY_BYTES = 440
 
 

@@ -7,7 +7,7 @@ registered is kept and shown. Stored bytes are ready replies (``recordbytes``), 
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from mingwu.identity.live import LiveSource
 from mingwu.identity.recordbytes import HAS_CARRIER, IS_OPEN, StoredRecord, packed
 from mingwu.identity.recordkeys import (
     CARD,
+    LIMIT,
     PREFIX,
     RECORD,
     REFUSED,
@@ -160,7 +161,8 @@ class RecordStore:
     """Records, homed prefixes and card fingerprints in one directory.
 
     ``refused`` holds the folded prefixes that are answered with code 603 here, brought up to date
-    by ``follow_refused``.
+    by ``follow_refused``: those told by ``refuse`` and those that this process itself holds back
+    (``held``).
     """
 
     def __init__(
@@ -172,6 +174,7 @@ class RecordStore:
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.refused: set[str] = set()
+        self.held: Callable[[], Collection[str]] = frozenset
         self._now_ns = now_ns
         limits = ProjectionSettings(max_bytes=map_bytes, durable=durable)
         self.projection = Projection(directory, limits)
@@ -356,8 +359,28 @@ class RecordStore:
     def follow_refused(self) -> None:
         """Bring ``refused`` up to date; a process that answers calls it now and then."""
         told = {key[1:].decode() for key, _ in self.projection.scan(REFUSED)}
+        told.update(self.held())
         self.refused -= self.refused - told
         self.refused |= told
+
+    def limit(self, limits: Mapping[str, tuple[str, int]]) -> None:
+        """Tell whoever answers the daily limits by prefix: (tenant, requests of all it holds)."""
+        wanted = {
+            LIMIT + fold(prefix).encode(): number.to_bytes(8) + tenant.encode()
+            for prefix, (tenant, number) in limits.items()
+        }
+        with self._writing:
+            known = dict(self.projection.scan(LIMIT))
+            if wanted != known:
+                fresh = sorted(wanted.items() - known.items())
+                self.projection.write(fresh, sorted(known.keys() - wanted.keys()))
+
+    def limits(self) -> dict[str, tuple[str, int]]:
+        """The limits told last, by folded prefix."""
+        return {
+            key[1:].decode(): (data[8:].decode(), int.from_bytes(data[:8]))
+            for key, data in self.projection.scan(LIMIT)
+        }
 
     def cards(self) -> dict[bytes, bytes]:
         """Fingerprints of the records made from thing cards: key of the name -> fingerprint."""

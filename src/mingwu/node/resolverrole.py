@@ -25,6 +25,7 @@ from mingwu.trust.service import Trust
 from mingwu.wire.handle.codes import Rc
 
 if TYPE_CHECKING:
+    from mingwu.identity.usage.dayquota import DayQuota
     from mingwu.identity.usage.log import UsageLog
     from mingwu.node.signing import Signing
 
@@ -46,9 +47,14 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     try:
         await _follow_once(registry, store, config)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_follow(registry, store, config, stop))
             tasks.create_task(keep_live(live, config.bus, name, stop, say=say))
-            usage = await asyncio.to_thread(_open_usage, config, store)
+            quota = await asyncio.to_thread(_day_quota, config, store)
+            usage = await asyncio.to_thread(_open_usage, config, store, quota)
+            follow = store.follow_refused
+            if usage and quota:
+                follow = quota.follow
+                tasks.create_task(_count_earlier(quota, usage.number))
+            tasks.create_task(_follow(registry, store, config, follow, stop))
             signing = await asyncio.to_thread(_open_signing, config, store)
             asks = config.runs(IdentityPart.ENTERPRISE)
             grants = EnterpriseGrants(config, store) if asks else None
@@ -92,14 +98,33 @@ async def _oid_dns(config: Config, store: RecordStore, stop: asyncio.Event) -> N
         log.warning("oid-dns=off code=%s %s", error.code, error)
 
 
-def _open_usage(config: Config, store: RecordStore) -> "UsageLog | None":
+def _day_quota(config: Config, store: RecordStore) -> "DayQuota | None":
+    """Holds the tenants' daily limits where both the second-level node and the log are on."""
+    if not (config.runs(IdentityPart.SECONDLEVEL) and config.runs(IdentityPart.USAGE)):
+        return None
+    from mingwu.identity.usage.dayquota import DayQuota
+
+    return DayQuota(store, config.usage)
+
+
+async def _count_earlier(quota: "DayQuota", number: int) -> None:
+    """What was asked today before this start; until it is counted, the duties' rounds tell."""
+    try:
+        await asyncio.to_thread(quota.count_earlier, number)
+    except (OSError, ValueError) as error:
+        log.warning("day quota counts from now on fault=%s", error)
+
+
+def _open_usage(config: Config, store: RecordStore, quota: "DayQuota | None") -> "UsageLog | None":
     """The log of what is asked; a node resolves without it rather than not at all."""
     if not config.runs(IdentityPart.USAGE):
         return None
     from mingwu.identity.usage.log import UsageLog
 
     try:
-        return UsageLog.open(config.usage, node=config.node.name, registered=NameCounts(store))
+        return UsageLog.open(
+            config.usage, node=config.node.name, registered=NameCounts(store), quota=quota
+        )
     except (MingwuError, OSError) as error:
         log.warning("usage log=off fault=%s", error)
         return None
@@ -131,14 +156,18 @@ def _journal(trust: Trust) -> Callable[[Change], None]:
 
 
 async def _follow(
-    registry: Registry, store: RecordStore, config: Config, stop: asyncio.Event
+    registry: Registry,
+    store: RecordStore,
+    config: Config,
+    quotas: Callable[[], None],
+    stop: asyncio.Event,
 ) -> None:
     """Bring records up to date when the registry changed; follow who is over his quota."""
     generation = await asyncio.to_thread(registry.generation)
     while not stop.is_set():
         await pause(stop, config.node.registry_watch_s)
         try:
-            await asyncio.to_thread(store.follow_refused)
+            await asyncio.to_thread(quotas)
             now = await asyncio.to_thread(registry.generation)
             if now != generation:
                 await _follow_once(registry, store, config)

@@ -306,7 +306,7 @@ class SecondLevel:
         self._is_deposit_wanted = True
 
     def count(self) -> None:
-        """Bring the counters of the days up to date; tell the resolver whom to refuse.
+        """Bring the counters of the days up to date; tell the resolver limits and whom to refuse.
 
         With a source (the signed log) the counters of today are replaced by what stands there,
         at the first round and after midnight also those of the days before.
@@ -324,6 +324,7 @@ class SecondLevel:
                 self._keep_peak(day)
             else:
                 self._counted = today
+        self._records.limit(self.tenants.daily_limits())
         self._records.refuse(self.tenants.over_quota(today))
 
     def _keep_peak(self, day: str) -> None:

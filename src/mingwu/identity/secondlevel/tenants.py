@@ -1,8 +1,8 @@
 """Tenants: quotas (Handle codes 603, 604, 605) and permission groups.
 
-Requests are counted by day (``usagecounts``); who is over his limit is found from those counts, and
-the record store tells the resolver whom to refuse, so a limit may be passed by the requests of one
-round of duties. Registrations are counted in the transaction that stores them.
+Requests are counted by day (``usagecounts``). The record store tells the resolver the limits, which
+it holds itself where it keeps the signed log (``usage.dayquota``); without one it is told whom to
+refuse, a round of duties late. Registrations are counted in the transaction that stores them.
 """
 
 from collections.abc import Collection
@@ -114,6 +114,13 @@ class Tenants:
         query = select(_P.c.prefix).where(_P.c.state == ACTIVE, _P.c.uscc.in_(used))
         with reading(self._engine) as connection:
             return frozenset(connection.execute(query).scalars())
+
+    def daily_limits(self) -> dict[str, tuple[str, int]]:
+        """Of each prefix in use: its tenant, and the requests a day that its prefixes share."""
+        query = select(_P.c.prefix, _P.c.uscc, _E.c.daily_requests).join(_E, _E.c.uscc == _P.c.uscc)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.where(_P.c.state == ACTIVE)).all()
+        return {row.prefix: (row.uscc, row.daily_requests) for row in rows}
 
 
 def check_prefix_quota(connection: Connection, uscc: str, default: int) -> None:

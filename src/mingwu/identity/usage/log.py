@@ -20,12 +20,15 @@ from time import perf_counter_ns
 from typing import Self
 
 import msgspec
+import numpy as np
 
 import mingwu.identity.usage.errors  # noqa: F401 — registers the texts
 from mingwu.identity.server.usagenote import Via
 from mingwu.identity.usage.causes import Classifier
+from mingwu.identity.usage.dayquota import DayQuota, asked_of
 from mingwu.identity.usage.packing import Note, Packer
 from mingwu.identity.usage.segment import (
+    ENTRY,
     FIRST_PREVIOUS,
     HEAD,
     MAGIC,
@@ -80,6 +83,7 @@ class UsageLog:
         registered: Registered = _nothing_registered,
         clock: Clock | None = None,
         ticks: Callable[[], int] = perf_counter_ns,
+        quota: DayQuota | None = None,
     ) -> None:
         self._settings = settings
         self._directory = Path(settings.directory)
@@ -90,7 +94,8 @@ class UsageLog:
         self._ticks = ticks
         self._notes: deque[Note] = deque()
         self._put = self._notes.append
-        self._limit = settings.buffer_notes
+        self._limit = self._flush_at = settings.buffer_notes
+        self._quota = quota
         self._packer = Packer(Classifier(settings, salt))
         self._writing = threading.Lock()
         self._stop = threading.Event()
@@ -110,21 +115,28 @@ class UsageLog:
         node: str = "",
         registered: Registered = _nothing_registered,
         clock: Clock | None = None,
+        quota: DayQuota | None = None,
     ) -> Self:
         """Open the log in ``settings.directory`` and start writing.
 
         Key and salt are made at the first start (0600). ``registered`` gives the number of
-        identifiers per prefix when a segment is sealed.
+        identifiers per prefix when a segment is sealed. ``quota`` is told what is written.
         """
         directory = Path(settings.directory)
         made = Algorithm(settings.algorithm)
         pem = secrets.load_or_make(directory, _KEY_FILE, lambda: keys.generate(made).pem())
         salt = secrets.load_or_create(directory, SALT_FILE)
         usage = cls(
-            settings, keys.load_private(pem), salt, node=node, registered=registered, clock=clock
-        )
+            settings, keys.load_private(pem), salt, node=node, registered=registered, clock=clock,
+            quota=quota,
+        )  # fmt: skip
         usage.start()
         return usage
+
+    @property
+    def number(self) -> int:
+        """The segment that is being written."""
+        return self._head.number
 
     @property
     def public_key(self) -> bytes:
@@ -136,7 +148,7 @@ class UsageLog:
         if len(request) > _NOTED_BYTES:
             request = request[:_NOTED_BYTES]
         self._put((request, reply[24:28], source, via, started_ns, self._ticks()))
-        if len(self._notes) >= self._limit:
+        if len(self._notes) >= self._flush_at:
             self.flush()
 
     def note_named(
@@ -145,7 +157,7 @@ class UsageLog:
         """Take a note of an answer given otherwise; see ``identity.server.usagenote``."""
         via = Via.HTTP | _CONSOLE_VIA if console else int(Via.HTTP)
         self._put((name, op << 16 | rc, source, via, started_ns, self._ticks()))
-        if len(self._notes) >= self._limit:
+        if len(self._notes) >= self._flush_at:
             self.flush()
 
     def start(self) -> None:
@@ -158,6 +170,7 @@ class UsageLog:
         self._publish_key()
         number, previous = self._recover()
         self._begin(number + 1, previous, self._create(number + 1))
+        self.flush()
         self._thread = threading.Thread(target=self._run, name="usage-log", daemon=True)
         self._thread.start()
 
@@ -225,7 +238,11 @@ class UsageLog:
         if not self._waiting or self._write(b""):
             self._write(self._packed())
         if not self._waiting:
+            self._flush_at = self._limit
+            if self._quota is not None:
+                self._flush_at = min(self._limit, self._quota.room)
             return
+        self._flush_at = self._limit  # trying again for every few notes would help nobody
         excess = len(self._notes) - self._limit // 2
         if len(self._notes) >= self._limit:
             for _ in range(excess):
@@ -241,7 +258,11 @@ class UsageLog:
         offset_ns = self._clock.time_ns() - self._ticks()
         batch = [notes.popleft() for _ in range(count)]
         self._entries += count
-        return self._packer.pack(batch, offset_ns, self._head.start_ms)
+        packed = self._packer.pack(batch, offset_ns, self._head.start_ms)
+        if self._quota is not None:
+            asked = asked_of(np.frombuffer(self._packer.entries, ENTRY), self._packer.prefixes)
+            self._quota.counted(asked)
+        return packed
 
     def _write(self, data: bytes) -> bool:
         """Append to the segment; what the disk refuses waits for the next time (False)."""

@@ -32,17 +32,22 @@ _U32 = 0xFFFF_FFFF
 
 
 class Packer:
-    """Packs notes for one segment at a time; ``reset`` when the next begins."""
+    """Packs notes for one segment at a time; ``reset`` when the next begins.
+
+    ``prefixes`` is the segment's table, ``entries`` what was packed last.
+    """
 
     def __init__(self, classifier: Classifier) -> None:
         self._classify = classifier
         self._names: dict[bytes, tuple[int, str]] = {}
+        self.entries = b""
         self.reset()
 
     def reset(self) -> None:
         """Empty tables, as at the beginning of a segment."""
         self._clients: dict[str, int] = {}
         self._prefixes: dict[str, int] = {}
+        self.prefixes: list[str] = []
         self._new_clients: list[tuple[str, str]] = []
         self._new_prefixes: list[str] = []
 
@@ -51,7 +56,9 @@ class Packer:
 
         ``offset_ns`` leads from the notes' clock to the epoch; ``start_ms``: the segment's start.
         """
-        entries = b"".join([self._entry(note, offset_ns, start_ms) for note in notes])
+        entries = self.entries = b"".join(
+            [self._entry(note, offset_ns, start_ms) for note in notes]
+        )
         parts = []
         if self._new_clients:
             parts.append(block(CLIENTS, msgspec.json.encode(self._new_clients)))
@@ -115,6 +122,7 @@ class Packer:
                 return self._prefixes[prefix]
         row = self._prefixes[prefix] = len(self._prefixes)
         self._new_prefixes.append(prefix)
+        self.prefixes.append(prefix)
         return row
 
 
