@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mingwu.cli.language import language
 from mingwu.cli.up import start
+from mingwu.kernel.errors import Conflict
 from mingwu.node.demo.scenario import Size
 from mingwu.node.demo.scenarios import SCENARIOS, find, prepare
 
@@ -32,4 +33,10 @@ def run(arguments: argparse.Namespace) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     size = Size(scale=arguments.scale, identifiers=arguments.identifiers)
     config = prepare(scenario, folder, size)
-    return start(config, hints=scenario.hints(config, language() == "zh"))
+    try:
+        return start(config, hints=scenario.hints(config, language() == "zh"))
+    except Conflict as error:
+        if error.code != "node.port-taken":
+            raise
+        # its ports stand in several of its files: another folder is the shorter way
+        raise Conflict("demo.port-taken", **error.params, other=f"{folder}-2") from error

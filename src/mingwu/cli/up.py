@@ -24,6 +24,10 @@ _TEXTS = {
         "  died  {name:<14} exit {code}; restarting, see {log}\n        {words}",
         "  退出  {name:<14} 退出码 {code}；正在重启，见 {log}\n        {words}",
     ),
+    "hindered": (
+        "  wait  {name:<14} {words}\n        {step}",
+        "  等待  {name:<14} {words}\n        {step}",
+    ),
     "slow": (
         "  still waiting for: {names} (logs in {log})",
         "  仍在等待：{names}（日志在 {log}）",
@@ -99,6 +103,10 @@ async def _tell(
                 seen[status.name] = status.state
                 if status.state == "up":
                     say("up", name=status.name, seconds=time.monotonic() - began)
+                elif status.state == "hindered" and status.hindrance is not None:
+                    lang = language()
+                    words, step = status.hindrance.text(lang), status.hindrance.next_step(lang)
+                    say("hindered", name=status.name, words=words, step=step)
                 elif status.state == "down":
                     log = config.data / "log" / f"{status.name}.log"
                     words = _last_words(log)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from mingwu.lab.settings import PORTS_PER_REPLICA, LabSettings
 
+# The second meter bus: a pseudo-terminal where the system has it, else a TCP server.
+SERIAL_BUS = "meters-b"
 # Mould numbers of the first two cells; further cells count on from the second.
 _MOULDS = (187, 190)
 UTILITIES = (
@@ -133,7 +135,7 @@ class Layout:
             *(cell.device for cell in self.cells()),
             self.xray.device,
             "meters-a",
-            "meters-b",
+            SERIAL_BUS,
             *dict.fromkeys(self.opcua_server(machine) for machine in self.machines()),
         ]
 

@@ -16,7 +16,7 @@ from mingwu.kernel.causes import told
 from mingwu.kernel.errors import Unavailable
 from mingwu.lab import errors
 from mingwu.lab.gate import Gate
-from mingwu.lab.layout import Layout
+from mingwu.lab.layout import SERIAL_BUS, Layout
 from mingwu.lab.physics.laws import Readings
 from mingwu.lab.plant.connections import OPCUA_PATH, Sockets, mes_file, tty_file
 from mingwu.lab.plant.s1 import DeviceTags, uses_pty
@@ -55,7 +55,7 @@ class Site:
         self.modbus = self._modbus_endpoints()
         self.serial: SerialEndpoint | None = None
         if uses_pty(layout.settings):
-            bus = self.modbus.pop("meters-b")
+            bus = self.modbus.pop(SERIAL_BUS)
             self.serial = SerialEndpoint(bus.units, tty_file(layout))
         self.opcua = self._opcua_endpoints()
         line = BrokerLine(layout.settings.broker)

@@ -10,12 +10,14 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from mingwu.bus.server import NatsServer
+from mingwu.kernel.errors import MingwuError
 from mingwu.node.config import Config, Role
 from mingwu.node.people import first_account
-from mingwu.node.ports import require_free
+from mingwu.node.ports import places, require_free
 from mingwu.node.supervisor import Child
 from mingwu.registry import plantfile
 from mingwu.registry.importing import ImportSummary
@@ -76,6 +78,7 @@ def children(config: Config) -> list[Child]:
                 name="bus",
                 argv=server.argv,
                 probe=listens(config.bus_server.host, config.bus_server.port),
+                **_at_its_ports(config, Role.BUS),
             )
         )
     if Role.HISTORIAN in wanted:
@@ -88,7 +91,9 @@ def children(config: Config) -> list[Child]:
             )
         )
     if Role.LAB in wanted:
-        found.append(_role(config, Role.LAB, after=bus))
+        lab = config.lab
+        probe = listens(lab.host, lab.control_port) if lab.control_port else None
+        found.append(_role(config, Role.LAB, probe=probe, after=bus))
     if Role.WRITER in wanted:
         found.append(_role(config, Role.WRITER, after=bus + historian))
     if Role.GATEWAY in wanted:
@@ -116,7 +121,26 @@ def _role(
     if name:
         argv += ["--name", name]
     label = f"{role.value}-{name}" if name else role.value
-    return Child(name=label, argv=argv, probe=probe, after=after)
+    ports = _at_its_ports(config, role)
+    return Child(name=label, argv=argv, probe=probe, after=after, **ports)
+
+
+class _AtPorts(TypedDict):
+    hindrance: Callable[[], MingwuError | None]
+    owns: Callable[[int], bool]
+
+
+def _at_its_ports(config: Config, role: Role) -> _AtPorts:
+    """A role starts when its ports are free, and serves when it is the one that listens there."""
+    found = places(config, role)
+
+    def hindrance() -> MingwuError | None:
+        return next((taken for one in found if (taken := one.taken(config))), None)
+
+    def owns(pid: int) -> bool:
+        return all(one.is_of(pid) for one in found)
+
+    return {"hindrance": hindrance, "owns": owns}
 
 
 def listens(host: str, port: int) -> Callable[[], Awaitable[bool]]:

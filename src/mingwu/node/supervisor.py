@@ -2,8 +2,9 @@
 
 Invariants: a child never outlives the supervisor (Linux: death signal); a child that dies is
 started again after a back-off that grows from ``RESTART_FIRST_S`` to ``RESTART_MOST_S`` and
-falls back after ``STEADY_S`` of health; the output of every child goes, line by line, to a
-rotating file of its own; a dependent child starts only when what it needs answers its probe.
+falls back after ``STEADY_S`` of health; a child that something hinders (its port is somebody
+else's) is not started until the hindrance is gone; the output of every child goes, line by line,
+to a rotating file of its own; a dependent child starts only when what it needs answers its probe.
 """
 
 import asyncio
@@ -20,12 +21,16 @@ from pathlib import Path
 import msgspec
 
 from mingwu.bus.server import die_with_parent
+from mingwu.kernel.errors import MingwuError
 
 log = logging.getLogger(__name__)
 
 RESTART_FIRST_S = 0.25
 RESTART_MOST_S = 15.0
 STEADY_S = 30.0
+HINDERED_S = 0.5
+# A child that died may leave its port to processes of its own, for a moment.
+LINGER_S = 3.0
 LOG_BYTES = 5_000_000
 LINE_BYTES = 1 << 20
 
@@ -41,11 +46,18 @@ class Child:
     probe: Probe | None = None
     after: Sequence[str] = ()
     grace_s: float = 8.0
+    # Why it cannot run now, or None: looked at before each start, in a thread.
+    hindrance: Callable[[], MingwuError | None] | None = None
+    # Whether what the probe found is this child (its process number given); None takes it so.
+    owns: Callable[[int], bool] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class ChildStatus(msgspec.Struct, kw_only=True):
-    """What the supervisor knows of a child; ``state`` is waiting, starting, up, down or stopped."""
+    """What the supervisor knows of a child.
+
+    ``state`` is waiting, hindered (see ``hindrance``), starting, up, down or stopped.
+    """
 
     name: str
     state: str = "waiting"
@@ -53,6 +65,7 @@ class ChildStatus(msgspec.Struct, kw_only=True):
     restarts: int = 0
     since_s: float = 0.0
     exit_code: int | None = None
+    hindrance: MingwuError | None = None
 
 
 class Supervisor:
@@ -94,6 +107,7 @@ class Supervisor:
             await self._up[name].wait()
         delay = RESTART_FIRST_S
         while True:
+            await self._until_unhindered(child)
             started = time.monotonic()
             code = await self._one_life(child)
             steady = time.monotonic() - started > STEADY_S
@@ -107,6 +121,18 @@ class Supervisor:
                 child.name, code, delay, self._log_path(child),
             )  # fmt: skip
             await asyncio.sleep(delay)
+
+    async def _until_unhindered(self, child: Child) -> None:
+        """Wait while something is in the way; what passes within ``LINGER_S`` is not told."""
+        status = self._status[child.name]
+        began = time.monotonic()
+        while child.hindrance and (why := await asyncio.to_thread(child.hindrance)):
+            if time.monotonic() - began >= (LINGER_S if status.restarts else 0.0):
+                if status.hindrance is None:
+                    log.warning("child=%s event=hindered code=%s %s", child.name, why.code, why)
+                status.state, status.hindrance = "hindered", why
+            await asyncio.sleep(HINDERED_S)
+        status.hindrance = None
 
     async def _one_life(self, child: Child) -> int:
         process = await asyncio.create_subprocess_exec(
@@ -135,10 +161,19 @@ class Supervisor:
             pump.cancel()
 
     async def _probe(self, child: Child) -> None:
-        while child.probe is not None and not await child.probe():  # noqa: ASYNC110
+        while not await self._answers(child):  # noqa: ASYNC110
             await asyncio.sleep(0.05)  # a probe asks another process; there is no event to wait for
         self._status[child.name].state = "up"
         self._up[child.name].set()
+
+    async def _answers(self, child: Child) -> bool:
+        """Whether a child serves, it and nobody in its place."""
+        if child.probe is None:
+            return True
+        pid = self._status[child.name].pid
+        return await child.probe() and (
+            child.owns is None or await asyncio.to_thread(child.owns, pid)
+        )
 
     async def _pump(self, child: Child, process: asyncio.subprocess.Process) -> None:
         handler = RotatingFileHandler(

@@ -26,6 +26,24 @@ add(
         "请用 --folder 另选目录；--fresh 会删除其中的数据。",
     ),
 )
+add(
+    "demo.port-taken",
+    en=(
+        "Port {port} of {host} is taken by {holder}",
+        (
+            "End that program, or start with `--folder {other}`: a new demonstration takes free "
+            "ports. (Here it is `{key}` in [{section}] of {file}; other files of the folder may "
+            "name it, too.)"
+        ),
+    ),
+    zh=(
+        "{host} 的端口 {port} 已被{holder}占用",
+        (
+            "请结束该程序，或加上 `--folder {other}`：新建的演示会选用空闲端口。"
+            "（此处由 {file} 的 [{section}] `{key}` 设定；该目录中的其他文件也可能写有此端口。）"
+        ),
+    ),
+)
 
 
 def find(name: str) -> Scenario:
