@@ -34,6 +34,8 @@ class Services:
     resolve: Resolve | None = None
     write: TagWrite | None = None
     product: dict[str, str] = field(default_factory=dict)
+    # Parts of the identity plane that this node runs, as its configuration names them.
+    parts: tuple[str, ...] = ()
     guarded: tuple[Route, ...] = ()
     free: tuple[BaseRoute, ...] = ()
 
@@ -67,6 +69,7 @@ def make_services(
     resolve: Resolve | None = None,
     write: TagWrite | None = None,
     product: dict[str, str] | None = None,
+    parts: tuple[str, ...] = (),
     guarded: tuple[Route, ...] = (),
     free: tuple[BaseRoute, ...] = (),
 ) -> Services:
@@ -88,6 +91,7 @@ def make_services(
         resolve=resolve,
         write=write,
         product=product or {},
+        parts=parts,
         guarded=guarded,
         free=free,
     )

@@ -94,6 +94,7 @@ class Pages:
             plant=(state.name_zh if lang == "zh" else state.name_en) or state.name_en,
             simulated=simulated and (index.simulated or "simulated" in self._services.product),
             areas=areas,
+            parts=self._services.parts,
         )
 
     def _page(

@@ -60,7 +60,8 @@ _SHEETS = (
 class Frame:
     """What a page is drawn with. ``simulated``: this page can show simulated data.
 
-    ``areas``: whose words its islands need besides those of the plant.
+    ``areas``: whose words its islands need besides those of the plant; ``parts``: what this node
+    runs, so that a page of something else can say what to write into the configuration.
     """
 
     lang: str
@@ -70,6 +71,7 @@ class Frame:
     plant: str = ""
     simulated: bool = False
     areas: tuple[str, ...] = ("names",)
+    parts: tuple[str, ...] = ()
 
     @property
     def words(self) -> Mapping[str, str]:
@@ -91,6 +93,7 @@ def head(frame: Frame) -> None:
         "account": principal.account if principal else "",
         "role": principal.role if principal else "",
         "icons": static_url("icons.svg"),
+        "parts": frame.parts,
         "texts": texts.page_words(frame.lang, frame.areas),
     }
     data = json.dumps(config, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

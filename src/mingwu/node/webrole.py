@@ -90,6 +90,7 @@ async def serving(
         resolve=LocalResolve(Resolver(store, site, live=live)),
         write=writes,
         product=_product(config),
+        parts=tuple(part.value for part in config.node.identity),
         guarded=tuple(identity.guarded),
         free=tuple(identity.free),
     )

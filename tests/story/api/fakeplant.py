@@ -610,4 +610,5 @@ def make_fake_services(settings: ApiSettings | None = None, more_tags: int = 0) 
         history=FakeHistory(),
         resolve=fake_resolve,
         product={"name": "Mingwu", "version": "0.1.0"},
+        parts=("codes", "marking"),
     )

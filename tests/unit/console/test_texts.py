@@ -102,14 +102,6 @@ def test_nothing_comes_from_outside(path: Path) -> None:
     assert "innerHTML" not in path.read_text()
 
 
-def test_the_advice_for_an_absent_part_keeps_the_usual_ones() -> None:
-    from mingwu.node.config import USUAL_PARTS
-
-    block = re.search(r"new Set\(\[(.*?)\]\)", (STATIC / "absent.js").read_text())
-    assert block is not None
-    assert re.findall(r'"(\w+)"', block[1]) == [part.value for part in USUAL_PARTS]
-
-
 def test_every_icon_exists_once() -> None:
     sprite = (STATIC / "icons.svg").read_text()
     symbols = re.findall(r'<symbol id="(\w+)"', sprite)

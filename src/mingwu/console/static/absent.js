@@ -1,12 +1,12 @@
 // What a page says when the part of the node behind it does not run here, and other problems.
 
-import { copyButton, empty, h, problem, simBadge, t } from "mingwu-console/dom.js";
+import { copyButton, empty, h, parts, problem, simBadge, t } from "mingwu-console/dom.js";
 
-/** The problem of a page; a part that is off says how to switch it on. */
+/** The problem of a page; a part that is off says how to switch it on, beside what runs already. */
 export function trouble(error, part, again) {
   if (error.code !== "api.no-route") return problem(error, again);
-  const parts = new Set(["codes", "gs1", "marking", "trust", "usage", "enterprise", part]);
-  const line = `identity = [${[...parts].map((one) => `"${one}"`).join(", ")}]`;
+  const wanted = new Set([...parts, part]);
+  const line = `identity = [${[...wanted].map((one) => `"${one}"`).join(", ")}]`;
   const element = empty("off", t("absent.title"), t("absent.why"),
     h("div.mw-code", null, h("code", null, "[node]\n", line), copyButton(line)));
   element.classList.add("mw-absent");

@@ -4,6 +4,8 @@ const config = JSON.parse(document.getElementById("mw-config").textContent);
 
 export const lang = config.lang;
 export const role = config.role;
+/** Parts of the identity plane that this node runs. */
+export const parts = config.parts;
 export const account = config.account;
 
 /** The words of `key`, with {placeholders} filled. An unknown key shows itself. */

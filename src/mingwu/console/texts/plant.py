@@ -12,6 +12,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "actor.seed": ("Demonstration data", "演示数据"),
     "actor.cli": ("Command line", "命令行"),
+    "actor.lab": ("Simulation", "仿真"),
     "actor.simulated applicant": ("Simulated applicant", "模拟申请人"),
     "actor.simulated reviewer": ("Simulated reviewer", "模拟审核员"),
     "actor.simulated enterprise": ("Simulated enterprise", "模拟企业"),
