@@ -4,7 +4,9 @@ This is the one place that decides; the binary protocol and the HTTP interface o
 decision into their forms. Rules: an unknown name under a prefix of ours is asked of the prefix's
 templates (``identity.namespaces``), and else "not found"; under a
 prefix that is delegated by a record ``0.NA/<prefix>`` of ours (or derived from one whose record
-delegates derived prefixes) it is referred there; elsewhere we are not responsible. A query that
+delegates derived prefixes) it is referred there: names by code 302, records of prefixes by 303,
+because deployed clients follow each for these only; elsewhere we are not responsible. A name
+without a slash is a prefix and means its record. A query that
 touches restricted values (unpublished readings of a carrier are such) and did not ask for public
 ones only needs authentication; who may read
 some of a record gets those when asking for all, and a refusal when asking for others by index or
@@ -87,6 +89,8 @@ def look_up(
     snapshot: Snapshot, live: LiveGetter, query: Query, *, live_ttl_s: int = 1, refer: bool = True
 ) -> Found:
     """Answer a query from a store snapshot (begun by the caller)."""
+    if "/" not in query.name:
+        query = replace(query, name=full_name(query.name))
     if snapshot.refuses(query.name):
         return Found(Rc.IDIS_DAILY_LIMIT, message="the requests of today are used up")
     key = key_of(query.name)
@@ -178,6 +182,17 @@ def all_encoded(found: Found) -> list[bytes]:
     return [*found.values, *(encode_value(item) for item in found.live)]
 
 
+def full_name(name: str) -> str:
+    """A name; a prefix alone means its record."""
+    return name if "/" in name else f"{PREFIX_HOME}/{name}"
+
+
+def is_prefix_record(name: str) -> bool:
+    """Whether ``name`` is that of a prefix's record."""
+    prefix, slash, _ = name.partition("/")
+    return not slash or fold(prefix) == PREFIX_HOME
+
+
 def prefix_of(name: str) -> str:
     """The prefix that decides about ``name``: for ``0.NA/x`` it is x itself."""
     prefix, _, suffix = name.partition("/")
@@ -199,6 +214,7 @@ def _absent(snapshot: Snapshot, name: str, *, refer: bool) -> Found:
                 if any(type_matches(want, kind) for want in kinds)
             ]
             if sites:
-                return Found(Rc.PREFIX_REFERRAL, sites, refer_to=delegation)
+                rc = Rc.PREFIX_REFERRAL if is_prefix_record(name) else Rc.SERVICE_REFERRAL
+                return Found(rc, sites, refer_to=delegation)
         asked, kinds = asked.rpartition(".")[0], _DERIVED_TYPES
     return Found(Rc.NOT_RESPONSIBLE, message="this node does not serve the prefix")

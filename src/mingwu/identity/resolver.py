@@ -13,7 +13,14 @@ import time
 from collections.abc import Callable
 
 from mingwu.identity.live import LiveGetter, NoLiveValues, live_value
-from mingwu.identity.lookup import Found, Query, all_encoded, look_up, told_values
+from mingwu.identity.lookup import (
+    Found,
+    Query,
+    all_encoded,
+    is_prefix_record,
+    look_up,
+    told_values,
+)
 from mingwu.identity.recordbytes import (
     COMPUTED,
     HAS_CARRIER,
@@ -50,7 +57,7 @@ from mingwu.wire.handle.values import encode_value
 
 log = logging.getLogger(__name__)
 
-_REFERRALS_SINCE: Version = (2, 5)
+_PREFIX_REFERRALS_SINCE: Version = (2, 5)
 _SIGNED_SINCE: Version = (2, 7)
 _EXPIRY_S = 12 * 3600
 
@@ -249,9 +256,10 @@ class Resolver:
 
     def find(self, query: Query, request: Message) -> Found:
         """Look a query up under the request's rules about referrals."""
-        refer = answer_version(request) >= _REFERRALS_SINCE and not request.wants(
-            OpFlag.NO_REFERRAL
+        known = answer_version(request) >= _PREFIX_REFERRALS_SINCE or not is_prefix_record(
+            query.name
         )
+        refer = known and not request.wants(OpFlag.NO_REFERRAL)
         return look_up(self.snapshot, self.live, query, live_ttl_s=self._live_ttl_s, refer=refer)
 
     def resolved(self, request: Message, handle: str, found: Found) -> Message:

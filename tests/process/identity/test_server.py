@@ -209,7 +209,7 @@ async def test_referrals_are_followed_to_the_enterprise_node(serving):
         assert result.ok
         assert result.path == (local(second), local(enterprise))
         stays = await resolve(NAME, local(second), follow=False)
-        assert stays.rc == Rc.PREFIX_REFERRAL
+        assert stays.rc == Rc.SERVICE_REFERRAL
 
 
 async def test_referrals_in_circles_end(serving):
@@ -222,7 +222,7 @@ async def test_referrals_in_circles_end(serving):
             data = encode_site(Site((server,)))
             here.store.put(Record("0.NA/9.9", (HandleValue(2, "HS_SITE", data),)))
         result = await resolve("9.9/x", local(one))
-        assert result.rc == Rc.PREFIX_REFERRAL
+        assert result.rc == Rc.SERVICE_REFERRAL
         assert "nowhere new" in result.message
 
 

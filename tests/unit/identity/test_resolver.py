@@ -109,16 +109,41 @@ def test_delegated_prefixes_are_referred(resolver, store):
     resolver.end()
     resolver.begin()
     reply = ask(resolver, "88.888.205/SPARE.1")
-    assert reply.rc == Rc.PREFIX_REFERRAL
+    assert reply.rc == Rc.SERVICE_REFERRAL
     body = read_body(reply)
     assert isinstance(body, Referral)
     assert body.handle == "0.NA/88.888.205"
     assert body.values[0].data == site
     assert ask(resolver, "88.888.205/X", flags=OpFlag.NO_REFERRAL).rc == Rc.NOT_RESPONSIBLE
     old = {"version": (2, 3), "suggested": (0, 0)}
-    assert ask(resolver, "88.888.205/X", **old).rc == Rc.NOT_RESPONSIBLE
-    national = {"version": (2, 3), "suggested": (2, 10)}
-    assert ask(resolver, "88.888.205/X", **national).rc == Rc.PREFIX_REFERRAL
+    assert ask(resolver, "88.888.205/X", **old).rc == Rc.SERVICE_REFERRAL
+
+
+def test_records_of_derived_prefixes_are_referred_by_another_code(resolver, store):
+    """Deployed clients follow code 303 for records of prefixes only, and 302 for names only."""
+    site = encode_site(Site((Server(1, pack_address("192.0.2.9")),)))
+    store.put(Record("0.NA/88.888.205", (HandleValue(2, "HS_SITE.PREFIX", site),)))
+    resolver.end()
+    resolver.begin()
+    for name in ("0.NA/88.888.205.7", "88.888.205.7"):
+        reply = ask(resolver, name)
+        assert reply.rc == Rc.PREFIX_REFERRAL
+        assert read_body(reply).values[0].type == "HS_SITE.PREFIX"
+        assert ask(resolver, name, flags=OpFlag.NO_REFERRAL).rc == Rc.NOT_RESPONSIBLE
+        old = {"version": (2, 3), "suggested": (0, 0)}
+        assert ask(resolver, name, **old).rc == Rc.NOT_RESPONSIBLE
+        national = {"version": (2, 3), "suggested": (2, 10)}
+        assert ask(resolver, name, **national).rc == Rc.PREFIX_REFERRAL
+    assert ask(resolver, "88.888.205.7/X").rc == Rc.SERVICE_REFERRAL
+
+
+def test_a_prefix_without_a_slash_means_its_record(resolver):
+    reply, record = ask(resolver, "88.888.101"), ask(resolver, "0.NA/88.888.101")
+    assert reply.rc == Rc.SUCCESS
+    assert read_body(reply).handle == "88.888.101"
+    assert read_body(reply).values == read_body(record).values
+    assert ask(resolver, "88.999").rc == Rc.NOT_RESPONSIBLE
+    assert ask(resolver, "").rc == Rc.NOT_RESPONSIBLE
 
 
 def test_request_digest_is_returned_when_asked_for(resolver):

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from mingwu.identity.access.authority import is_admin_value, readable, rights
 from mingwu.identity.access.ownvalues import fault_of, kept_secret
-from mingwu.identity.lookup import PREFIX_HOME, prefix_of
+from mingwu.identity.lookup import PREFIX_HOME, full_name, prefix_of
 from mingwu.identity.records import Record, RecordStore
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import MAX_CHARS, fold
@@ -133,7 +133,7 @@ class Administration:
 
     def may_read(self, name: str, who: Reference) -> frozenset[int]:
         """Indexes of restricted values that ``who`` may read: as administrator, or by grant."""
-        record = self.store.get(name)
+        record = self.store.get(full_name(name))
         if record is None:
             return frozenset()
         granted = self._grants.readable_by(record.name, who) if self._grants else frozenset[int]()

@@ -11,13 +11,13 @@ from mingwu.wire.handle.codes import Rc
 @pytest.mark.parametrize(
     ("derived", "name", "rc"),
     [
-        (True, "88.101/X", Rc.PREFIX_REFERRAL),
-        (True, "88.101.5/X", Rc.PREFIX_REFERRAL),
-        (True, "88.101.5.7/X", Rc.PREFIX_REFERRAL),
+        (True, "88.101/X", Rc.SERVICE_REFERRAL),
+        (True, "88.101.5/X", Rc.SERVICE_REFERRAL),
+        (True, "88.101.5.7/X", Rc.SERVICE_REFERRAL),
         (True, "0.NA/88.101.5", Rc.PREFIX_REFERRAL),
         (True, "88.1010/X", Rc.NOT_RESPONSIBLE),
         (True, "88/X", Rc.NOT_RESPONSIBLE),
-        (False, "88.101/X", Rc.PREFIX_REFERRAL),
+        (False, "88.101/X", Rc.SERVICE_REFERRAL),
         (False, "88.101.5/X", Rc.NOT_RESPONSIBLE),
     ],
 )
