@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol, ABC):
         self._transport = cast("asyncio.Transport", transport)
         self._source = source_of(transport)
         statistics = self._resolver.statistics
-        if not self._door.admit(self._transport):
+        if not self._door.admit(self._transport, self._idle):
             statistics.connections_refused += 1
             self._transport.abort()
             return
@@ -124,6 +124,12 @@ class Connection(asyncio.Protocol, ABC):
         self._full = False
         if self._transport and not self._leaving:
             self._go_on()
+
+    def _idle(self) -> float:
+        """Seconds without anything to do."""
+        if self._begun or self._task or self._full or self._leaving:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._used
 
     # -- patience -----------------------------------------------------------------------------
 

@@ -59,6 +59,7 @@ _UNREADABLE = int(Rc.PROTOCOL_ERROR).to_bytes(4)
 _MESSAGES = {
     Rc.HANDLE_NOT_FOUND: "Handle Not Found",
     Rc.VALUES_NOT_FOUND: "Values Not Found",
+    Rc.INVALID_HANDLE: "Invalid Handle",
     Rc.NOT_RESPONSIBLE: "Server Not Responsible",
     Rc.AUTHENTICATION_NEEDED: "Authentication Needed",
 }

@@ -27,7 +27,8 @@ from mingwu.wire.handle.errors import ProtocolError
 from mingwu.wire.handle.primitives import block, u32
 from mingwu.wire.handle.values import Reference
 
-_PAIR = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]*))')
+# Possessive and from a word's beginning only: a long word without a value costs its length once.
+_PAIR = re.compile(r'\b(\w++)\s*+=\s*+(?:"([^"]*)"|([^\s,]*))')
 _SECRET_CODES = {
     "SHA1": DigestAlgorithm.SHA1,
     "SHA256": DigestAlgorithm.SHA256,

@@ -60,6 +60,7 @@ _OWNER_INDEX = 5
 _KEY_FILE = "server-key.pem"
 _ANYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised, not bound
 _BACKLOG = 1024
+_ACCEPTED_AT_ONCE = 32  # by one listener, before the door has looked at any of them
 
 Dress = Callable[[Resolver], None]
 """Adds to a resolver's handlers; called once for each thread that answers."""
@@ -212,6 +213,7 @@ class ResolverServer:
 
     async def _start(self) -> None:
         settings = self.settings
+        self._door.look_at_limits()
         tls = _tls(settings)
         pairs = [self._pair(port) for port in (settings.port, *settings.extra_ports)]
         http = self._bind(settings.http_port, socket.SOCK_STREAM)
@@ -288,7 +290,8 @@ class ResolverServer:
 
     async def _serve(self, sock: socket.socket, factory: Callable[[], asyncio.Protocol]) -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(factory, sock=sock, backlog=_BACKLOG)
+        server = await loop.create_server(factory, sock=sock, backlog=_ACCEPTED_AT_ONCE)
+        sock.listen(_BACKLOG)  # the loop takes its number for both
         self._servers.append(server)
 
     def _tcp_connection(self) -> TcpConnection:

@@ -9,7 +9,7 @@ import pytest
 
 from mingwu.identity.records import Record
 from mingwu.identity.server.connection import BURST_BYTES
-from mingwu.identity.server.door import Doorkeeper
+from mingwu.identity.server.door import Doorkeeper, descriptors_for
 from mingwu.identity.server.http import HttpFace
 from mingwu.identity.server.httpd import HttpConnection
 from mingwu.identity.server.httpwrite import HttpWriter
@@ -515,3 +515,65 @@ def test_every_message_in_the_tunnel_gets_a_message(connect, loop, data, status,
     assert b"application/x-hdl-message" in head
     (reply,) = messages(inside)
     assert (reply.rc, reply.request_id) == (rc, number)
+
+
+# -- places -----------------------------------------------------------------------------------
+
+
+def test_the_idle_give_way_when_all_places_are_taken(loop, connect, door, monkeypatch):
+    monkeypatch.setattr(door, "_most", 3)
+    _, silent = connect("tcp")
+    opened = []
+    for _ in range(2):
+        connection, transport = connect("tcp")
+        connection.data_received(question())
+        opened.append((connection, transport))
+        loop.sleep(4.0)
+    _, newcomer = connect("tcp")
+    assert newcomer.closed == "aborted", "nobody was idle for long"
+    loop.sleep(8.0)  # the one that never spoke is gone
+    assert silent.half or silent.closed
+    silent.end("closed")
+    connection, _ = opened[0]
+    connection.data_received(question()[:30])  # at work: stays
+    loop.sleep(10.0)
+    _, third = connect("http")
+    assert not third.closed
+    _, fourth = connect("http")
+    assert opened[1][1].closed == "aborted"
+    assert not opened[0][1].closed
+    assert not fourth.closed
+    assert len(door.open) == 3
+
+
+def test_the_source_that_holds_most_gives_way_first(door, monkeypatch):
+    monkeypatch.setattr(door, "_most", 4)
+
+    class Line:
+        def __init__(self, source):
+            self.source, self.gone = source, False
+
+        def get_extra_info(self, _name):
+            return (self.source, 1)
+
+        def abort(self):
+            self.gone = True
+
+    quiet, *many = (Line(f"192.0.2.{n}") for n in (1, 2, 2, 2))
+    for seconds, line in ((900.0, quiet), *zip((20.0, 70.0, 30.0), many, strict=True)):
+        assert door.admit(line, lambda seconds=seconds: seconds)
+    assert door.admit(Line("192.0.2.3"), lambda: 0.0)
+    assert [line.gone for line in (quiet, *many)] == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "raised", "fit"),
+    [(1024, 524_288, 4352, 4096), (1024, 1024, 1024, 768), (1024, -1, 4352, 4096),
+     (65_536, 65_536, None, 4096), (-1, -1, None, 4096), (64, 64, 64, 1)],
+)  # fmt: skip
+def test_no_more_connections_than_descriptors(monkeypatch, soft, hard, raised, fit):
+    told = []
+    monkeypatch.setattr("resource.getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr("resource.setrlimit", lambda _, limits: told.append(limits))
+    assert descriptors_for(4096) == fit
+    assert told == ([] if raised is None else [(raised, hard)])

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -13,6 +14,7 @@ from mingwu.identity.access.authentication import secret_mac
 from mingwu.identity.records import Record
 from mingwu.identity.server.exchange import HttpRequest
 from mingwu.identity.server.http import HttpFace
+from mingwu.identity.server.httpproofs import fields_of
 from mingwu.identity.server.httpwrite import HttpWriter
 from mingwu.wire.handle.bodies import Resolve
 from mingwu.wire.handle.message import Message, decode, encode
@@ -411,3 +413,14 @@ def test_what_sessions_do_not_do_and_their_end(gate, clock):
     clock.now += 3601
     assert send(gate, "GET", SESSIONS + "/this", authorization=header).status == 404
     assert send(gate, "GET", SESSIONS + "/this", authorization="Handle x").status == 404
+
+
+@pytest.mark.parametrize("part", ["a", "a ", "a=", 'a="', '="', "a\t", "\u4e2d"])
+def test_long_proofs_cost_no_more_than_their_length(part):
+    """A header of 30 KB took the worker, and with it the process, most of a minute."""
+    began = time.process_time()
+    fields_of(part * (30_000 // len(part)))
+    assert time.process_time() - began < 5
+    assert fields_of('sessionId="1 2", nonce=xy=, id = 300%3A1/2') == {
+        "sessionid": "1 2", "nonce": "xy=", "id": "300%3A1/2",
+    }  # fmt: skip
