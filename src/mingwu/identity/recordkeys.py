@@ -14,6 +14,7 @@ CARD = b"c"
 ALIAS = b"a"
 REFUSED = b"q"
 LIMIT = b"l"
+OWNERS = b"o"
 PLAIN_KEY_BYTES = 440
 
 

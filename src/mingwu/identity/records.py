@@ -25,6 +25,7 @@ from mingwu.identity.recordbytes import HAS_CARRIER, IS_OPEN, StoredRecord, pack
 from mingwu.identity.recordkeys import (
     CARD,
     LIMIT,
+    OWNERS,
     PREFIX,
     RECORD,
     REFUSED,
@@ -380,6 +381,25 @@ class RecordStore:
         return {
             key[1:].decode(): (data[8:].decode(), int.from_bytes(data[:8]))
             for key, data in self.projection.scan(LIMIT)
+        }
+
+    def tell_owners(self, networks: Mapping[str, Iterable[str]]) -> None:
+        """Say from which networks (CIDR) the owner of each prefix asks; exactly these hold."""
+        wanted = {
+            OWNERS + fold(prefix).encode(): " ".join(some).encode()
+            for prefix, some in networks.items()
+        }
+        with self._writing:
+            known = dict(self.projection.scan(OWNERS))
+            if wanted != known:
+                fresh = [(key, data) for key, data in wanted.items() if known.get(key) != data]
+                self.projection.write(sorted(fresh), sorted(known.keys() - wanted))
+
+    def owners(self) -> dict[str, tuple[str, ...]]:
+        """Folded prefix → networks of its owner, as told."""
+        return {
+            key[1:].decode(): tuple(data.decode().split())
+            for key, data in self.projection.scan(OWNERS)
         }
 
     def cards(self) -> dict[bytes, bytes]:

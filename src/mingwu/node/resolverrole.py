@@ -54,7 +54,7 @@ async def run(config: Config, stop: asyncio.Event) -> None:
             if usage and quota:
                 follow = quota.follow
                 tasks.create_task(_count_earlier(quota, usage.number))
-            tasks.create_task(_follow(registry, store, config, follow, stop))
+            tasks.create_task(_follow(registry, store, config, _told(follow, store, usage), stop))
             signing = await asyncio.to_thread(_open_signing, config, store)
             asks = config.runs(IdentityPart.ENTERPRISE)
             grants = EnterpriseGrants(config, store) if asks else None
@@ -155,19 +155,32 @@ def _journal(trust: Trust) -> Callable[[Change], None]:
     return note
 
 
+def _told(
+    quotas: Callable[[], None], store: RecordStore, usage: "UsageLog | None"
+) -> Callable[[], None]:
+    """Follows what the second-level node told: who is over his quota, where owners ask from."""
+
+    def follow() -> None:
+        quotas()
+        if usage:
+            usage.follow_owners(store.owners())
+
+    return follow
+
+
 async def _follow(
     registry: Registry,
     store: RecordStore,
     config: Config,
-    quotas: Callable[[], None],
+    told: Callable[[], None],
     stop: asyncio.Event,
 ) -> None:
-    """Bring records up to date when the registry changed; follow who is over his quota."""
+    """Bring records up to date when the registry changed; follow what was told (:func:`_told`)."""
     generation = await asyncio.to_thread(registry.generation)
     while not stop.is_set():
         await pause(stop, config.node.registry_watch_s)
         try:
-            await asyncio.to_thread(quotas)
+            await asyncio.to_thread(told)
             now = await asyncio.to_thread(registry.generation)
             if now != generation:
                 await _follow_once(registry, store, config)

@@ -47,10 +47,12 @@ def test_an_administrator_changes_quota_and_group(inside: Page) -> None:
     form = inside.get_by_role("dialog").last
     form.get_by_label("Identifiers", exact=True).fill("777")
     form.get_by_label("Permission group").select_option("reader")
+    form.get_by_label("Asks from").fill("203.0.113.0/24, 2001:db8::/32")
     form.get_by_role("button", name="Save").click()
     drawer = inside.locator("dialog.mw-drawer")
     expect(drawer).to_contain_text("/ 777")
     expect(drawer).to_contain_text("Read-only tenant")
+    expect(drawer).to_contain_text("203.0.113.0/24 2001:db8::/32")
 
 
 def test_an_administrator_makes_a_key_for_a_program_and_ends_it(inside: Page) -> None:

@@ -87,7 +87,7 @@ export async function mount(root, { query }) {
     const box = drawer(nameOf(row), [
       row.is_unused ? h("div.mw-reasons", { dataset: { state: "rejected" }, role: "note" }, h("b", null, t("enterprises.hardly")),
         h("p", null, t("enterprises.hardly.why", { n: count(row.identifiers), m: count(row.foreign_30d), days: rules.window_days, many: count(rules.many), share: percent(rules.little_share) }))) : null,
-      h("div.mw-detail-block", null, h("dl.mw-pairs", null, [[t("appfield.organisation.uscc"), row.uscc], [t("appfield.organisation.industry"), row.industry], [t("enterprises.group"), groupName(row.group)]]
+      h("div.mw-detail-block", null, h("dl.mw-pairs", null, [[t("appfield.organisation.uscc"), row.uscc], [t("appfield.organisation.industry"), row.industry], [t("enterprises.group"), groupName(row.group)], [t("enterprises.networks"), row.networks.join(" ")]]
         .filter(([, value]) => value).map(([label, value]) => [h("dt", null, label), h("dd", null, value)]))),
       h("div.mw-detail-block", null, h("h3", null, t("enterprises.prefixes")), prefixes(row)),
       h("div.mw-detail-block", null, h("h3", null, t("enterprises.quota")), quota(row),
@@ -120,8 +120,10 @@ export async function mount(root, { query }) {
     const number = (label, value) => field(label, input(value, { type: "number", min: "0", step: "1", required: true }));
     const fields = { prefixes: number(t("enterprises.quota.prefixes"), row.quota.prefixes), identifiers: number(t("enterprises.quota.identifiers"), row.quota.identifiers), daily_requests: number(t("enterprises.quota.daily"), row.quota.daily_requests) };
     const group = field(t("enterprises.group"), select((node?.groups ?? []).map((one) => [one.name, one[lang]]), row.group), t("enterprises.group.hint"));
-    const done = await confirmed(t("enterprises.quota.change"), [h("div.mw-fields", null, Object.values(fields), group)], t("save"), () => api("/secondlevel/tenants/" + encodeURIComponent(row.uscc), {
-      method: "PATCH", body: { quota: Object.fromEntries(Object.entries(fields).map(([key, one]) => [key, Number(one.control.value)])), group: group.control.value } }));
+    const networks = field(t("enterprises.networks"), input(row.networks.join(" "), { placeholder: "203.0.113.0/24", spellcheck: false, autocapitalize: "none" }), t("enterprises.networks.hint"), true);
+    const done = await confirmed(t("enterprises.quota.change"), [h("div.mw-fields", null, Object.values(fields), group, networks)], t("save"), () => api("/secondlevel/tenants/" + encodeURIComponent(row.uscc), {
+      method: "PATCH", body: { quota: Object.fromEntries(Object.entries(fields).map(([key, one]) => [key, Number(one.control.value)])), group: group.control.value,
+        networks: networks.control.value.split(/[\s,;，；]+/).filter(Boolean) } }));
     if (done === undefined) return;
     toast(t("saved"));
     box.close();

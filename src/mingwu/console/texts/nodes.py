@@ -261,6 +261,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "enterprises.quota.identifiers": ("Identifiers", "标识数"),
     "enterprises.quota.daily": ("Requests per day", "每日请求"),
     "enterprises.quota.change": ("Change quota or group", "调整配额或权限组"),
+    "enterprises.networks": ("Asks from (networks)", "查询来源网络"),
+    "enterprises.networks.hint": (
+        "Questions from there are its own and not “resolved by others”; from now on.",
+        "来自这些网络的查询视为该企业自身查询，此后不计入“被他人解析”。",
+    ),
     "enterprises.usage": ("Statistics of the prefix", "该前缀的解析统计"),
     "enterprises.applications": ("Applications", "申请记录"),
     "enterprises.monitoring": ("Probes of its node", "节点监测"),

@@ -321,6 +321,7 @@ class Applications:
         values |= {
             "uscc": uscc,
             "group_name": DEFAULT_GROUP,
+            "networks": "",
             "max_prefixes": self._settings.tenant_prefixes,
             "max_identifiers": self._settings.tenant_identifiers,
             "daily_requests": self._settings.tenant_daily_requests,

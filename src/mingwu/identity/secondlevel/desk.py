@@ -339,6 +339,7 @@ def _enterprise_row(
         "name_en": tenant.form.organisation.name_en,
         "industry": tenant.industry,
         "group": tenant.group,
+        "networks": tenant.networks,
         "state": tenant.state if active else "left",
         "prefix": (active or mine)[0].prefix if mine else "",
         "prefixes": [

@@ -154,7 +154,10 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
-    """An enterprise with at least one accepted application."""
+    """An enterprise with at least one accepted application.
+
+    ``networks`` (CIDR): where its own questions come from; they count as nobody else's.
+    """
 
     uscc: str
     name: str
@@ -164,6 +167,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     quota: Quota
     form: ApplicationForm
     changed_at_ms: int
+    networks: tuple[str, ...] = ()
 
 
 class PrefixRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ def _table(name: str, keys: str, texts: str = "", longs: str = "", **more: Any) 
 enterprise = _table(
     "enterprise",
     "uscc",
-    "name profile industry state group_name",
+    "name profile industry state group_name networks",
     "max_prefixes max_identifiers daily_requests changed_at_ms",
 )
 group = _table("group", "name", "zh en permissions")

@@ -326,6 +326,7 @@ class SecondLevel:
                 self._counted = today
         self._records.limit(self.tenants.daily_limits())
         self._records.refuse(self.tenants.over_quota(today))
+        self._records.tell_owners(self.tenants.owner_networks())
 
     def _keep_peak(self, day: str) -> None:
         peak = self.peak_source(day) if self.peak_source is not None else None

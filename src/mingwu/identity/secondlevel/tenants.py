@@ -5,7 +5,8 @@ it holds itself where it keeps the signed log (``usage.dayquota``); without one 
 refuse, a round of duties late. Registrations are counted in the transaction that stores them.
 """
 
-from collections.abc import Collection
+import ipaddress
+from collections.abc import Collection, Sequence
 
 import msgspec
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
@@ -14,8 +15,9 @@ from mingwu.identity.secondlevel import schema
 from mingwu.identity.secondlevel.model import WORDS, ApplicationForm, Quota, Tenant
 from mingwu.identity.secondlevel.outbox import stamp
 from mingwu.identity.secondlevel.prefixes import ACTIVE, held, served
+from mingwu.kernel import causes
 from mingwu.kernel.clock import Clock
-from mingwu.kernel.errors import Denied, NotFound, Overloaded
+from mingwu.kernel.errors import Denied, InvalidInput, NotFound, Overloaded
 from mingwu.store.engine import reading, writing
 
 _E, _G, _P, _I = schema.enterprise, schema.group, schema.prefix, schema.identifier
@@ -72,14 +74,23 @@ class Tenants:
         """Put a tenant into a permission group; NotFound for a group that does not exist."""
         return self.change(uscc, group=group)
 
-    def change(self, uscc: str, *, quota: Quota | None = None, group: str = "") -> Tenant:
-        """Give a tenant other limits, another group or both: all of it or nothing."""
+    def change(
+        self,
+        uscc: str,
+        *,
+        quota: Quota | None = None,
+        group: str = "",
+        networks: Sequence[str] | None = None,
+    ) -> Tenant:
+        """Give a tenant other limits, another group, other networks: all of it or nothing."""
         values: dict[str, object] = {}
         if quota is not None:
             values |= {"max_prefixes": quota.prefixes, "max_identifiers": quota.identifiers,
                        "daily_requests": quota.daily_requests}  # fmt: skip
         if group:
             values["group_name"] = group
+        if networks is not None:
+            values["networks"] = " ".join(_network(one) for one in networks)
         with writing(self._engine) as connection:
             known = select(_G.c.name).where(_G.c.name == group)
             if group and not connection.execute(known).first():
@@ -99,6 +110,13 @@ class Tenants:
         """Whether the tenant's group has the permission."""
         with reading(self._engine) as connection:
             return may(connection, uscc, permission)
+
+    def owner_networks(self) -> dict[str, tuple[str, ...]]:
+        """Prefix in use → networks of the enterprise that holds it, where they are known."""
+        query = select(_P.c.prefix, _E.c.networks).join(_E, _E.c.uscc == _P.c.uscc)
+        query = query.where(_P.c.state == ACTIVE, _E.c.networks != "")
+        with reading(self._engine) as connection:
+            return {row[0]: tuple(row[1].split()) for row in connection.execute(query)}
 
     def over_quota(self, day: str) -> frozenset[str]:
         """Prefixes of tenants whose requests of a Beijing day have reached their limit (603)."""
@@ -121,6 +139,14 @@ class Tenants:
         with reading(self._engine) as connection:
             rows = connection.execute(query.where(_P.c.state == ACTIVE)).all()
         return {row.prefix: (row.uscc, row.daily_requests) for row in rows}
+
+
+def _network(text: str) -> str:
+    """A CIDR text as it is kept; raises InvalidInput ``input.invalid``."""
+    try:
+        return str(ipaddress.ip_network(text.strip(), strict=False))
+    except ValueError as error:
+        raise InvalidInput("input.invalid", path="$.networks", fault=causes.told(error)) from error
 
 
 def check_prefix_quota(connection: Connection, uscc: str, default: int) -> None:
@@ -175,4 +201,5 @@ def _tenant(row: Row[tuple[object, ...]]) -> Tenant:
         ),
         form=msgspec.json.decode(row.profile, type=ApplicationForm),
         changed_at_ms=row.changed_at_ms,
+        networks=tuple(row.networks.split()),
     )

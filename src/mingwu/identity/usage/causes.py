@@ -8,7 +8,7 @@ the common case is two dictionary look-ups.
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
 from mingwu.identity.usage.settings import UsageSettings
@@ -70,11 +70,23 @@ class Classifier:
         self._health = networks(settings.health_networks, "$.health_networks")
         self._own = networks(settings.own_networks, "$.own_networks")
         self._probes = frozenset(fold(name).encode() for name in settings.health_names)
-        self._owners = {
+        self._settled = {
             fold(owner.prefix): networks(owner.networks, "$.owners") for owner in settings.owners
         }
+        self._told: Mapping[str, tuple[str, ...]] = {}
+        self._owners = self._settled
         self._by_address: dict[str, Cause] = {}
         self._by_pair: dict[tuple[str, str], Cause] = {}
+
+    def follow(self, told: Mapping[str, tuple[str, ...]]) -> None:
+        """Owners' networks by folded prefix, beside those of the settings; from any thread."""
+        if told != self._told:
+            self._owners = self._settled | {
+                prefix: self._settled.get(prefix, ()) + networks(some, prefix)
+                for prefix, some in told.items()
+            }
+            self._by_pair = {}
+            self._told = told
 
     def client_id(self, address: str) -> str:
         """A keyed hash of an address: 8 bytes in hex."""
@@ -93,9 +105,11 @@ class Classifier:
         cause = self._by_address.get(address)
         if cause is None:
             cause = self._of_address(address)
-        if cause is not Cause.CLIENT or prefix not in self._owners:
+        if cause is not Cause.CLIENT:
             return cause
-        return self._of_pair(address, prefix)
+        pairs = self._by_pair  # before the owners: what is remembered is never older than they
+        ranges = self._owners.get(prefix)
+        return cause if ranges is None else self._of_pair(address, prefix, ranges, pairs)
 
     def _of_address(self, address: str) -> Cause:
         try:
@@ -115,16 +129,22 @@ class Classifier:
         self._by_address[address] = cause
         return cause
 
-    def _of_pair(self, address: str, prefix: str) -> Cause:
+    @staticmethod
+    def _of_pair(
+        address: str,
+        prefix: str,
+        ranges: tuple[Network, ...],
+        pairs: dict[tuple[str, str], Cause],
+    ) -> Cause:
         pair = address, prefix
-        cause = self._by_pair.get(pair)
+        cause = pairs.get(pair)
         if cause is None:
             try:
                 ip = ipaddress.ip_address(address.partition("%")[0])
             except ValueError:
                 return Cause.CLIENT
-            cause = Cause.OWNER if _inside(ip, self._owners[prefix]) else Cause.CLIENT
-            if len(self._by_pair) >= _MOST_REMEMBERED:
-                self._by_pair.clear()
-            self._by_pair[pair] = cause
+            cause = Cause.OWNER if _inside(ip, ranges) else Cause.CLIENT
+            if len(pairs) >= _MOST_REMEMBERED:
+                pairs.clear()
+            pairs[pair] = cause
         return cause

@@ -96,7 +96,8 @@ class UsageLog:
         self._put = self._notes.append
         self._limit = self._flush_at = settings.buffer_notes
         self._quota = quota
-        self._packer = Packer(Classifier(settings, salt))
+        self._classifier = Classifier(settings, salt)
+        self._packer = Packer(self._classifier)
         self._writing = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -159,6 +160,10 @@ class UsageLog:
         self._put((name, op << 16 | rc, source, via, started_ns, self._ticks()))
         if len(self._notes) >= self._flush_at:
             self.flush()
+
+    def follow_owners(self, networks: Mapping[str, tuple[str, ...]]) -> None:
+        """From which networks owners of prefixes ask, for what is noted from now on."""
+        self._classifier.follow(networks)
 
     def start(self) -> None:
         """Recover what an earlier process left open, begin a segment, start the thread.

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from mingwu.identity.records import RecordStore
 from mingwu.identity.secondlevel import schema
+from mingwu.identity.secondlevel.model import Kind
 from mingwu.identity.secondlevel.routes import hostednames, node, operating
 from mingwu.store.engine import reading
 
@@ -213,7 +214,7 @@ async def test_what_the_operator_tells_goes_into_tables_and_report(client, node_
     assert len(lines) == 5
 
 
-async def test_a_tenant_is_changed_whole_or_not_at_all(client, node_, lines):
+async def test_a_tenant_is_changed_whole_or_not_at_all(client, node_, lines, make_form):
     uscc = node_.prefixes.get("88.101.1").uscc
     before = node_.tenants.get(uscc).quota
     quota = {"prefixes": 9, "identifiers": 9, "daily_requests": 9}
@@ -224,4 +225,19 @@ async def test_a_tenant_is_changed_whole_or_not_at_all(client, node_, lines):
         assert node_.tenants.get(uscc).quota == before
         assert not lines
         changed = await ask(client, "PATCH", path, change | {"group": "reader"}, role="admin")
-    assert (changed["quota"], changed["group"]) == (quota, "reader")
+        assert (changed["quota"], changed["group"]) == (quota, "reader")
+        bad = {"quota": quota, "networks": ["10.0.0.0/99"]}
+        reply = await ask(client, "PATCH", path, bad, role="admin", status=400)
+        assert reply["message"].startswith("$.networks")
+        networks = {"networks": ["203.0.113.7/24", "2001:db8::/32"]}
+        changed = await ask(client, "PATCH", path, networks, role="admin")
+        assert changed["networks"] == ["203.0.113.0/24", "2001:db8::/32"]
+        assert (changed["quota"], changed["group"]) == (quota, "reader")
+    node_.count()
+    told = {"88.101.1": ("203.0.113.0/24", "2001:db8::/32")}
+    assert node_._records.owners() == told
+    row = node_.desk.enterprises(q=uscc, sort="", order="", only="", offset=0, limit=1)["rows"][0]
+    assert list(row["networks"]) == changed["networks"]
+    node_.applications.accept(node_.applications.submit(make_form(1, kind=Kind.EXIT), "a").id, "r")
+    node_.count()
+    assert node_._records.owners() == {}

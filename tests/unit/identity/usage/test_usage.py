@@ -47,6 +47,23 @@ def expected_cause(name, source, console):
     return "owner" if owned else "client"
 
 
+def test_owners_that_are_told_count_from_then_on(log, feeder, clock):
+    feeder.ask("88.888.102/X", "198.51.100.7")
+    log.flush()
+    log.follow_owners({"88.888.102": ("198.51.100.0/24",), "88.888.101": ("2001:db8::/32",)})
+    feeder.ask("88.888.102/X", "198.51.100.7")
+    feeder.ask("88.888.102/X", "198.51.101.7")
+    feeder.ask("88.888.101/A", "2001:db8::1")
+    feeder.ask("88.888.101/A", "203.0.113.9")  # the settings hold, too
+    log.flush()
+    log.follow_owners({})
+    feeder.ask("88.888.102/X", "198.51.100.7")
+    feeder.ask("88.888.101/A", "203.0.113.9")
+    log.close()
+    causes = recount(log).report.total.by_cause
+    assert (causes["client"], causes["owner"]) == (3, 4)
+
+
 def test_figures_of_a_day(log, feeder, clock):
     feeder.ask("88.888.101/A")
     feeder.ask("88.888.101/a", "2001:db8::1", latency_us=900)  # the same name

@@ -42,10 +42,13 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TenantChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """New limits, a new permission group, or both."""
+    """New limits, a new permission group, the networks an enterprise asks from; or some of it."""
 
     quota: Quota | None = None
     group: str = ""
+    networks: Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=50)] | (
+        None
+    ) = None
 
 
 class Pages(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,9 +193,12 @@ class _SecondLevelRoutes:
     def change_tenant(self, asked: Asked) -> object:
         change: TenantChange = asked.body
         uscc = asked.path("uscc")
-        changed = self._node.tenants.change(uscc, quota=change.quota, group=change.group)
+        changed = self._node.tenants.change(
+            uscc, quota=change.quota, group=change.group, networks=change.networks
+        )
         quota = msgspec.to_builtins(changed.quota)
-        self._note(asked, "tenant-change", uscc, group=changed.group, quota=quota)
+        self._note(asked, "tenant-change", uscc, group=changed.group, quota=quota,
+                   networks=changed.networks)  # fmt: skip
         return masked_tenant(changed)
 
     def statistics(self, _asked: Asked) -> object:
