@@ -177,6 +177,7 @@ def _enterprise(
         # the simulated plant registers its things as an enterprise would
         async def seed(stop: asyncio.Event) -> None:
             from mingwu.identity.enterprise.seed import seed_s1
+            from mingwu.lab.plant.objects import DETAILS
 
             cards = await asyncio.to_thread(registry.cards)
             while not stop.is_set() and len(await asyncio.to_thread(store.cards)) < len(cards):
@@ -184,7 +185,7 @@ def _enterprise(
             if stop.is_set():
                 return
             try:
-                report = await asyncio.to_thread(seed_s1, node, cards)
+                report = await asyncio.to_thread(seed_s1, node, cards, details=DETAILS)
             except MingwuError as error:
                 log.warning("seed failed code=%s %s", error.code, error)
             else:

@@ -5,9 +5,10 @@ from collections import Counter
 import pytest
 
 from mingwu.field.modbus.address import parse as parse_modbus
-from mingwu.kernel.plant import TagSpec
+from mingwu.kernel.plant import Kind, TagSpec
 from mingwu.lab.layout import Layout
 from mingwu.lab.plant import s1
+from mingwu.lab.plant.objects import DETAILS
 from mingwu.lab.settings import LabSettings
 from mingwu.lab.world import World
 from mingwu.registry.plantfile import dump, parse
@@ -35,6 +36,13 @@ def test_the_named_things_of_the_scenario_are_there():
     ids = {thing.id for thing in s1.plant_file(LabSettings()).thing}
     wanted = {"DEV.DCM2500.01", "DEV.DCM2500.02", "MLD.M0187", "PRC.DC-EAH3.r07"}
     assert wanted | {"ALG.xray.v12", "PRT.EAH3.250711.00421"} <= ids
+    assert set(DETAILS) <= ids
+
+
+def test_all_eleven_kinds_of_objects_are_there():
+    file = s1.plant_file(LabSettings())
+    kinds = {one.name: one.kind for one in file.type}
+    assert {thing.kind or kinds[thing.type] for thing in file.thing} == set(Kind)
 
 
 @pytest.mark.parametrize("replica", [0, 2])

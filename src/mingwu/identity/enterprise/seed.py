@@ -5,8 +5,9 @@ whatever stands in the plant file; each kind of object has a template of its own
 registers what is new and leaves the rest alone.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 
 from mingwu.identity.enterprise.imports.importing import ImportReport
 from mingwu.identity.enterprise.model import (
@@ -64,6 +65,10 @@ _KINDS: dict[Kind, tuple[Industry, str, str, tuple[Item, ...]]] = {
         Item(type="made_on", name_zh="生产日期", name_en="Made on", data_type=DataType.DATE),
     )),
     Kind.PERMIT: (_PARTS, "作业票", "Work permit", (
+        Item(type="work", name_zh="作业类别", name_en="Kind of work"),
+        Item(type="level", name_zh="作业级别", name_en="Level"),
+        Item(type="valid_from", name_zh="有效期自", name_en="Valid from",
+             data_type=DataType.DATE),
         Item(type="valid_until", name_zh="有效期至", name_en="Valid until",
              data_type=DataType.DATE),
     )),
@@ -72,6 +77,10 @@ _KINDS: dict[Kind, tuple[Industry, str, str, tuple[Item, ...]]] = {
     )),
     Kind.SLICE: (_SOFTWARE, "网络切片", "Network slice", (
         Item(type="s_nssai", name_zh="切片标识", name_en="S-NSSAI"),
+        Item(type="latency_ms", name_zh="时延上限", name_en="Latency at most",
+             data_type=DataType.NUMBER, low=0, unit="ms"),
+        Item(type="downlink_mbps", name_zh="下行带宽", name_en="Downlink",
+             data_type=DataType.NUMBER, low=0, unit="Mbit/s"),
     )),
 }  # fmt: skip
 
@@ -114,12 +123,14 @@ def seed_s1(
     node: EnterpriseNode,
     cards: Sequence[ThingCard],
     *,
+    details: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     actor: Actor = SEEDER,
     filed_share: float = 0.9,
 ) -> ImportReport:
     """Register the things of the plant; the first ``filed_share`` of them are filed, too.
 
-    Things under foreign prefixes are left out. Returns what was done, as an import report.
+    Things under foreign prefixes are left out. ``details``: what the record of a name says beside
+    what its card does, by suffix. Returns what was done, as an import report.
     """
     prefixes = {fold(prefix) for prefix in node.settings.prefixes}
     own = [card for card in cards if fold(card.id.partition("/")[0]) in prefixes]
@@ -129,7 +140,7 @@ def seed_s1(
     for batch in _batches(own, node.settings.batch_items):
         report.rows += len(batch)
         known = node.register.values_of([card.id for card in batch])
-        items = [_registration(card) for card in batch if fold(card.id) not in known]
+        items = [_registration(card, details) for card in batch if fold(card.id) not in known]
         report.unchanged += len(batch) - len(items)
         results = node.registrations.register(items, actor=actor)
         good = [result.name for result in results if result.ok]
@@ -148,7 +159,7 @@ def _ensure_templates(node: EnterpriseNode, prefix: str, actor: Actor) -> None:
             node.templates.create(definition, actor=actor.name, publish=True)
 
 
-def _registration(card: ThingCard) -> Registration:
+def _registration(card: ThingCard, details: Mapping[str, Mapping[str, str]]) -> Registration:
     values = {
         "name": card.name_zh or card.name_en or card.id,
         "name_en": card.name_en,
@@ -156,7 +167,8 @@ def _registration(card: ThingCard) -> Registration:
         "place": card.place,
         "manual": card.documentation,
     }
-    prefix = card.id.partition("/")[0]
+    prefix, _, suffix = card.id.partition("/")
+    values |= details.get(suffix, {})
     return Registration(
         name=card.id,
         template=TemplateRef(prefix, version_of(card.kind)),

@@ -1,17 +1,19 @@
-"""Things without sockets: recipes, algorithms, documents, data sets, orders, lots and parts.
+"""Things without sockets: recipes, algorithms, documents, data sets, orders, lots, parts and more.
 
 They are why the plant's names cover physical and virtual things alike; a part answers with the
-mould, the shot's cell and the lot it came from.
+mould, the shot's cell and the lot it came from. A hot-work permit and a network slice are among
+them: with the machines all eleven kinds of objects. No such permit was issued, no such slice is
+provided; both are marked simulated like everything here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import structs
 
 from mingwu.kernel.plant import Kind
 from mingwu.lab.layout import Layout
 from mingwu.lab.plant.places import OFFICE
-from mingwu.lab.plant.things import DOCUMENTS, relation
+from mingwu.lab.plant.things import AGV_SLICE, DOCUMENTS, relation
 from mingwu.registry.model import RelationKind, ThingDef, TypeDef
 
 TYPES = (
@@ -23,12 +25,28 @@ TYPES = (
     TypeDef(name="Lot", kind=Kind.LOT, zh="批次", en="Lot"),
     TypeDef(name="Product", kind=Kind.PRODUCT, zh="产品", en="Product"),
     TypeDef(name="Part", kind=Kind.PART, zh="零件", en="Part"),
+    TypeDef(name="WorkPermit", kind=Kind.PERMIT, zh="特殊作业票", en="Permit for special work"),
+    TypeDef(name="NetworkSlice", kind=Kind.SLICE, zh="网络切片", en="Network slice"),
 )
 
 _RECIPES = {
     "PRC.DC-EAH3.r07": ("电驱壳体压铸工艺第7版", "Die-casting recipe EAH3, revision 7"),
     "PRC.MC-EAH3.r03": ("电驱壳体加工工艺第3版", "Machining recipe EAH3, revision 3"),
     "PRC.AS-EAH3.r02": ("电驱壳体装配工艺第2版", "Assembly recipe EAH3, revision 2"),
+}
+HOT_WORK = "PMT.HW.250711.01"
+# What the records of these two say beside name, type and place, by item of their templates. A
+# permit for hot work of the second level holds 72 hours at most (GB 30871); a slice is named by
+# S-NSSAI, service type 2 being low latency (TS 23.501), and mobile robots want 1 to 50 ms
+# (TS 22.104).
+DETAILS: Mapping[str, Mapping[str, str]] = {
+    HOT_WORK: {
+        "work": "动火作业",
+        "level": "二级",
+        "valid_from": "2025-07-11",
+        "valid_until": "2025-07-13",
+    },
+    AGV_SLICE: {"s_nssai": "2-0000A6", "latency_ms": "50", "downlink_mbps": "20"},
 }
 _PARTS = range(421, 427)
 # Of the number range that textbooks print; 2.999 is the arc for examples (X.660).
@@ -56,6 +74,16 @@ def shared() -> Iterator[ThingDef]:
         "压铸质量控制计划",
         "Die-casting control plan",
         (kinds.DESCRIBES, "PRC.DC-EAH3.r07"),
+    )
+    yield _virtual(
+        HOT_WORK,
+        "WorkPermit",
+        "动火作业票250711-01（焊补压铸单元1号护罩）",
+        "Hot-work permit 250711-01 (welding a guard of die-casting cell 1)",
+        (kinds.BELONGS_TO, "DEV.DCM2500.01"),
+    )
+    yield _virtual(
+        AGV_SLICE, "NetworkSlice", "5G网络切片：自动导引车调度", "5G network slice for the AGVs"
     )
 
 

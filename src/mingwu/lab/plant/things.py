@@ -25,6 +25,7 @@ from mingwu.lab.plant.places import (
 from mingwu.registry.model import ConnectionDef, RelationDef, RelationKind, ThingDef
 
 DOCUMENTS = "https://docs.jiangzhou.example"
+AGV_SLICE = "SLC.AGV.01"  # the network slice that the vehicles use
 
 
 def relation(kind: RelationKind, target: str) -> RelationDef:
@@ -131,6 +132,7 @@ def _vehicles(links: Connections) -> Iterator[ThingDef]:
         yield _thing(
             unit, "AGV1500", ("自动导引车", "AGV"), LOGISTICS, links.mqtt(unit),
             variables={"node": unit.device},
+            relations=(relation(RelationKind.USES, AGV_SLICE),),
         )  # fmt: skip
 
 

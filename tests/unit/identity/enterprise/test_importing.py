@@ -14,6 +14,7 @@ from mingwu.identity.enterprise.seed import seed_s1, templates
 from mingwu.identity.enterprise.tables import table_of
 from mingwu.kernel.errors import InvalidInput, NotFound
 from mingwu.kernel.plant import Kind, ThingCard
+from mingwu.lab.plant.objects import DETAILS
 
 PREFIX = "88.888.101"
 MAPPING = Mapping(
@@ -222,6 +223,19 @@ def test_a_proposal_begins_as_the_names_of_its_template_do(node, part_template, 
     whole = [{"标识": f"{PREFIX}/X", "名称": "壳"}]
     said = proposal(node, template, ["标识", "名称"], whole, "S", 3)
     assert (said.identifier, said.values, said.head) == ("{标识}", {"name": "{名称}"}, 3)
+
+
+def test_permit_and_slice_of_the_demo_plant_have_records_with_their_data(node, store):
+    kinds = {"PMT": Kind.PERMIT, "SLC": Kind.SLICE}
+    cards = [
+        ThingCard(id=f"{PREFIX}/{name}", kind=kinds[name[:3]], type="T", name_en="n", name_zh="名")
+        for name in DETAILS
+    ]
+    report = seed_s1(node, cards, details=DETAILS)
+    assert (report.registered, report.refused) == (2, 0)
+    for name, told in DETAILS.items():
+        record = store.get(f"{PREFIX}/{name}")
+        assert told.items() <= {value.type: value.text() for value in record.values}.items()
 
 
 def test_the_demo_plant_registers_all_kinds_once(node, store):
