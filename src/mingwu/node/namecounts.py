@@ -1,9 +1,10 @@
-"""How many identifiers stand under each prefix of the node, for statistics of their use."""
+"""How many names are registered under each prefix of the node, for statistics of their use."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping
 
+from mingwu.identity.ownrecords import count_registered
 from mingwu.identity.records import RecordStore
 
 
@@ -31,6 +32,6 @@ class NameCounts:
             now, generation = self._monotonic(), self._store.generation
             if generation != self._generation and now >= self._until:
                 prefixes = self._store.prefixes()
-                self._counts = {one: self._store.count_names(one) for one in prefixes}
+                self._counts = {one: count_registered(self._store, one) for one in prefixes}
                 self._generation, self._until = generation, now + self._keep_s
             return self._counts

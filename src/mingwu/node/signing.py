@@ -9,6 +9,7 @@ import asyncio
 import logging
 from pathlib import Path
 
+from mingwu.identity.ownrecords import anchor_name
 from mingwu.identity.records import RecordStore
 from mingwu.identity.resolver import Resolver
 from mingwu.identity.trusted.anchors import StoreVerifier, read_anchors
@@ -44,7 +45,7 @@ def anchor_settings(config: Config) -> tuple[AnchorSettings, ...]:
     if not prefix:
         return config.trusted.anchors
     public = _anchor_key(config).public().pem().decode()
-    return (AnchorSettings(name=f"{KEY_INDEX}:{prefix}/TRUST", public_key=public),)
+    return (AnchorSettings(name=f"{KEY_INDEX}:{anchor_name(prefix)}", public_key=public),)
 
 
 def anchors(config: Config) -> tuple[Anchor, ...]:

@@ -8,6 +8,7 @@ node issues a certificate for the same key, only ``chain`` changes.
 
 from pathlib import Path
 
+from mingwu.identity.ownrecords import anchor_name
 from mingwu.identity.records import Record, RecordStore
 from mingwu.identity.trusted.settings import AnchorSettings, TrustedSettings
 from mingwu.identity.trusted.signing import (
@@ -53,7 +54,7 @@ def found(store: RecordStore, prefix: str, anchor_key: PrivateKey, key: PrivateK
     ``anchor_key`` vouches for ``key``, which signs names under ``prefix`` as
     ``301:0.NA/<prefix>``. Raises NotFound ``name.unknown`` when the prefix has no record yet.
     """
-    anchor = Reference(f"{prefix}/TRUST", KEY_INDEX)
+    anchor = Reference(anchor_name(prefix), KEY_INDEX)
     home = f"0.NA/{prefix}"
     if store.get(home) is None:
         raise NotFound("name.unknown", name=home)
