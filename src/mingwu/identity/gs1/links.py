@@ -35,8 +35,7 @@ DEFAULT = VOCABULARY + "defaultLink"
 DEFAULT_MULTI = VOCABULARY + "defaultLinkMulti"
 _PRODUCT_PAGE = VOCABULARY + "pip"
 _TYPE = "GS1."
-# What the normative schema of linksets accepts as a language.
-_LANGUAGE = re.compile(r"[A-Za-z]{2}(-[A-Za-z]{2})?")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}")
 _TARGET = re.compile(r"(?i)https?://[!-~]+")
 _SIMULATED = {"en": " (simulated)", "zh": "（仿真）"}
 _MEDIA = re.compile(r"[a-z]+/[a-z0-9.+-]+")

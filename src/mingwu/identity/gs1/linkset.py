@@ -4,6 +4,7 @@ Rules kept: an anchor per level; every target has href and title; a level has ex
 defaultLink, with nothing but href and title; hreflang is an array.
 """
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any
@@ -17,6 +18,8 @@ LINKSET = "application/linkset+json"
 JSON = "application/json"
 JSON_LD = "application/ld+json"
 HTML = "text/html"
+# A language tag (RFC 5646): language, perhaps script, perhaps country, perhaps more.
+_TAG = re.compile(r"(?i)([a-z]{2})(?:-[a-z]{4})?(-[a-z]{2})?(?:-.*)?")
 _CHINESE = {
     "defaultLink": "默认链接",
     "defaultLinkMulti": "按语言的默认链接",
@@ -103,8 +106,15 @@ def _target(link: Link) -> dict[str, Any]:
     target: dict[str, Any] = {"href": link.href, "title": link.title}
     if link.type:
         target["type"] = link.type
-    if link.hreflang:
-        target["hreflang"] = list(link.hreflang)
+    tags = dict.fromkeys(filter(None, map(_schema_tag, link.hreflang)))
+    if tags:
+        target["hreflang"] = list(tags)
     if link.context:
         target["context"] = list(link.context)
     return target
+
+
+def _schema_tag(tag: str) -> str:
+    """What the schema of linksets has room for: zh-Hans-CN as zh-CN, zh-Hant as zh; else ""."""
+    match = _TAG.fullmatch(tag)
+    return match[1] + (match[2] or "") if match else ""

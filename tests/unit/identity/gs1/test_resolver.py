@@ -104,6 +104,23 @@ def test_the_default_link_without_any_header(client):
     assert client.request("OPTIONS", ITEM).status_code == 204
 
 
+def test_languages_with_a_script_choose_and_fit_the_schema(client, store):
+    page = "https://example.org/{}"
+    tags = ("zh-Hans", "zh-Hant", "zh-Hant-HK", "yue")
+    links = [{"href": page.format(tag), "title": tag, "hreflang": tag} for tag in tags]
+    values = (value(610 + n, "GS1.instructions", link) for n, link in enumerate(links))
+    store.put(Record("88.888.101/MANY", tuple(values)))
+    AliasBook(store).add("88.888.101/MANY", "01/09506000134352/21/7")
+    for tag in tags:
+        asked = f"{ITEM}/21/7?linkType=gs1:instructions"
+        reply = client.get(asked, headers={"Accept-Language": tag})
+        assert reply.headers["location"].startswith(page.format(tag) + "?")
+    document = client.get(ITEM + "/21/7?linkType=linkset").json()
+    check_linkset(document)
+    shown = [one.get("hreflang") for one in document["linkset"][0][VOC + "instructions"]]
+    assert shown == [["zh"], ["zh"], ["zh-HK"], None]
+
+
 def test_the_whole_query_is_passed_on(client):
     reply = client.get(ITEM + "?17=271231&utm=a%20b")
     assert reply.headers["location"] == "https://example.org/product?a=1&17=271231&utm=a%20b#top"
