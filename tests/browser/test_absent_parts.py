@@ -22,6 +22,7 @@ def test_an_absent_part_says_how_to_switch_it_on(inside: Page, path: str, part: 
     expect(absent).to_contain_text("This part does not run on this node")
     # the others stay: what this node runs, and the part besides
     expect(absent.locator("code")).to_contain_text(f'identity = ["codes", "marking", "{part}"]')
+    expect(inside.locator(f".mw-nav[href='{path}'] small")).to_have_text("off")
     inside.seen.errors.clear()  # the browser reports the 404 itself
 
 

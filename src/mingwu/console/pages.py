@@ -19,6 +19,7 @@ from mingwu.api.ports import Principal
 from mingwu.api.services import Services
 from mingwu.console import namepages, nodepages, templatepages
 from mingwu.console.islands import Island
+from mingwu.console.presence import absent_pages, home_cards
 from mingwu.console.qr import qr_svg
 from mingwu.console.shell import Frame, brand, head, shell
 from mingwu.console.texts import tables as texts
@@ -33,10 +34,11 @@ class Pages:
     def __init__(self, services: Services, public_url: str) -> None:
         self._services = services
         self._public_url = public_url.rstrip("/")
+        self._absent = absent_pages(services.guarded)
 
     def register(self) -> None:
         """Put every page under its address; the last one takes what nobody else has."""
-        self._page("/", "overview.title", _island("overview"), simulated=True)
+        self._page("/", "overview.title", _overview, simulated=True)
         self._page("/tags", "tags.title", _island("tags"), simulated=True)
         self._page("/gateways", "gateways.title", _island("gateways"), simulated=True)
         self._page("/history", "history.title", _island("history"), simulated=True)
@@ -95,6 +97,7 @@ class Pages:
             simulated=simulated and (index.simulated or "simulated" in self._services.product),
             areas=areas,
             parts=self._services.parts,
+            absent=self._absent,
         )
 
     def _page(
@@ -126,7 +129,8 @@ class Pages:
             return RedirectResponse("/", status_code=303)
         lang = language_of(request, None)
         words = texts.table(lang)
-        head(Frame(lang=lang, principal=None, path="/login", title=words["login.title"]))
+        title = words["login.title"]
+        head(Frame(lang=lang, principal=None, path="/login", title=title, areas=("login",)))
         html = (
             f'<section class="mw-login-lead">{brand()}'
             f'<p class="mw-login-name">{escape(words["product"])}</p>'
@@ -174,6 +178,11 @@ class Pages:
         with shell(frame):
             Island("missing", path=request.url.path)
         return None
+
+
+def _overview(frame: Frame, request: Request) -> None:
+    pages = home_cards(frame.words, frame.absent)
+    Island("overview", query=dict(request.query_params), pages=pages)
 
 
 def _island(module: str) -> Build:

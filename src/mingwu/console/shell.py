@@ -61,7 +61,8 @@ class Frame:
     """What a page is drawn with. ``simulated``: this page can show simulated data.
 
     ``areas``: whose words its islands need besides those of the plant; ``parts``: what this node
-    runs, so that a page of something else can say what to write into the configuration.
+    runs, so that a page of something else can say what to write into the configuration;
+    ``absent``: pages whose part does not run here, as the menu says.
     """
 
     lang: str
@@ -72,6 +73,7 @@ class Frame:
     simulated: bool = False
     areas: tuple[str, ...] = ("names",)
     parts: tuple[str, ...] = ()
+    absent: frozenset[str] = frozenset()
 
     @property
     def words(self) -> Mapping[str, str]:
@@ -144,9 +146,10 @@ def _side(frame: Frame) -> str:
 def _link(frame: Frame, path: str, key: str, symbol: str) -> str:
     here = frame.path == path
     current = ' aria-current="page"' if here else ""
+    off = f"<small>{escape(frame.words['nav.absent'])}</small>" if path in frame.absent else ""
     return (
-        f'<a class="mw-nav" href="{path}"{current}>{icon(symbol)}'
-        f"<span>{escape(frame.words[key])}</span></a>"
+        f'<a class="mw-nav" href="{path}"{current}{" data-absent" if off else ""}>{icon(symbol)}'
+        f"<span>{escape(frame.words[key])}</span>{off}</a>"
     )
 
 

@@ -58,6 +58,9 @@ def test_one_among_many_alike_is_found(
                        headers={"Authorization": f"Bearer {session}"}, timeout=30)  # fmt: skip
     assert reply.json()["done"] == len(names)
     inside.goto(f"/names/{names[0]}")
+    for entry in ("Registration", "Import", "Filing", "Access grants", "Data templates"):
+        link = inside.locator(".mw-nav", has_text=entry)
+        expect(link.locator("small")).to_have_count(0)  # nothing of it is off here
     expect(inside.get_by_role("button", name="Change")).to_be_visible()
     expect(inside.get_by_role("button", name="Label and symbol")).to_be_visible()
     expect(inside.locator("h1")).to_have_text("相似（模拟）")

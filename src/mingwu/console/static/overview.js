@@ -1,6 +1,6 @@
 // The overview: figures of the plant, its hierarchy, a card per machine, alarms to come, parts.
 
-import { empty, fill, h, named, panel, problem, setState, skeleton, state, stateWord, svg, t, thingHref } from "mingwu-console/dom.js";
+import { empty, fill, h, icon, named, panel, problem, setState, skeleton, state, stateWord, svg, t, thingHref } from "mingwu-console/dom.js";
 import { age, count, shown } from "mingwu-console/format.js";
 import { ruleTags, runState } from "mingwu-console/machine.js";
 import { api, watchDocument, watchTags } from "mingwu-console/net.js";
@@ -8,7 +8,7 @@ import { api, watchDocument, watchTags } from "mingwu-console/net.js";
 const SPARK_MS = 15 * 60000;
 const SPARK_POINTS = 60;
 
-export async function mount(root, { query }) {
+export async function mount(root, { query, pages = [] }) {
   fill(root, skeleton(8));
   let stop = () => {};
   const heard = new Map();
@@ -20,6 +20,11 @@ export async function mount(root, { query }) {
 
   try {
     const [places, first] = await Promise.all([api("/places"), load(place)]);
+    if (!places.places.length && !first.machines.length && pages.length) {
+      fill(root, home(pages), panel(t("overview.parts"), parts));
+      watchDocument("status", (rows) => drawParts(parts, rows ?? [], figures));
+      return { destroy() {} };
+    }
     fill(root, h("h1.mw-sr", null, t("overview.title")), figures.element, h("div.mw-over", null,
       panel(t("overview.hierarchy"), tree), cards,
       h("div.mw-stack", null, alarms(), panel(t("overview.parts"), parts))));
@@ -198,6 +203,13 @@ function drawSpark(spark, series, end) {
   spark.replaceChildren(
     svg("path", { class: "fill", d: `${line}L${x(points.at(-1)[0]).toFixed(1)} 30L${x(points[0][0]).toFixed(1)} 30Z` }),
     svg("path", { d: line }));
+}
+
+/** What a node without a plant opens with: where its work is done. */
+function home(pages) {
+  return [h("div.mw-head", null, h("div", null, h("h1", null, t("overview.title")), h("p", null, t("overview.noplant")))),
+    h("div.mw-cards.mw-home", null, pages.map((one) => h("a.mw-card", { href: one.href },
+      h("b.mw-row", null, icon(one.icon), one.title), h("p", null, one.why))))];
 }
 
 function alarms() {

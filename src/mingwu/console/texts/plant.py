@@ -25,27 +25,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "discard.do": ("Throw away", "放弃"),
     # shell
     "product": ("Mingwu", "名物"),
-    "tagline": ("The name and the thing", "名实相符，物物可解"),
-    "nav.watch": ("Monitoring", "监控中心"),
     "nav.overview": ("Overview", "综合总览"),
-    "nav.tags": ("Tags", "点位监视"),
-    "nav.history": ("History explorer", "历史趋势"),
-    "nav.access": ("Device access", "设备接入"),
-    "nav.gateways": ("Edge gateways", "边缘网关"),
-    "nav.names": ("Identifiers", "标识管理"),
     "resolve.allabout": ("All about this name", "标识详情"),
     "thing.allabout": ("All about this name", "标识详情"),
     "nav.resolve": ("Resolution", "标识解析"),
-    "skip": ("Skip to the content", "跳到正文"),
-    "menu": ("Menu", "菜单"),
-    "search": ("Search machines, tags, names", "搜索设备、点位、标识"),
     "search.name": ("Name or code “{q}”", "标识或编码“{q}”"),
     "search.none": ("Nothing is called that", "没有匹配的对象"),
     "search.tags": ("Tags with “{q}”", "含“{q}”的点位"),
-    "theme": ("Light or dark", "切换明暗"),
     "language": ("中文", "English"),
     "language.label": ("切换为中文", "Switch to English"),
-    "logout": ("Log out", "退出登录"),
     "role.viewer": ("Viewer", "访客"),
     "role.operator": ("Operator", "操作员"),
     "role.engineer": ("Engineer", "工程师"),
@@ -75,41 +63,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Check the connection; the page tries again by itself.",
         "请检查网络；页面会自动重试。",
     ),
-    # login
-    "login.title": ("Log in", "登录"),
+    # logging in again, in place
     "login.account": ("Account", "账号"),
     "login.password": ("Password", "密码"),
     "login.submit": ("Log in", "登录"),
-    "login.busy": ("Checking…", "正在验证…"),
-    "login.hint": (
-        (
-            "First start? The password of “admin” was printed by the node, once. Lost it? On that "
-            "machine: mingwu user reset-password admin --config FILE"
-        ),
-        (
-            "首次启动？“admin” 的初始密码已由节点打印一次。遗失时请在该机器上执行 "
-            "mingwu user reset-password admin --config FILE"
-        ),
-    ),
     "relogin.title": ("Your session has ended", "登录已失效"),
     "relogin.why": (
         "Log in again to go on here. Nothing you typed on this page is lost.",
         "请重新登录后继续，本页已填写的内容不会丢失。",
     ),
     "relogin.other": ("Use another account", "换用其他账号"),
-    "login.change": ("Choose your password", "设置您的密码"),
-    "login.change.why": (
-        "The first password was made for one login. Yours: at least ten characters.",
-        "初始密码仅供首次登录。请设置自己的密码，至少十个字符。",
-    ),
-    "login.change.submit": ("Set and go on", "保存并继续"),
-    "login.fresh": ("New password", "新密码"),
-    "login.again": ("Once more", "再次输入"),
-    "login.differ": ("The two are not the same.", "两次输入不一致。"),
-    "login.lead": (
-        "Every thing in the plant has a name; every name resolves to living, verifiable data.",
-        "厂中万物皆有其名；每个名字都能解析到鲜活、可验证的数据。",
-    ),
     # states
     "state.good": ("Good", "正常"),
     "state.uncertain": ("Uncertain", "可疑"),
@@ -172,6 +135,10 @@ TEXTS: dict[str, tuple[str, str]] = {
             "stays empty, the bus is not reachable."
         ),
         "尚未收到任何部件的状态。各部件每秒上报一次；若一直为空，说明总线不可达。",
+    ),
+    "overview.noplant": (
+        "No plant is described on this node. This is what it does.",
+        "本节点未配置工厂，提供以下功能。",
     ),
     "overview.empty": ("No machines here", "此处没有设备"),
     "overview.empty.why": (
@@ -430,4 +397,50 @@ TEXTS: dict[str, tuple[str, str]] = {
     "age.m": ("{n} min", "{n} 分"),
     "age.h": ("{n} h", "{n} 小时"),
     "age.d": ("{n} d", "{n} 天"),
+}
+
+# Needed on the page of the login only.
+LOGIN_TEXTS: dict[str, tuple[str, str]] = {
+    "login.title": ("Log in", "登录"),
+    "login.busy": ("Checking…", "正在验证…"),
+    "login.hint": (
+        (
+            "First start? The password of “admin” was printed by the node, once. Lost it? On that "
+            "machine: mingwu user reset-password admin --config FILE"
+        ),
+        (
+            "首次启动？“admin” 的初始密码已由节点打印一次。遗失时请在该机器上执行 "
+            "mingwu user reset-password admin --config FILE"
+        ),
+    ),
+    "login.change": ("Choose your password", "设置您的密码"),
+    "login.change.why": (
+        "The first password was made for one login. Yours: at least ten characters.",
+        "初始密码仅供首次登录。请设置自己的密码，至少十个字符。",
+    ),
+    "login.change.submit": ("Set and go on", "保存并继续"),
+    "login.fresh": ("New password", "新密码"),
+    "login.again": ("Once more", "再次输入"),
+    "login.differ": ("The two are not the same.", "两次输入不一致。"),
+    "login.lead": (
+        "Every thing in the plant has a name; every name resolves to living, verifiable data.",
+        "厂中万物皆有其名；每个名字都能解析到鲜活、可验证的数据。",
+    ),
+}
+
+# Drawn by the server, needed by no island.
+FRAME_TEXTS: dict[str, tuple[str, str]] = {
+    "tagline": ("The name and the thing", "名实相符，物物可解"),
+    "nav.watch": ("Monitoring", "监控中心"),
+    "nav.tags": ("Tags", "点位监视"),
+    "nav.history": ("History explorer", "历史趋势"),
+    "nav.access": ("Device access", "设备接入"),
+    "nav.gateways": ("Edge gateways", "边缘网关"),
+    "nav.absent": ("off", "未启用"),
+    "nav.names": ("Identifiers", "标识管理"),
+    "skip": ("Skip to the content", "跳到正文"),
+    "menu": ("Menu", "菜单"),
+    "theme": ("Light or dark", "切换明暗"),
+    "logout": ("Log out", "退出登录"),
+    "search": ("Search machines, tags, names", "搜索设备、点位、标识"),
 }

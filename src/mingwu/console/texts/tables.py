@@ -23,6 +23,8 @@ from mingwu.console.texts import (
 
 _AREAS = {
     "plant": plant.TEXTS,
+    "login": plant.LOGIN_TEXTS,
+    "frame": plant.FRAME_TEXTS,
     "names": names.TEXTS,
     "nodes": nodes.TEXTS | carriers.TEXTS | dataquery.TEXTS,
     "register": namepages.TEXTS | registering.TEXTS | filing.TEXTS | importing.TEXTS,
