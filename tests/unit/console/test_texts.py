@@ -102,6 +102,29 @@ def test_nothing_comes_from_outside(path: Path) -> None:
     assert "innerHTML" not in path.read_text()
 
 
+def defined(sheet: str) -> set[str]:
+    """Classes that a style sheet gives a look of their own, not only inside something else."""
+    found = set()
+    for selectors in re.findall(r"([^{}]+)\{", re.sub(r"(?s)/\*.*?\*/", "", sheet)):
+        for one in selectors.split(","):
+            own = re.fullmatch(r"\w*(?:\[\S+\])?\.([\w-]+)(?:[:\[]\S*)?", one.strip())
+            found |= {own[1]} if own else set()
+    return found
+
+
+def test_a_class_is_defined_in_one_style_sheet() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in sorted(STATIC.glob("*.css")):
+        for name in defined(path.read_text()):
+            homes.setdefault(name, []).append(path.name)
+    assert {name: at for name, at in homes.items() if len(at) > 1} == {}
+
+
+def test_a_definition_is_told_from_a_place() -> None:
+    sheet = ".a, b.c:hover { } @media (x) { .d[e] { } } .f .g { } .h > .i { } /* .j { } */ .k.l { }"
+    assert defined(sheet) == {"a", "c", "d"}
+
+
 def test_every_icon_exists_once() -> None:
     sprite = (STATIC / "icons.svg").read_text()
     symbols = re.findall(r'<symbol id="(\w+)"', sprite)

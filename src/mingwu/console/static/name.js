@@ -113,7 +113,7 @@ function head(found, again) {
   const { name, asked, detail, record, thing, start } = found;
   const label = (thing && named(thing)) || (start && named(start, "label_")) || valueOf(detail, "name") || "";
   return h("div", null, h("nav.mw-crumbs", { "aria-label": t("nav.registrations") }, h("a", { href: "/names" }, t("nav.registrations")), icon("right"), h("span", null, asked.split("/")[0])),
-    h("div.mw-head", null, h("div", { style: "min-width:0" }, h("h1.mw-break", null, label || name),
+    h("div.mw-head.mw-name-head", null, h("div", { style: "min-width:0" }, h("h1.mw-break", null, label || name),
       h("div.mw-id", null, h("span.mw-mono.mw-dim.mw-break", { id: "name-id" }, name), copyButton(name))),
     h("div.mw-row", null, detail ? lifeState(detail.state) : null, thing?.simulated ? pageBadge() : null)),
     h("div.mw-row.mw-name-actions", null,

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from mingwu.console.texts import (
+    applications,
     carriers,
     dataquery,
+    duties,
+    enterprises,
     filing,
     granting,
     importing,
@@ -19,6 +22,7 @@ from mingwu.console.texts import (
     plant,
     registering,
     templates,
+    usage,
 )
 
 _AREAS = {
@@ -26,7 +30,15 @@ _AREAS = {
     "login": plant.LOGIN_TEXTS,
     "frame": plant.FRAME_TEXTS,
     "names": names.TEXTS,
-    "nodes": nodes.TEXTS | carriers.TEXTS | dataquery.TEXTS,
+    "nodes": (
+        nodes.TEXTS
+        | applications.TEXTS
+        | enterprises.TEXTS
+        | usage.TEXTS
+        | duties.TEXTS
+        | carriers.TEXTS
+        | dataquery.TEXTS
+    ),
     "register": namepages.TEXTS | registering.TEXTS | filing.TEXTS | importing.TEXTS,
     "templates": templates.TEXTS,
     "access": granting.TEXTS,
