@@ -49,6 +49,12 @@ def packed(
     return b"".join((head, shown, public_block, restricted_block, live_block, json_block))
 
 
+def answer_bytes(data: bytes) -> int:
+    """How long the values of a stored record are in an answer."""
+    _, _, _, public, restricted, _ = HEAD.unpack_from(data)
+    return int(public + restricted)
+
+
 class StoredRecord:
     """The parts of a stored record, read in place; valid while its transaction is.
 

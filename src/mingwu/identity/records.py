@@ -21,7 +21,7 @@ from mingwu.identity.carrierlive import (
 from mingwu.identity.carriertable import CarrierTable
 from mingwu.identity.codes.recognition import recognise
 from mingwu.identity.live import LiveSource
-from mingwu.identity.recordbytes import HAS_CARRIER, IS_OPEN, StoredRecord, packed
+from mingwu.identity.recordbytes import HAS_CARRIER, IS_OPEN, StoredRecord, answer_bytes, packed
 from mingwu.identity.recordkeys import (
     CARD,
     LIMIT,
@@ -51,6 +51,7 @@ LINK_INDEXES = range(500, 700)
 # So do those of registration by data templates (``identity.enterprise`` writes them).
 TEMPLATE_INDEXES = range(1000, 100_000)
 _FIRST_BEHIND_CARD = 100  # below stand a card's own texts
+_MOST_BYTES = 16_000_000  # with live values and envelope it still fits into a message
 _LOCK_FILE = "writers.lock"
 _CARRIERS = "carriers"
 _NS_PER_MS = 1_000_000
@@ -99,7 +100,11 @@ def encode_record(record: Record) -> bytes:
     """The stored bytes; raises InvalidInput ``identity.record-invalid``."""
     _check(record)
     flags = (HAS_CARRIER if is_carrier(record) else 0) | (IS_OPEN if is_open(record) else 0)
-    return packed(record.name, record.values, record.live, flags)
+    data = packed(record.name, record.values, record.live, flags)
+    if answer_bytes(data) > _MOST_BYTES:
+        fault = Phrase(f"more than {_MOST_BYTES} bytes", f"超过 {_MOST_BYTES} 字节")
+        raise InvalidInput("identity.record-invalid", name=record.name[:255], fault=fault)
+    return data
 
 
 def read_record(data: memoryview | bytes) -> Record:

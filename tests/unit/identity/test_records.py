@@ -134,3 +134,12 @@ def test_a_snapshot_is_one_state_of_the_store(store):
     snapshot.end()
     with pytest.raises(RuntimeError):
         snapshot.get(key_of("88.888.101/later"))
+
+
+def test_a_record_that_no_answer_could_hold_is_refused(store):
+    """Each change may add sixteen megabytes; a record that grew on could be read by nobody."""
+    values = tuple(HandleValue(index, "T", bytes(7_000_000)) for index in (1, 2))
+    store.put(Record("P/LARGE", values))
+    with pytest.raises(InvalidInput, match="more than 16000000 bytes"):
+        store.put(Record("P/LARGE", (*values, HandleValue(3, "T", bytes(7_000_000)))))
+    assert len(store.get("P/LARGE").values) == 2

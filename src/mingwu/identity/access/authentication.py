@@ -18,8 +18,9 @@ import hmac
 import secrets
 import struct
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from cryptography.exceptions import InvalidSignature
@@ -43,6 +44,8 @@ NONCE_BYTES = 16
 _MOST_ROUNDS = 100_000
 _MOST_KEY_BITS = 1024
 _MOST_PENDING = 10_000
+_MOST_PER_SOURCE = 1000
+_MOST_PENDING_BYTES = 64 * 2**20
 _FAILURES = 5
 _FAILURE_WINDOW_S = 60.0
 
@@ -72,11 +75,17 @@ class Pending:
 
 @dataclass(slots=True)
 class Challenges:
-    """Open challenges by place (``access.logins``); bounded, each good for one answer."""
+    """Open challenges by place (``access.logins``); each good for one answer.
+
+    Bounded, in number by source, in number and bytes over all: the requests that wait came from
+    anybody. Of a source the oldest give way; of all those of the source that holds the most bytes.
+    """
 
     timeout_s: float
     clock: Callable[[], float] = time.monotonic
     _pending: dict[Place, Pending] = field(default_factory=dict)
+    _places: dict[str, dict[Place, None]] = field(default_factory=dict)
+    _bytes: Counter[str] = field(default_factory=Counter)
 
     def open(
         self, request: Message, source: str, session: int = 0, link: int = 0
@@ -85,27 +94,46 @@ class Challenges:
 
         With ``link`` the session id is the client's own and holds on that connection only.
         """
-        now = self.clock()
-        if len(self._pending) >= _MOST_PENDING:
-            self._pending = {k: p for k, p in self._pending.items() if p.until > now}
-        while len(self._pending) >= _MOST_PENDING:
-            del self._pending[next(iter(self._pending))]
         # Even numbers: the sessions that last have odd ones.
         while not session or ((0, session) in self._pending and not link and not session & 1):
             session = secrets.randbits(30) << 1
         nonce = secrets.token_bytes(NONCE_BYTES)
         digest = request_digest(request)[1:]
-        until = now + self.timeout_s
-        self._pending[link, session] = Pending(request, nonce, digest, source, until, link)
+        until = self.clock() + self.timeout_s
+        kept = replace(request, raw=b"")  # what the proof covers has its digest
+        self._hold((link, session), Pending(kept, nonce, digest, source, until, link))
         return session, nonce
+
+    def _hold(self, place: Place, pending: Pending) -> None:
+        self._drop(place)
+        source, size = pending.source, len(pending.request.body)
+        while len(self._places.get(source, ())) >= _MOST_PER_SOURCE:
+            self._drop(next(iter(self._places[source])))
+        while self._pending and self._bytes.total() + size > _MOST_PENDING_BYTES:
+            self._drop(next(iter(self._places[max(self._bytes, key=self._bytes.__getitem__)])))
+        while len(self._pending) >= _MOST_PENDING:
+            self._drop(next(iter(self._pending)))
+        self._pending[place] = pending
+        self._places.setdefault(source, {})[place] = None
+        self._bytes[source] += size
+
+    def _drop(self, place: Place) -> Pending | None:
+        pending = self._pending.pop(place, None)
+        if pending is not None:
+            places = self._places[pending.source]
+            del places[place]
+            self._bytes[pending.source] -= len(pending.request.body)
+            if not places:
+                del self._places[pending.source], self._bytes[pending.source]
+        return pending
 
     def put_back(self, session: int, pending: Pending) -> None:
         """Let a challenge wait for its answer again: nobody could judge it yet."""
-        self._pending[pending.link, session] = pending
+        self._hold((pending.link, session), pending)
 
     def take(self, session: int, link: int = 0) -> Pending | None:
         """The challenge of a session, once; None when there is none or it is too late."""
-        pending = self._pending.pop((link, session), None) or self._pending.pop((0, session), None)
+        pending = self._drop((link, session)) or self._drop((0, session))
         return pending if pending and pending.until > self.clock() else None
 
 

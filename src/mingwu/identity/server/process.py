@@ -319,10 +319,12 @@ class ResolverServer:
         return EitherConnection(self._http_connection, secure, self._door, wait_s)
 
     async def _careful_http(self, request: HttpRequest) -> HttpReply:
-        if self._worker is None or self._worker.is_busy:
+        if self._worker is None or self._worker.is_busy_for(request.source):
             return code_reply(Rc.TOO_BUSY, "", "try again soon")
         try:
-            return await self._worker.carry_out(lambda gate: self._writer.answer(gate, request))
+            return await self._worker.carry_out(
+                lambda gate: self._writer.answer(gate, request), request.source
+            )
         except Exception:  # noqa: BLE001 - a full disk or a bug must answer, not hang the client
             log.exception("worker failed source=%s", request.source)
             return code_reply(Rc.ERROR, "", "internal error, see the log")

@@ -7,6 +7,7 @@ gate (``identity.access.gate``) adds the operations that need an identity, over 
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _MOST_WAITING = 1000
+_MOST_OF_SOURCE = 500
 
 
 class Worker:
@@ -30,12 +32,11 @@ class Worker:
         gate.asks_elsewhere = verdicts is not None
         self._verdicts = verdicts
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="identity-worker")
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether so much waits that new work should be refused."""
-        return self._waiting >= _MOST_WAITING
+    def is_busy_for(self, source: str) -> bool:
+        """Whether so much waits, over all or of this address, that new work should be refused."""
+        return self._waiting[source] >= _MOST_OF_SOURCE or self._waiting.total() >= _MOST_WAITING
 
     async def answer(self, data: bytes, source: str) -> bytes:
         """The reply to one datagram from ``source`` (an address); long lists go by TCP only."""
@@ -51,37 +52,39 @@ class Worker:
 
         "Too busy" when overloaded. ``link`` numbers the TCP connection.
         """
-        if self.is_busy:
+        if self.is_busy_for(source):
             yield self.gate.resolver.refusal(data, Rc.TOO_BUSY, "")
             return
         try:
             reply, rest = await self.carry_out(
-                lambda gate: gate.answer_in_parts(data, source, link)
+                lambda gate: gate.answer_in_parts(data, source, link), source
             )
             yield reply
             while rest is not None and (most := most - 1):
-                reply, rest = await self.run(partial(_part, rest))
+                reply, rest = await self.run(partial(_part, rest), source)
                 yield reply
         except Exception:  # noqa: BLE001 - a full disk or a bug must answer, not hang the client
             log.exception("worker failed source=%s", source)
             yield self.gate.resolver.refusal(data, Rc.ERROR, "internal error, see the log")
 
-    async def carry_out(self, job: Callable[[Gate], T | Deferred[T]]) -> T:
-        """Run ``job``; where it meets a key of another node, find out about it and go on."""
-        result = await self.run(job)
+    async def carry_out(self, job: Callable[[Gate], T | Deferred[T]], source: str) -> T:
+        """Run ``job`` for an address; find out about a key of another node that it meets."""
+        result = await self.run(job, source)
         if not isinstance(result, Deferred):
             return result
         waiting, verdicts = result, self._verdicts
         valid = verdicts is not None and await verdicts.holds(waiting.question)
-        return await self.run(lambda _: waiting.resume(valid))
+        return await self.run(lambda _: waiting.resume(valid), source)
 
-    async def run(self, job: Callable[[Gate], T]) -> T:
+    async def run(self, job: Callable[[Gate], T], source: str) -> T:
         """Run ``job`` in the thread, within a round of the gate's resolver."""
-        self._waiting += 1
+        self._waiting[source] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, self._round, job)
         finally:
-            self._waiting -= 1
+            self._waiting[source] -= 1
+            if not self._waiting[source]:
+                del self._waiting[source]
 
     def _round(self, job: Callable[[Gate], T]) -> T:
         self.gate.resolver.begin()

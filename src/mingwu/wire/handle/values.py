@@ -104,8 +104,16 @@ def read_value(reader: Reader) -> HandleValue:
         ttl_absolute=bool(ttl_type),
         timestamp=timestamp,
         permissions=permissions & 0x0F,
-        references=read_references(reader),
+        references=_few_references(reader),
     )
+
+
+def _few_references(reader: Reader) -> tuple[Reference, ...]:
+    """Those of a value; whoever reads the record walks all of them."""
+    found = read_references(reader)
+    if len(found) > MAX_VALUES:
+        raise ProtocolError(f"a value with {len(found)} references, limit {MAX_VALUES}")
+    return found
 
 
 def values(items: Iterable[HandleValue]) -> bytes:

@@ -1,6 +1,7 @@
 """Any bytes decode or raise ProtocolError; whatever we encode we decode to the same."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from mingwu.wire.handle import bodies, jsonform, keys
 from mingwu.wire.handle.admin import Admin, encode_admin, read_admin
+from mingwu.wire.handle.codes import MAX_VALUES
 from mingwu.wire.handle.envelope import Reassembly, read_envelope, split
 from mingwu.wire.handle.errors import MessageTooLarge, ProtocolError
 from mingwu.wire.handle.message import Credential, Message, decode, encode, message_length
@@ -263,6 +265,14 @@ def test_partitioned_sites_spread_names_and_ignore_case(option):
 )
 def test_type_queries(wanted, actual, expected):
     assert type_matches(wanted, actual) is expected
+
+
+def test_a_value_refers_to_a_bounded_number_of_others():
+    value = HandleValue(1, "T", b"", references=(Reference("1/2", 3),) * MAX_VALUES)
+    assert read_value(Reader(encode_value(value))) == value
+    more = encode_value(replace(value, references=(*value.references, Reference("1/2", 3))))
+    with pytest.raises(ProtocolError, match="2049 references"):
+        read_value(Reader(more))
 
 
 @given(handle_values)
