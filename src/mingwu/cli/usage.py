@@ -16,8 +16,8 @@ from mingwu.kernel.errors import InvalidInput
 
 _TEXTS = {
     "sound": (
-        "{segments} segments are as sealed and signed, in an unbroken row; head {head}",
-        "{segments} 个日志段均与封存和签名一致，前后相接；末段摘要 {head}",
+        "{segments} segments are as sealed and signed by {keys}, in an unbroken row; head {head}",
+        "{segments} 个日志段均与封存和签名（{keys}）一致，前后相接；末段摘要 {head}",
     ),
     "unsound": ("The log is NOT sound: {count} finding(s)", "日志不可信：发现 {count} 处问题"),
 }
@@ -46,7 +46,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(_TEXTS["unsound"][zh].format(count=len(done.findings)))
         return 1
     print(msgspec.json.format(msgspec.json.encode(done.report), indent=2).decode())
-    print(_TEXTS["sound"][zh].format(segments=done.segments, head=done.head))
+    print(
+        _TEXTS["sound"][zh].format(
+            segments=done.segments, head=done.head, keys=", ".join(done.key_ids) or "—"
+        )
+    )
     return 0
 
 

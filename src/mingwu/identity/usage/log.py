@@ -42,6 +42,7 @@ from mingwu.identity.usage.segment import (
     files,
     is_stub,
     path_of,
+    pem_blocks,
     read_head,
     read_segment,
 )
@@ -206,10 +207,14 @@ class UsageLog:
         self._lock_handle = handle
 
     def _publish_key(self) -> None:
-        """The public key beside the segments, for processes that only read."""
+        """The public key beside the segments, behind it those of the keys that it replaced."""
+        known = self._directory / PUBLIC_KEY_FILE
+        before = pem_blocks(known.read_bytes()) if known.exists() else []
+        (own,) = pem_blocks(self.public_key)
+        kept = [own, *(block for block in before if block != own)]
         draft = self._directory / f".{PUBLIC_KEY_FILE}"
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(self.public_key)
+            file.write(b"".join(kept))
         draft.replace(self._directory / PUBLIC_KEY_FILE)
 
     def flush(self) -> None:

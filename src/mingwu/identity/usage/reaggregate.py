@@ -1,4 +1,4 @@
-"""Counting again from outside: an exported log and the node's public key are enough.
+"""Counting again from outside: an exported log and the node's public keys are enough.
 
 Every finding is about a file: not as sealed, signed by somebody else, not the successor of the one
 before. Only a log without findings is counted. Segments removed at the end are found when the
@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from mingwu.identity.usage.report import BEIJING_S, WINDOW_DAYS, UsageReport, report
-from mingwu.identity.usage.segment import Broken, Segment, read_segment
+from mingwu.identity.usage.segment import Broken, Segment, pem_blocks, read_segment
 from mingwu.trust import keys
 from mingwu.trust.keys import PublicKey
 
@@ -26,13 +26,17 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reaggregation(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome; ``report`` only when nothing was found. ``head``: SHA-256 of the last file."""
+    """The outcome; ``report`` only when nothing was found. ``head``: SHA-256 of the last file.
+
+    ``key_ids``: whose seals there are, in their order; a node whose key was replaced has several.
+    """
 
     sound: bool
     findings: tuple[Finding, ...]
     segments: int
     head: str
     report: UsageReport | None
+    key_ids: tuple[str, ...] = ()
 
 
 def reaggregate(
@@ -43,15 +47,15 @@ def reaggregate(
     day_offset_s: int = BEIJING_S,
     window_days: int = WINDOW_DAYS,
 ) -> Reaggregation:
-    """Check the segments in ``files`` against ``public_key`` (PEM) and count them.
+    """Check the segments in ``files`` against ``public_key`` (PEM, one key or several) and count.
 
     Raises InvalidInput ``trust.bad-key`` for an unreadable key.
     """
-    key = keys.load_public(public_key)
+    known_keys = keys_in(public_key)
     findings: list[Finding] = []
     segments: list[Segment] = []
     for path in sorted(files):
-        segment, faults = check_segment(path.read_bytes(), key)
+        segment, faults = check_segment(path.read_bytes(), known_keys)
         findings += [Finding(file=path.name, fault=fault) for fault in faults]
         if segment is None:
             continue
@@ -70,10 +74,17 @@ def reaggregate(
         segments=len(segments),
         head=segments[-1].digest if segments else "",
         report=counted,
+        key_ids=tuple(dict.fromkeys(one.seal.key_id for one in segments if one.seal)),
     )
 
 
-def check_segment(data: bytes, key: PublicKey) -> tuple[Segment | None, list[str]]:
+def keys_in(pem: bytes) -> dict[str, PublicKey]:
+    """Public keys of a PEM file by their ids; raises InvalidInput ``trust.bad-key``."""
+    found = (keys.load_public(block) for block in pem_blocks(pem) or (pem,))
+    return {key.key_id: key for key in found}
+
+
+def check_segment(data: bytes, known: Mapping[str, PublicKey]) -> tuple[Segment | None, list[str]]:
     """One sealed segment and what is wrong with it."""
     try:
         segment = read_segment(data)
@@ -83,7 +94,8 @@ def check_segment(data: bytes, key: PublicKey) -> tuple[Segment | None, list[str
     if seal is None:
         return segment, ["not sealed"]
     faults = []
-    if not key.verify(seal.message(), _bytes(seal.signature)):
+    key = known.get(seal.key_id)
+    if key is None or not key.verify(seal.message(), _bytes(seal.signature)):
         faults.append("the signature is not the node's")
     if seal.sha256 != segment.sha256:
         faults.append("the contents are not those that were sealed")

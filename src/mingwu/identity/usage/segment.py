@@ -19,6 +19,7 @@ nobody can try addresses. The network is /24 or /48. Names are keyed hashes too.
 """
 
 import hashlib
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ FIRST_PREVIOUS = "0" * 64
 SUFFIX = ".mwu"
 PUBLIC_KEY_FILE = "public-key.pem"
 SALT_FILE = "salt"
+_PEM = re.compile(rb"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL)
 
 _BLOCK = struct.Struct("<BII")
 BLOCK_BYTES = _BLOCK.size
@@ -230,6 +232,11 @@ def _entries(data: bytes, clients: int, prefixes: int) -> Entries:
 def path_of(directory: Path, number: int) -> Path:
     """Where segment ``number`` lies."""
     return directory / f"{number:08d}{SUFFIX}"
+
+
+def pem_blocks(data: bytes) -> list[bytes]:
+    """The blocks of a PEM file, each with its end of line."""
+    return [block + b"\n" for block in _PEM.findall(data)]
 
 
 def files(directory: Path) -> list[Path]:

@@ -124,7 +124,7 @@ class UsageStatistics:
         flush: Callable[[], None] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.public_key = public_key
+        self._public_key = public_key
         self.day_offset_s = settings.day_offset_s
         self._directory = Path(settings.directory)
         self._registered = registered
@@ -147,6 +147,12 @@ class UsageStatistics:
         if not path.exists():
             raise NotFound("usage.no-log", path=settings.directory)
         return cls(settings, public_key=path.read_bytes(), registered=registered)
+
+    @property
+    def public_key(self) -> bytes:
+        """PEM of the node's key, then of those it replaced, as they are now."""
+        path = self._directory / PUBLIC_KEY_FILE
+        return path.read_bytes() if path.exists() else self._public_key
 
     def report(self, start_s: float, end_s: float) -> UsageReport:
         """The statistics of answers between two moments (epoch seconds), whole report."""

@@ -18,6 +18,7 @@ from mingwu.identity.usage.reaggregate import head_of, reaggregate
 from mingwu.identity.usage.report import by_network, report
 from mingwu.identity.usage.segment import Broken, files, read_segment
 from mingwu.identity.usage.settings import UsageSettings
+from mingwu.identity.usage.statistics import UsageStatistics
 from mingwu.identity.usage.wording import format_reaggregation
 from mingwu.kernel.errors import ConfigError, InvalidInput, Unavailable
 from mingwu.trust import keys
@@ -45,6 +46,49 @@ def expected_cause(name, source, console):
         return "own"
     owned = source.startswith("203.0.113.") and name.upper().startswith("88.888.101/")
     return "owner" if owned else "client"
+
+
+def test_a_replaced_key_leaves_what_the_old_one_sealed_good(settings, clock):
+    directory = Path(settings.directory)
+    bundle = directory / "public-key.pem"
+
+    def work(*, cut=False):
+        log = UsageLog.open(settings, node="n1", clock=clock)
+        log.note_named(1, 1, "88.888.101/A", "198.51.100.7", time.perf_counter_ns())
+        log.flush()
+        if cut:  # left open: sealed at the next start, by whatever key is there then
+            log._stop.set()
+            log._thread.join()
+            os.close(log._handle)
+            os.close(log._lock_handle)
+        else:
+            log.close()
+        clock.ms += 1000
+        return keys.load_public(log.public_key).key_id
+
+    old = work()
+    work(cut=True)
+    outside = bundle.read_bytes()  # what an outsider noted
+    (directory / "log-key.pem").unlink()
+    new = work()
+    work()
+    assert old != new
+    paths = files(directory)
+    found = reaggregate(paths, bundle.read_bytes())
+    assert (found.sound, found.key_ids) == (True, (old, new))
+    assert found.report.total.resolutions == 4
+    assert bundle.read_bytes().startswith(keys.load_private(
+        (directory / "log-key.pem").read_bytes()).public().pem())  # fmt: skip
+    assert bundle.read_bytes().count(b"BEGIN") == 2
+    statistics = UsageStatistics.beside(settings, dict)
+    assert statistics.check().sound
+    # the new key proves nothing to who knows the old one only, the old segments still stand
+    assert {one.file for one in reaggregate(paths, outside).findings} == {
+        path.name for path in paths[1:]
+    }
+    assert reaggregate(paths[:1], outside).sound
+    with pytest.raises(InvalidInput):
+        reaggregate(paths, b"no key")
 
 
 def test_owners_that_are_told_count_from_then_on(log, feeder, clock):
