@@ -50,6 +50,22 @@ def test_checks_say_what_is_right_wrong_and_not_given(node, make_form, accepted)
     assert states(node, leave)["prefix"] == "passed"
 
 
+def test_taking_a_prefix_over_from_its_holder_passes_the_checks(node, make_form, accepted):
+    holder = accepted(1).uscc
+    form = msgspec.structs.replace(
+        make_form(2, kind=Kind.CHANGE, prefix="88.101.1"), holder=holder, consent_sha256="0" * 64
+    )
+    asked = node.applications.submit(form, "a")
+    found = states(node, asked)
+    assert (found["prefix"], found["quota"]) == ("passed", "passed")
+    # the new holder meanwhile got as many prefixes as it may have: the reviewer sees it
+    for number in (11, 12, 13):
+        accepted(number, uscc=form.organisation.uscc)
+    assert states(node, asked)["quota"] == "failed"
+    stranger = msgspec.structs.replace(asked, form=msgspec.structs.replace(form, holder="9" * 18))
+    assert states(node, stranger)["prefix"] == "failed"
+
+
 def test_a_change_is_seen_beside_what_is_registered(node, make_form, accepted):
     accepted(1, citizen=CITIZEN)
     (first,), _ = node.applications.queue(limit=1)
