@@ -13,7 +13,7 @@ class ApiSettings(Settings, frozen=True, kw_only=True):
     # Address to listen on; keep loopback unless a proxy with TLS or a plant LAN stands before it.
     host: str = "127.0.0.1"
     # TCP port; 0 lets the system choose (tests).
-    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8081
     # Send the session cookie over HTTPS only. Switch on behind a TLS proxy.
     secure_cookie: bool = False
     # Open live WebSockets in this process; one more is refused with 429.

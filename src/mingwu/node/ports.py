@@ -29,6 +29,17 @@ add(
         "请结束该程序，或在 {file} 的 [{section}] 中为 `{key}` 改用其他端口。",
     ),
 )
+add(
+    "node.port-twice",
+    en=(
+        "Port {port} of {host} is wanted twice: `{key}` in [{section}], `{other_key}` in [{other}]",
+        "Set another port for one of them in {file}.",
+    ),
+    zh=(
+        "{host} 的端口 {port} 被设置了两次：[{section}] 的 `{key}` 与 [{other}] 的 `{other_key}`",
+        "请在 {file} 中为其中之一改用其他端口。",
+    ),
+)
 _UNKNOWN = Phrase(
     "another program (the system does not tell which)", "其他程序（系统未告知是哪一个）"
 )
@@ -151,8 +162,19 @@ def _surroundings(config: Config) -> Iterator[Place]:
 
 
 def require_free(config: Config) -> None:
-    """Raise Conflict ``node.port-taken`` for the first port somebody else has."""
+    """Raise Conflict for the first port somebody else has, or that the node itself wants twice.
+
+    ``node.port-taken``, ``node.port-twice``.
+    """
+    wanted: dict[tuple[str, str, int], Place] = {}
     for role in config.node.roles:
         for place in places(config, role):
+            for kind in place.kinds:
+                first = wanted.setdefault((kind, place.host, place.port), place)
+                if first is not place:
+                    raise Conflict(
+                        "node.port-twice", host=place.host, port=place.port, section=first.section,
+                        key=first.key, other=place.section, other_key=place.key, file=config.file,
+                    )  # fmt: skip
             if (taken := place.taken(config)) is not None:
                 raise taken

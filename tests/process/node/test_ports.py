@@ -18,7 +18,7 @@ from mingwu.node.demo.scenarios import find
 from mingwu.node.demo.scenarios import prepare as written
 from mingwu.node.platform import children, listens, prepare
 from mingwu.node.portholder import holders
-from mingwu.node.ports import Place, places
+from mingwu.node.ports import Place, places, require_free
 from mingwu.node.supervisor import Child, Supervisor
 
 DEADLINE_S = 60
@@ -69,6 +69,24 @@ def test_a_taken_port_is_told_with_who_has_it_and_what_moves_it(tmp_path: Path):
         assert "`port`" in error.next_step(lang)
         assert "[console]" in error.next_step(lang)
         assert str(tmp_path / "mingwu.toml") in error.next_step(lang)
+
+
+def test_a_port_that_the_node_wants_twice_is_told(tmp_path: Path):
+    port = free_port()
+    text = f"[api]\nport = {port}\n[console]\nport = {port}\n"
+    with pytest.raises(Conflict) as caught:
+        require_free(configured(tmp_path, '[node]\nroles = ["api", "console"]\n' + text))
+    assert caught.value.code == "node.port-twice"
+    for words in ("[api]", "[console]", str(port)):
+        assert words in caught.value.text("zh")
+
+
+def test_no_two_default_ports_are_the_same(tmp_path: Path):
+    """What `mingwu sample-config` writes can be started as it is."""
+    config = configured(tmp_path, "")
+    found = [(kind, one.port) for role in config.node.roles for one in places(config, role)
+             for kind in one.kinds]  # fmt: skip
+    assert len(found) == len(set(found)) > 5
 
 
 @LINUX
