@@ -35,6 +35,19 @@ def test_login_refuses_then_lets_in_and_remembers_where_to(page: Page) -> None:
     assert "/login" in page.url
 
 
+def test_logging_out_asks_for_nothing(page: Page, console: str) -> None:
+    body = {"account": "admin", "password": "admin-password"}
+    page.request.post(f"{console}/api/session", data=body)
+    page.goto("/")
+    expect(page.locator("#mw-link")).to_have_attribute("data-state", "on")
+    page.evaluate("window.addEventListener('pagehide', () => sessionStorage.setItem("
+                  "'asked', String(document.querySelectorAll('dialog').length)))")  # fmt: skip
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/login")
+    assert page.evaluate("sessionStorage.getItem('asked')") == "0"
+    page.seen.errors.clear()  # what the page was asking for meanwhile is refused
+
+
 def test_login_goes_nowhere_else(page: Page) -> None:
     page.goto("/login?next=//evil.example/")
     page.fill("#account", "viewer")

@@ -136,7 +136,7 @@ class Pages:
             f'<p class="mw-login-name">{escape(words["product"])}</p>'
             f"<p>{escape(words['login.lead'])}</p></section>"
         )
-        with ui.element("main").classes("mw-login"):
+        with ui.element("div").classes("mw-login"):
             ui.html(html, sanitize=False)
             Island("login")
         return None

@@ -118,7 +118,8 @@ def shell(frame: Frame) -> Iterator[None]:
     head(frame)
     html = ui.html(_side(frame) + _top(frame), sanitize=False)
     html.classes("mw-frame")
-    with ui.element("main").classes("mw-main").props('id="content" tabindex="-1"'):
+    # the page around it is NiceGUI's, a <main> of its own
+    with ui.element("div").classes("mw-main").props('id="content" tabindex="-1"'):
         yield
     Island("shell")
 

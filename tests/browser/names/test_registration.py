@@ -22,8 +22,9 @@ def test_names_are_found_by_text_template_and_state_in_pages(inside: Page) -> No
     expect(inside.locator("tbody tr")).to_have_count(50)
     inside.get_by_label("Part of a name").fill("PRT.EAH3")
     expect(inside.locator(".mw-foot")).to_contain_text(f"1–50 of {PARTS}")
-    inside.get_by_role("button", name="Next page").click()
+    inside.get_by_role("button", name="Next page").press("Enter")
     expect(inside.locator(".mw-foot")).to_contain_text("51–100")
+    expect(inside.get_by_role("button", name="Next page")).to_be_focused()
     inside.get_by_role("button", name="draft").click()
     expect(inside.locator("tbody tr")).to_have_count(1)
     expect(inside.locator("tbody tr .mw-two small")).not_to_be_empty()  # what people call it

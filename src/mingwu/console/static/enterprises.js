@@ -29,7 +29,7 @@ export async function mount(root, { query }) {
     columns: [
       { label: t("enterprises.name"), sort: "prefix", cls: ".mw-lead.mw-wide-col", cell: (row) => h("button.mw-row-link", { type: "button", onclick: () => show(row) },
         h("span.mw-two", null, h("span", null, nameOf(row)), h("small.mw-mono", null, row.prefixes.map((one) => one.prefix).join(" ")))) },
-      { label: t("enterprises.served"), cell: served },
+      { label: t("enterprises.served"), cls: ".mw-nowrap", cell: served },
       { label: t("enterprises.identifiers"), sort: "identifiers", first: "desc", cls: ".num", cell: (row) => h("div.mw-two", null, h("span", null, row.has_own_node && !row.identifiers ? "—" : count(row.identifiers)),
         h("small.mw-hide-narrow", null, t("enterprises.of", { limit: count(row.quota.identifiers) }))) },
       { label: t("enterprises.foreign"), sort: "foreign_share", cls: ".mw-share-col", cell: foreign },

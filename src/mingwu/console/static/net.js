@@ -24,6 +24,7 @@ export async function api(path, { method = "GET", body, signal } = {}) {
     throw new Problem(t("error.network"), t("error.network.next"), 0, "network");
   }
   if (response.status === 401 && path !== "/session") {
+    if (live.ended) return new Promise(() => {}); // the page is being left
     await loggedInAgain(); // nothing was done: the same once more
     return api(path, { method, body, signal });
   }
@@ -51,10 +52,18 @@ class Live {
     this.next = 1;
     this.wait = 500;
     this.offset = 0; // server clock minus ours, ms
+    this.ended = false;
   }
 
   now() {
     return Date.now() + this.offset;
+  }
+
+  /** The person logs out: nothing more is wanted. */
+  end() {
+    this.ended = true;
+    this.wants.clear();
+    this.socket?.close();
   }
 
   onState(fn) {
@@ -104,7 +113,7 @@ class Live {
     socket.onclose = (event) => {
       clearTimeout(this.quiet);
       this.#say("off");
-      if (event.code === 4401) {
+      if (event.code === 4401 && this.wants.size) {
         loggedInAgain().then(() => this.#open());
         return;
       }

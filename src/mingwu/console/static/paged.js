@@ -66,13 +66,16 @@ export function paged({ at, query = {}, load, columns, choices = [], selects = [
       return null;
     }
     if (mine !== turn) return null;
+    const held = element.contains(document.activeElement) ? document.activeElement.dataset.stay : "";
     body.removeAttribute("aria-busy");
     foot.hidden = false;
     choices.forEach((one, i) => fill(bars[i], one.options(reply).map(([value, label, n]) => h("button.mw-btn", { type: "button",
-      "aria-pressed": String(want[one.key] === value), dataset: { value }, onclick: () => change({ [one.key]: value }) },
+      "aria-pressed": String(want[one.key] === value), dataset: { value, stay: `${one.key} ${value}` }, onclick: () => change({ [one.key]: value }) },
     label, n === undefined ? null : [" ", h("span.mw-faint", null, count(n))]))));
     fill(body, reply.rows.length ? table(reply.rows) : nothing());
     drawFoot(reply);
+    // what was pressed is drawn anew: who works by keyboard stays where they were
+    if (held) element.querySelector(`[data-stay="${CSS.escape(held)}"]`)?.focus();
     onload?.(reply);
     return reply;
   }
@@ -87,7 +90,7 @@ export function paged({ at, query = {}, load, columns, choices = [], selects = [
     const on = want.sort === column.sort;
     const next = on ? (want.order === "desc" ? "asc" : "desc") : column.first ?? "asc";
     return h("th" + (column.cls ?? ""), { scope: "col", "aria-sort": on ? (want.order === "desc" ? "descending" : "ascending") : null },
-      h("button", { type: "button", title: t("tags.sort", { column: column.label }), onclick: () => change({ sort: column.sort, order: next }) },
+      h("button", { type: "button", dataset: { stay: "sort " + column.sort }, title: t("tags.sort", { column: column.label }), onclick: () => change({ sort: column.sort, order: next }) },
         column.label, on ? icon(want.order === "desc" ? "down" : "up") : null));
   }
 
@@ -104,6 +107,8 @@ export function paged({ at, query = {}, load, columns, choices = [], selects = [
     const last = Math.min(reply.total, want.offset + size);
     const back = iconButton("left", t("tags.prev"), () => page(-size));
     const next = iconButton("right", t("tags.next"), () => page(size));
+    Object.assign(back.dataset, { stay: "back" });
+    Object.assign(next.dataset, { stay: "next" });
     back.disabled = want.offset === 0;
     next.disabled = last >= reply.total;
     fill(foot, h("span.mw-grow"), reply.total ? h("span", null, t("tags.page", { from: count(want.offset + 1), to: count(last), total: count(reply.total) })) : null, back, next);

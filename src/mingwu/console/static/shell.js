@@ -25,6 +25,7 @@ export function mount() {
     location.reload();
   };
   $("mw-logout").onclick = async () => {
+    live.end();
     await api("/session", { method: "DELETE" });
     location.assign("/login");
   };
