@@ -7,6 +7,7 @@ import pytest
 
 from mingwu.identity.enterprise.errors import Fault
 from mingwu.identity.enterprise.lifecycle import WORDS, Action, State
+from mingwu.identity.secondlevel import errors as _texts  # noqa: F401 - registers the texts
 from mingwu.identity.secondlevel.applications import form_faults
 from mingwu.identity.secondlevel.coderules import RULES
 from mingwu.identity.secondlevel.model import ApplicationForm, Organisation, Person

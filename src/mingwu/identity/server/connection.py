@@ -79,6 +79,7 @@ class Connection(asyncio.Protocol, ABC):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._loop = asyncio.get_running_loop()
         self._source = source_of(transport)
         statistics = self._resolver.statistics
         if not self._door.admit(self._transport, self._idle):
@@ -118,7 +119,7 @@ class Connection(asyncio.Protocol, ABC):
         if self._transport and not self._leaving:
             self._transport.pause_reading()
             self._unsent_bytes = self._transport.get_write_buffer_size()
-            self._arm(asyncio.get_running_loop().time() + self._seconds)
+            self._arm(self._loop.time() + self._seconds)
 
     def resume_writing(self) -> None:
         self._full = False
@@ -129,20 +130,20 @@ class Connection(asyncio.Protocol, ABC):
         """Seconds without anything to do."""
         if self._begun or self._task or self._full or self._leaving:
             return 0.0
-        return asyncio.get_running_loop().time() - self._used
+        return self._loop.time() - self._used
 
     # -- patience -----------------------------------------------------------------------------
 
     def _begin(self, *, fresh: bool) -> None:
         """A message is under way; ``fresh``: another one than before."""
         if fresh or not self._begun:
-            self._begun = asyncio.get_running_loop().time()
+            self._begun = self._loop.time()
             self._arm(self._begun + self._seconds)
 
     def _rest(self) -> None:
         """No message is under way."""
         self._begun = 0.0
-        self._used = asyncio.get_running_loop().time()
+        self._used = self._loop.time()
         if self._timer is None:
             self._arm(self._used + self._settings.idle_timeout_s)
 
@@ -152,11 +153,11 @@ class Connection(asyncio.Protocol, ABC):
             if self._timer.when() <= when:
                 return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(when, self._ring)
+        self._timer = self._loop.call_at(when, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
-        transport, now = self._transport, asyncio.get_running_loop().time()
+        transport, now = self._transport, self._loop.time()
         if transport is None:
             return
         if self._leaving:
@@ -190,6 +191,8 @@ class Connection(asyncio.Protocol, ABC):
 
     def _hold(self, size: int) -> bool:
         """Count ``size`` bytes of an unfinished message as held; whether there is room."""
+        if not (size or self._held_bytes):
+            return True
         grown = size - self._held_bytes
         self._held_bytes = size
         return self._door.hold(grown)
@@ -210,4 +213,4 @@ class Connection(asyncio.Protocol, ABC):
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        self._arm(asyncio.get_running_loop().time() + self._seconds)
+        self._arm(self._loop.time() + self._seconds)

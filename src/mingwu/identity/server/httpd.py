@@ -34,6 +34,7 @@ _SILENT_BYTES = 65_536  # most bytes at a stretch of which the parser makes noth
 _PIPELINE = 32
 _OK = 200
 _SINGLE = {"host", "authorization", "content-type", "content-length", "transfer-encoding", "expect"}
+_FRAMING = {"content-length", "transfer-encoding", "expect"}
 _REASONS = {
     200: "OK", 201: "Created", 204: "No Content", 302: "Found", 400: "Bad Request",
     401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
@@ -100,16 +101,17 @@ class HttpConnection(Connection):
         self._reading = False  # a request is under way
         self._fresh = False  # it began in the bytes just received
         self._deaf = False  # what comes after the last of ``_waiting`` is not read
-        self._silent_bytes = 0
         self._waiting_bytes = 0  # bodies of ``_waiting``, and of what the worker answers
         self._clear()
 
     def _clear(self) -> None:
+        self._silent_bytes = 0
         self._url = b""
         self._headers: dict[str, str] = {}
         self._header_bytes = 0
         self._in_head = True
-        self._body = bytearray()
+        self._is_framed = False  # headers say something of a body
+        self._body: bytes | bytearray = b""
 
     @property
     def _waits(self) -> bool:
@@ -127,23 +129,31 @@ class HttpConnection(Connection):
         self._silent_bytes += len(data)
         try:
             self._feed(data)
-            if not self._reading:
-                self._silent_bytes = 0
-            elif self._silent_bytes > _SILENT_BYTES:
-                self._refuse(431, Phrase("too long", "过长"))
-            elif not self._hold(len(self._body) + self._waiting_bytes):
-                self._refuse(503)
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             refused = cause if isinstance(cause, _Refused) else _Refused(400, str(error))
             self._refuse(refused.status, refused.fault)
         except httptools.HttpParserError as error:
             self._refuse(400, str(error))
-        self._keep_time()
-        if self._waiting and self._task is None and not self._full:
+        if self._reading:
+            self._wait()
+        elif self._waiting:
+            self._rest()
+        if not self._waiting:
+            return
+        if self._task is None and not self._full:
             self._work()
         if self._is_crowded and self._transport and not self._deaf:
             self._transport.pause_reading()
+
+    def _wait(self) -> None:
+        """For the rest of a request that is under way, as long as it keeps the limits."""
+        self._begin(fresh=self._fresh)
+        self._fresh = False
+        if self._silent_bytes > _SILENT_BYTES:
+            self._refuse(431, Phrase("too long", "过长"))
+        elif not self._hold(len(self._body) + self._waiting_bytes):
+            self._refuse(503)
 
     @property
     def _is_crowded(self) -> bool:
@@ -160,13 +170,6 @@ class HttpConnection(Connection):
                 self._parser = httptools.HttpRequestParser(self)
             else:
                 return
-
-    def _keep_time(self) -> None:
-        if self._reading and not self._deaf:
-            self._begin(fresh=self._fresh)
-            self._fresh = False
-        elif self._waiting:
-            self._rest()
 
     # -- httptools ----------------------------------------------------------------------------
 
@@ -189,13 +192,17 @@ class HttpConnection(Connection):
         if key in self._headers and key in _SINGLE:
             raise _Refused(400, Phrase(f"two headers {key}", f"首部 {key} 出现两次"))
         self._headers[key] = value.decode("latin-1")
+        if key in _FRAMING:
+            self._is_framed = True
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        headers, limit = self._headers, self._settings.message_bytes
+        if self._is_framed:
+            self._look_at_framing()
+
+    def _look_at_framing(self) -> None:
         version = self._parser.get_http_version()
-        if version not in {"1.1", "1.0"}:
-            raise _Refused(505, f"HTTP/{version}")
+        headers, limit = self._headers, self._settings.message_bytes
         coding = headers.get("transfer-encoding")
         if coding is not None and version == "1.0":
             raise _Refused(400, Phrase("chunks in HTTP/1.0", "HTTP/1.0 不支持分块传输"))
@@ -212,26 +219,32 @@ class HttpConnection(Connection):
 
     def on_body(self, body: bytes) -> None:
         self._silent_bytes = 0
-        self._body += body
+        if self._body:
+            self._body += body
+        else:
+            self._body = bytearray(body)
         if len(self._body) > self._settings.message_bytes:
             raise _Refused(413)
 
     def on_message_complete(self) -> None:
         self._reading = False
         self._waiting_bytes += len(self._body)
+        keep = self._parser.should_keep_alive()
+        if not keep and (version := self._parser.get_http_version()) not in {"1.1", "1.0"}:
+            raise _Refused(505, f"HTTP/{version}")  # others are never kept
         method = self._parser.get_method().decode("latin-1")
+        target = self._url.decode("utf-8", "replace")
         request = HttpRequest(
             method,
-            _target(method, self._url.decode("utf-8", "replace")),
+            target if target.startswith("/") else _target(method, target),
             self._headers,
-            bytes(self._body),
+            bytes(self._body) if self._body else b"",
             self._source,
             self._secure,
             self._transport.get_extra_info("client_certificate")
             if self._secure and self._transport
             else None,
         )
-        keep = self._parser.should_keep_alive()
         self._waiting.append((request, keep))
         self._deaf = not keep
 
@@ -262,8 +275,7 @@ class HttpConnection(Connection):
                 started = time.perf_counter_ns()
                 reply = self._face.answer(request)
                 if reply is None:
-                    loop = asyncio.get_running_loop()
-                    self._task = loop.create_task(self._answer_carefully(request, keep))
+                    self._task = self._loop.create_task(self._answer_carefully(request, keep))
                     keep = True
                     break
                 self._waiting_bytes -= len(request.body)
@@ -277,7 +289,7 @@ class HttpConnection(Connection):
         if not keep and self._transport:
             self._transport.close()
         elif self._waiting and self._task is None and not self._full:
-            asyncio.get_running_loop().call_soon(self._go_on)
+            self._loop.call_soon(self._go_on)
         elif self._ended and not self._waits and self._transport:
             self._transport.close()
 
@@ -306,7 +318,8 @@ class HttpConnection(Connection):
     def _refuse(self, status: int, fault: str = "") -> None:
         """Refuse the request under way, in its turn; nothing behind it is read."""
         self._reading = False
-        self._body = bytearray()
+        self._rest()
+        self._body = b""
         self._hold(self._waiting_bytes)
         if self._deaf:
             return  # bytes behind the last request: nobody waits for an answer to them
@@ -329,8 +342,8 @@ class HttpConnection(Connection):
 
 
 def _target(method: str, target: str) -> str:
-    """Path and query of a request's target; proxies send it whole (RFC 9112 3.2.2)."""
-    if target.startswith("/") or (target == "*" and method == "OPTIONS"):
+    """Path and query of a target that is not only these: proxies send all (RFC 9112 3.2.2)."""
+    if target == "*" and method == "OPTIONS":
         return target
     scheme, colon, _ = target.partition("://")
     if not colon or scheme.lower() not in {"http", "https"}:

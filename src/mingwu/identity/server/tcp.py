@@ -128,7 +128,7 @@ class TcpConnection(Connection):
         """After a turn: wait for the rest of a message, for the worker, or for the next one."""
         if self._more:
             if not self._full:
-                asyncio.get_running_loop().call_soon(self._go_on)
+                self._loop.call_soon(self._go_on)
         elif self._buffer and self._task is None:
             self._wanted = max(size, ENVELOPE_BYTES)
             self._begin(fresh=fresh)
@@ -152,7 +152,7 @@ class TcpConnection(Connection):
 
     def _hand_over(self, message: bytes) -> None:
         self._hold(len(message))
-        self._task = asyncio.get_running_loop().create_task(self._answer_carefully(message))
+        self._task = self._loop.create_task(self._answer_carefully(message))
 
     async def _answer_carefully(self, message: bytes) -> None:
         started, first = time.perf_counter_ns(), True
