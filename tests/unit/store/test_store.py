@@ -1,16 +1,20 @@
 """The relational store: transactions, migrations, and what is refused."""
 
+import importlib
 import threading
+from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect, text
 
+import mingwu
 from mingwu.kernel.errors import ConfigError, Conflict, Unavailable
 from mingwu.store.engine import open_engine, reading, sqlite_url, writing
-from mingwu.store.migrate import Migration, run
+from mingwu.store.migrate import Migration, load, run
 from mingwu.store.settings import StoreSettings
 
 ONE = Migration(1, "m0001_one", ("CREATE TABLE one (n INTEGER PRIMARY KEY)",))
+SOURCE = Path(mingwu.__file__).parent
 TWO = Migration(2, "m0002_two", ("CREATE TABLE two (n INTEGER PRIMARY KEY)",))
 
 
@@ -26,6 +30,17 @@ def test_migrations_run_once_and_in_order(engine):
     assert run(engine, "c", [ONE, TWO]) == 1
     assert run(engine, "c", [ONE, TWO]) == 0
     assert {"one", "two"} <= set(inspect(engine).get_table_names())
+
+
+PACKAGES = sorted(
+    ".".join(path.relative_to(SOURCE.parent).parts) for path in SOURCE.rglob("migrations")
+)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_steps_of_every_part_are_numbered_without_gap_or_double(engine, package):
+    steps = load(importlib.import_module(package))
+    assert run(engine, package, steps) == len(steps) > 0
 
 
 def test_a_newer_schema_is_refused_untouched(engine):
