@@ -2,10 +2,11 @@
 
 From a name the walk follows HS_ALIAS ("same-as"), ALIAS.* ("alias") and REL.<kind> values; from a
 code of another system all names that carry it; from a serialised GS1 key its class, from did:cn
-the prefix it denotes. It goes breadth first, at most ``depth`` steps and ``most`` nodes, visits
-nothing twice, and marks an edge that leads back to where the walk came from (a cycle of aliases).
-A name this node does not answer for is asked of its own server where a source can do that, at
-most ``foreign`` times, so that one question does not become a flood.
+the prefix it denotes. It goes breadth first, at most ``depth`` steps and ``most`` nodes, and no
+further once there are :data:`MOST_EDGES` edges; it visits nothing twice, and marks an edge that
+leads back to where the walk came from (a cycle of aliases). A name this node does not answer for is
+asked of its own server where a source can do that, at most ``foreign`` times, so that one question
+does not become a flood.
 """
 
 from collections import deque
@@ -25,6 +26,7 @@ from mingwu.wire.handle.values import HandleValue
 DEPTH = 8
 MOST_NODES = 200
 MOST_FOREIGN = 16
+MOST_EDGES = 3000  # names that all lead to all others are no graph to look at
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +112,7 @@ class _Walk:
             code, came, depth = self.todo.popleft()
             if code.key in self.nodes:
                 continue
-            if len(self.nodes) >= self.most:
+            if len(self.nodes) >= self.most or len(self.edges) >= MOST_EDGES:
                 self.cut = True
                 return
             self.came[code.key] = came

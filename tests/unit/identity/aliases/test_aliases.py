@@ -157,6 +157,41 @@ def test_a_name_with_thousands_of_links_is_cut(store):
     assert found.cut
 
 
+def test_names_that_all_lead_to_all_others_are_cut(store):
+    """Two hundred of them took seconds of one open question."""
+    names = [f"88.888.101/R.{number}" for number in range(100)]
+    store.put_many(
+        Record(name, tuple(value(1 + at, "REL.x", one) for at, one in enumerate(names)))
+        for name in names
+    )
+    graph = follow(store, names[0])
+    assert graph.cut
+    assert 25 < len(graph.nodes) < 60
+    assert len(graph.edges) < 3100
+
+
+def test_a_circle_over_three_code_systems_ends(store, book):
+    """Name to GS1 to OID and back, each by an alias."""
+    other = "88.888.202/A"
+    book.add(MOULD, GTIN)
+    book.add(other, "1.2.156.3088.7")
+    store.change(
+        MOULD,
+        lambda was: Record(was.name, (*was.values, value(900, "ALIAS.oid", "1.2.156.3088.7"))),
+    )
+    store.change(
+        other,
+        lambda was: Record(
+            was.name, (*was.values, value(900, "ALIAS.gs1", GTIN), value(901, "HS_ALIAS", MOULD))
+        ),
+    )
+    for start in (MOULD, other, GTIN, "1.2.156.3088.7"):
+        graph = follow(store, start)
+        assert not graph.cut
+        assert {node.system for node in graph.nodes} == {"vaa", "gs1", "oid"}
+        assert len(graph.nodes) == len({node.id for node in graph.nodes}) <= 5
+
+
 def test_other_nodes_are_asked_a_limited_number_of_times():
     asked = []
 
