@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import json
+import random
 import re
 
 import pytest
@@ -577,3 +578,61 @@ def test_no_more_connections_than_descriptors(monkeypatch, soft, hard, raised, f
     monkeypatch.setattr("resource.setrlimit", lambda _, limits: told.append(limits))
     assert descriptors_for(4096) == fit
     assert told == ([] if raised is None else [(raised, hard)])
+
+
+# -- however the bytes are cut ----------------------------------------------------------------
+
+_PARTS = {
+    "http": (
+        GET,
+        GET.replace(PART.encode(), b"88.888.101/none"),
+        b"GET /api/prefixes HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\r\n\r\n" + GET,
+        GET.removesuffix(b"\r\n") + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+        PUT + b"Content-Length: 2\r\n\r\n[]",
+        PUT + b"Transfer-Encoding: chunked\r\n\r\n1;x=y\r\n[\r\n1\r\n]\r\n0\r\nX: y\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-hdl-message\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (len(question()), question()),
+        PUT + b"Content-Length: 100001\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        GET.replace(b"Host: x", b"Connection: close"),
+    ),
+    "tcp": (
+        question(),
+        question("88.888.101/none", 7),
+        encode(Message(op=105, body=Resolve(PART).encode()[:-8], request_id=3)),
+        encode(Message(op=9999, request_id=4)),
+        encode(Message(op=1, rc=1)),
+        question()[:20] + bytes(len(question()) - 20),
+        question()[:16] + (LIMIT + 1).to_bytes(4),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["tcp", "http"])
+@pytest.mark.parametrize("seed", range(25))
+def test_answers_do_not_depend_on_how_the_bytes_are_cut(connect, loop, door, kind, seed):
+    chance = random.Random(seed)
+    data = b"".join(chance.choices(_PARTS[kind], k=chance.randrange(1, 9)))
+    told = []
+    for most in (len(data), 3, 40):
+        connection, transport = connect(kind)
+        at = 0
+        while at < len(data):
+            size = chance.randint(1, most) if most < len(data) else most
+            connection.data_received(data[at : at + size])
+            at += size
+            if chance.random() < 0.3:
+                loop.work()
+        while loop.tasks or loop._soon:
+            loop.work()
+        if kind == "http":
+            told.append(statuses(transport))
+        else:
+            told.append([(one.rc, one.request_id) for one in messages(transport.out)])
+        if not transport.closed:
+            transport.close()
+        loop.turn()
+    assert told[0] == told[1] == told[2]
+    assert door.held_bytes == 0
+    assert not door.open
