@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mingwu.cli.language import either
+from mingwu.kernel.catalogue import zh_of
 from mingwu.node.backup import default_name, take
 from mingwu.node.config import load
 
@@ -22,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = load(arguments.config)
     folder, name = arguments.to or config.data / "backup", arguments.name or default_name()
     lines = take(config, folder, name, with_secrets=arguments.with_secrets)
-    print("\n".join(lines))
+    print("\n".join(either(line, zh_of(line)) for line in lines))
     if not arguments.with_secrets:
         print(
             either(

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from mingwu.cli.language import either
+from mingwu.kernel.catalogue import zh_of
 from mingwu.node.config import load
 from mingwu.node.restore import restore
 
@@ -15,5 +17,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print where each part went; 1 when one was not restored."""
     lines = restore(load(arguments.config), arguments.copy)
-    print("\n".join(lines))
+    print("\n".join(either(line, zh_of(line)) for line in lines))
     return 1 if any("NOT restored" in line for line in lines) else 0

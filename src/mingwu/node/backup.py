@@ -23,11 +23,13 @@ from mingwu.history.client import History
 from mingwu.identity.server.process import open_store
 from mingwu.identity.usage.segment import PUBLIC_KEY_FILE, SALT_FILE
 from mingwu.identity.usage.segment import files as segments
+from mingwu.kernel.catalogue import Phrase, zh_of
 from mingwu.kernel.errors import Unavailable
 from mingwu.node.config import Config, IdentityPart
 
 RECORDS, USAGE, SECRETS = "identity", "usage", "secrets"
 MANIFEST = "copy.json"
+_NOTHING = Phrase("nothing there yet", "尚无数据")
 _OTHER_SECRETS = (("usage", "log-key.pem"), ("usage", SALT_FILE), ("identity", "server-key.pem"))
 
 
@@ -71,7 +73,7 @@ def take(config: Config, folder: Path, name: str, *, with_secrets: bool = False)
         store.projection.copy(target / RECORDS)
     finally:
         store.close()
-    lines = [_line(RECORDS, target / RECORDS)]
+    lines = [line(RECORDS, target / RECORDS)]
     lines += [_sqlite(url, target / f"{name}.db") for name, url in databases(config)]
     if config.runs(IdentityPart.USAGE):
         lines.append(_usage(Path(config.usage.directory), target / USAGE))
@@ -97,20 +99,22 @@ def secret_files(config: Config) -> Iterator[tuple[str, Path]]:
             yield f"{folder}/{file_name}", file
 
 
-def _line(part: str, told: object) -> str:
-    return f"{part:<11} {told}"
+def line(part: str, told: object) -> str:
+    """What became of a part, in both languages."""
+    chinese = zh_of(told) if isinstance(told, str) else told
+    return Phrase(f"{part:<11} {told}", f"{part:<11} {chinese}")
 
 
 def _usage(directory: Path, target: Path) -> str:
     """The signed log as it stands; the open segment is closed as after a crash when restored."""
     found = segments(directory) if directory.is_dir() else []
     if not found:
-        return _line(USAGE, "nothing there yet")
+        return line(USAGE, _NOTHING)
     target.mkdir(mode=0o700)
     for file in (*found, directory / PUBLIC_KEY_FILE):
         with suppress(FileNotFoundError):  # its time was over just now
             shutil.copy2(file, target / file.name)
-    return _line(USAGE, target)
+    return line(USAGE, target)
 
 
 def _secrets(config: Config, target: Path) -> str:
@@ -119,17 +123,29 @@ def _secrets(config: Config, target: Path) -> str:
         kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copy2(file, kept)
         kept.chmod(0o600)
-    return _line(SECRETS, f"{target} — whoever has them can act as this node")
+    return line(
+        SECRETS,
+        Phrase(
+            f"{target} — whoever has them can act as this node",
+            f"{target} — 持有者可冒充本节点，请妥善保管",
+        ),
+    )
 
 
 def _history_line(config: Config, name: str) -> str:
     if not config.history.url:
-        return _line("history", "none: this node has no historian")
+        return line("history", Phrase("none: this node has no historian", "无：本节点没有历史库"))
     try:
         asyncio.run(_history(config, name))
     except Unavailable as error:
-        return _line("history", f"NOT copied: {error}")
-    return _line("history", f"in the historian's own backup folder, as {name}")
+        return line("history", Phrase(f"NOT copied: {error}", f"未备份：{error.text('zh')}"))
+    return line(
+        "history",
+        Phrase(
+            f"in the historian's own backup folder, as {name}",
+            f"在历史库自己的备份目录中，名为 {name}",
+        ),
+    )
 
 
 async def _history(config: Config, name: str) -> None:
@@ -138,6 +154,11 @@ async def _history(config: Config, name: str) -> None:
         await history.backup(name)
     finally:
         await history.close()
+
+
+def _elsewhere(url: str) -> Phrase:
+    engine = make_url(url).get_backend_name()
+    return Phrase(f"is on {engine}: use its own tools", f"位于 {engine}：请使用其自带工具")
 
 
 def file_of(url: str) -> Path | None:
@@ -151,9 +172,9 @@ def file_of(url: str) -> Path | None:
 def _sqlite(url: str, target: Path) -> str:
     file = file_of(url)
     if file is None:
-        return _line(target.stem, f"is on {make_url(url).get_backend_name()}: use its own tools")
+        return line(target.stem, _elsewhere(url))
     if not file.exists():
-        return _line(target.stem, "nothing there yet")
+        return line(target.stem, _NOTHING)
     source, copy = sqlite3.connect(file), sqlite3.connect(target)
     try:
         source.backup(copy)
@@ -161,4 +182,4 @@ def _sqlite(url: str, target: Path) -> str:
         source.close()
         copy.close()
     target.chmod(0o600)
-    return _line(target.stem, target)
+    return line(target.stem, target)

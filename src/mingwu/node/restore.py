@@ -27,6 +27,7 @@ from mingwu.node.backup import (
     Manifest,
     databases,
     file_of,
+    line,
 )
 from mingwu.node.config import Config, IdentityPart
 from mingwu.node.ports import require_free
@@ -61,12 +62,19 @@ def restore(config: Config, copy: Path, now_ms: int | None = None) -> list[str]:
     lines += _secrets(config, copy, aside)
     if config.runs(IdentityPart.CARRIERS):
         count = carriers.note(config.carriers.store)
-        lines.append(f"carriers whose chain of reports begins anew: {count}")
+        added = Phrase(
+            f"{count} begin their chains of reports anew", f"{count} 个载体的上报链重新开始"
+        )
+        lines.append(line("carriers", added))
     if config.runs(IdentityPart.SECONDLEVEL):
         count = restored.note(config.secondlevel.store, found.began_ms, now_ms)
-        lines.append(f"secondlevel goes on behind {now_ms}; records to write again: {count}")
+        added = Phrase(
+            f"goes on behind number {now_ms}; {count} records to write again",
+            f"报送编号从 {now_ms} 之后继续；需重写 {count} 条记录",
+        )
+        lines.append(line("secondlevel", added))
     if aside.exists():
-        lines.append(f"what was there before is in {aside}")
+        lines.append(Phrase(f"what was there before is in {aside}", f"原有数据已移至 {aside}"))
     return lines
 
 
@@ -109,13 +117,14 @@ def _databases(config: Config, copy: Path, aside: Path) -> Iterator[str]:
     for name, url in databases(config):
         there, kept = file_of(url), copy / f"{name}.db"
         if there is None:
-            yield f"{name:<11} NOT restored: use its engine's own tools"
+            yield line(name, Phrase("NOT restored: use its engine's own tools",
+                              "未恢复：请使用数据库自带工具"))  # fmt: skip
             continue
         for ending in ("", *_BESIDE):
             _move(there.with_name(there.name + ending), aside)
         if kept.exists():
             _put(kept, there)
-            yield f"{name:<11} {there}"
+            yield line(name, there)
 
 
 def _folders(config: Config, copy: Path, aside: Path) -> Iterator[str]:
@@ -123,14 +132,14 @@ def _folders(config: Config, copy: Path, aside: Path) -> Iterator[str]:
     _move(records / "data.mdb", aside / RECORDS)
     _move(records / "lock.mdb", aside / RECORDS)
     _put(copy / RECORDS / "data.mdb", records / "data.mdb")
-    yield f"{RECORDS:<11} {records}"
+    yield line(RECORDS, records)
     if config.runs(IdentityPart.USAGE) and (copy / USAGE).is_dir():
         usage = Path(config.usage.directory)
         for file in sorted(usage.glob("*.mwu")) if usage.is_dir() else ():
             _move(file, aside / USAGE)
         for file in sorted((copy / USAGE).iterdir()):
             _put(file, usage / file.name)
-        yield f"{USAGE:<11} {usage}"
+        yield line(USAGE, usage)
 
 
 def _secrets(config: Config, copy: Path, aside: Path) -> Iterator[str]:
@@ -146,7 +155,7 @@ def _secrets(config: Config, copy: Path, aside: Path) -> Iterator[str]:
         _move(where[folder] / name, aside / SECRETS / folder)
         _put(file, where[folder] / name)
         put += 1
-    yield f"{SECRETS:<11} {put}"
+    yield line(SECRETS, put)
 
 
 def _move(file: Path, aside: Path) -> None:

@@ -20,6 +20,7 @@ from mingwu.identity.secondlevel.uscc import check_digit
 from mingwu.identity.server.process import open_store
 from mingwu.identity.usage.log import UsageLog
 from mingwu.identity.usage.segment import files
+from mingwu.kernel.catalogue import zh_of
 from mingwu.kernel.errors import Conflict, InvalidInput
 from mingwu.node import restore as restoring
 from mingwu.node.backup import secret_files, take
@@ -93,6 +94,7 @@ def copied(config, tmp_path):
         register(node, "PRT0003")  # behind the copy: lost
     assert not any("NOT copied" in line for line in lines)
     assert any("no historian" in line for line in lines)
+    assert any("没有历史库" in zh_of(line) for line in lines)
     return copy
 
 
@@ -104,7 +106,8 @@ def test_everything_comes_back_on_an_empty_machine(config, copied):
     shutil.rmtree(config.data)
     again = load(config.file)  # makes the passwords that it finds missing
     assert {place for place, _ in secret_files(again)} & set(secrets)
-    restore(again, copied)
+    told = [zh_of(line) for line in restore(again, copied)]
+    assert any("需重写 2 条记录" in line for line in told)
     assert {place: file.read_bytes() for place, file in secret_files(again)} == secrets
     assert [file.read_bytes() for file in files(config.data / "usage")] == log
     with opened(again) as node:
