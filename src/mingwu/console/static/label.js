@@ -43,7 +43,7 @@ export async function labelDialog(name) {
       return fill(preview, problem({ message: fault.message ?? `HTTP ${reply.status}`, next: fault.next }));
     }
     const picture = new DOMParser().parseFromString(await reply.text(), "image/svg+xml").documentElement;
-    fill(preview, document.importNode(picture, true), h("small.mw-faint", null, `${picture.getAttribute("width")} × ${picture.getAttribute("height")}`));
+    fill(preview, document.importNode(picture, true), h("small.mw-faint", null, ["width", "height"].map((side) => picture.getAttribute(side).replace("mm", " mm")).join(" × ")));
   };
   const list = () => fill(sheets, ["pdf", "svg"].map((kind) => download(kind.toUpperCase(),
     `/api/identity/labels/sheet?${new URLSearchParams({ name, template: template.value, format: kind, lang })}`, name, kind)));

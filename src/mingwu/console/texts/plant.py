@@ -60,8 +60,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "error.title": ("This did not work", "操作未成功"),
     "error.network": ("The server does not answer.", "服务器无响应。"),
     "error.network.next": (
-        "Check the connection; the page tries again by itself.",
-        "请检查网络；页面会自动重试。",
+        "Check the connection, then try again. What stands on this page stays.",
+        "请检查网络后重试，本页内容会保留。",
     ),
     # logging in again, in place
     "login.account": ("Account", "账号"),

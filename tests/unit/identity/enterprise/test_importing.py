@@ -217,7 +217,7 @@ def test_a_proposal_begins_as_the_names_of_its_template_do(node, part_template, 
     assert (
         proposal(node, template, ["编号", "名称"], rows, "", 1).identifier == PREFIX + "/PRT.{编号}"
     )
-    twice = [{"编号": "PRT.1", "名称": "壳"}, {"编号": "PRT.2", "名称": "盖"}]
+    twice = [{"编号": f"PRT.{n}" if n else "X", "名称": "壳"} for n in range(10)]
     said = proposal(node, template, ["编号", "名称"], twice, "", 1)
     assert said.identifier == PREFIX + "/{编号}"  # not PRT.PRT.1
     whole = [{"标识": f"{PREFIX}/X", "名称": "壳"}]

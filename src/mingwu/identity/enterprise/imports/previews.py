@@ -134,7 +134,8 @@ def proposal(
     begin = _beginning(node, template)
     texts = [row[name] for row in rows if row[name]] if name else []
     whole = bool(texts) and all("/" in text for text in texts)
-    if texts and all(text.startswith(begin.partition("/")[2]) for text in texts):
+    usual = begin.partition("/")[2]
+    if texts and sum(text.startswith(usual) for text in texts) >= _MOSTLY * len(texts):
         begin = f"{definition.prefix}/"  # the column brings the usual beginning itself
     return Mapping(
         name=re.sub(r"[^\w.-]+", "-", definition.version)[:64],
