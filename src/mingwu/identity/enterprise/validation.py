@@ -59,11 +59,11 @@ class Checker:
             value = values.get(item.type)
             if value is None or not value:
                 if item.required and not draft:
-                    return Fault("enterprise.value-missing", {"item": item.type})
+                    return Fault("enterprise.value-missing", {"item": called(item)})
                 continue
             fault = check(value)
             if fault:
-                return Fault("enterprise.value-bad", {"item": item.type, "fault": fault})
+                return Fault("enterprise.value-bad", {"item": called(item), "fault": fault})
             rows.append((item.index, item.type, value))
         if len(rows) != len(values):
             stray = next(self._strays(values), None)
@@ -81,11 +81,11 @@ class Checker:
             value = values.get(item.type)
             if value is None or not value:
                 if item.required and not draft:
-                    found.append(Fault("enterprise.value-missing", {"item": item.type}))
+                    found.append(Fault("enterprise.value-missing", {"item": called(item)}))
                 continue
             fault = check(value)
             if fault:
-                found.append(Fault("enterprise.value-bad", {"item": item.type, "fault": fault}))
+                found.append(Fault("enterprise.value-bad", {"item": called(item), "fault": fault}))
         found += islice(self._strays(values), MOST_FAULTS)
         return found[:MOST_FAULTS]
 
@@ -95,6 +95,11 @@ class Checker:
             if item is None or (value and not item.enabled):
                 index = item.index if item else "-"
                 yield Fault("enterprise.value-unknown", {"item": kind[:128], "index": index})
+
+
+def called(item: Item) -> str:
+    """An item in sentences: by its type, in Chinese with its name before it."""
+    return Phrase(item.type, f"{item.name_zh}（{item.type}）") if item.name_zh else item.type
 
 
 def read_content(content: str) -> tuple[Value, ...]:

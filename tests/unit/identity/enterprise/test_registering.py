@@ -141,6 +141,10 @@ def test_one_bad_item_does_not_hurt_the_others(node, store, boss, part):
         "enterprise.value-unknown",
         None,
     ]
+    lacking = results[6].fault
+    assert lacking.params["item"] == "name"  # what programs look for
+    assert "“name”" in lacking.text("en")
+    assert "“名称（name）”" in lacking.text("zh")  # what people look for
     assert [result.name for result in results] == [item.name for item in items]
     for result in results:
         if result.fault:
