@@ -68,6 +68,11 @@ class Connection(asyncio.Protocol, ABC):
 
     @property
     @abstractmethod
+    def _has_begun(self) -> bool:
+        """Whether some of a message came."""
+
+    @property
+    @abstractmethod
     def _waits(self) -> bool:
         """Whether whole messages wait for an answer."""
 
@@ -168,9 +173,11 @@ class Connection(asyncio.Protocol, ABC):
             due = self._begun + self._seconds
             if now < due:
                 self._arm(due)
-            else:
+            elif self._has_begun:
                 self._resolver.statistics.slow_cut += 1
                 self._late()
+            else:
+                transport.close()  # nothing was ever said
         elif self._task:
             self._rest()
         elif now < (due := self._used + self._settings.idle_timeout_s):

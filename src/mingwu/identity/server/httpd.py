@@ -114,6 +114,10 @@ class HttpConnection(Connection):
         self._body: bytes | bytearray = b""
 
     @property
+    def _has_begun(self) -> bool:
+        return self._reading
+
+    @property
     def _waits(self) -> bool:
         return self._task is not None or bool(self._waiting)
 
@@ -332,13 +336,9 @@ class HttpConnection(Connection):
         self._waiting.append((reply, False))
 
     def _late(self) -> None:
-        """408 for what was begun; silence where nothing was."""
-        if self._reading:
-            self._refuse(408)
-            if self._task is None:
-                self._work()
-        elif self._transport:
-            self._transport.close()
+        self._refuse(408)
+        if self._task is None:
+            self._work()
 
 
 def _target(method: str, target: str) -> str:

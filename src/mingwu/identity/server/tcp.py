@@ -48,6 +48,10 @@ class TcpConnection(Connection):
         self._link = next(_links)
 
     @property
+    def _has_begun(self) -> bool:
+        return bool(self._buffer)
+
+    @property
     def _waits(self) -> bool:
         return self._task is not None or self._more
 
