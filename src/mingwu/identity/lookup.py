@@ -28,6 +28,8 @@ from mingwu.wire.handle.primitives import Reader
 from mingwu.wire.handle.values import HandleValue, encode_value, read_value, type_matches
 
 PREFIX_HOME = "0.NA"
+# Dots of a prefix up to which the prefixes above it are looked at; deployed ones have three.
+DEEPEST = 32
 # Values of a prefix record that tell where the prefix is served.
 _SERVICE_TYPES: tuple[str, ...] = ("HS_SITE", "HS_SITE.", "HS_SERV", "HS_SERV.")
 # Those that also hold for every prefix derived from it (88.101 for 88.101.5).
@@ -216,5 +218,9 @@ def _absent(snapshot: Snapshot, name: str, *, refer: bool) -> Found:
             if sites:
                 rc = Rc.PREFIX_REFERRAL if is_prefix_record(name) else Rc.SERVICE_REFERRAL
                 return Found(rc, sites, refer_to=delegation)
-        asked, kinds = asked.rpartition(".")[0], _DERIVED_TYPES
+        if asked.count(".") > DEEPEST:
+            asked = ".".join(asked.split(".", DEEPEST + 1)[: DEEPEST + 1])
+        else:
+            asked = asked.rpartition(".")[0]
+        kinds = _DERIVED_TYPES
     return Found(Rc.NOT_RESPONSIBLE, message="this node does not serve the prefix")

@@ -119,6 +119,25 @@ def test_delegated_prefixes_are_referred(resolver, store):
     assert ask(resolver, "88.888.205/X", **old).rc == Rc.SERVICE_REFERRAL
 
 
+def test_prefixes_of_hundreds_of_parts_cost_no_hundreds_of_looks(resolver, store):
+    site = encode_site(Site((Server(1, pack_address("192.0.2.9")),)))
+    store.put(Record("0.NA/88.888.205", (HandleValue(2, "HS_SITE.PREFIX", site),)))
+    resolver.end()
+    resolver.begin()
+    looked = []
+    get = resolver.snapshot.get
+    resolver.snapshot.get = lambda key: looked.append(key) or get(key)
+    reply = ask(resolver, "88.888.205" + ".1" * 700 + "/X")
+    assert reply.rc == Rc.SERVICE_REFERRAL
+    assert read_body(reply).handle == "0.NA/88.888.205"
+    assert len(looked) < 40
+    deep = ".".join(["9"] * 33)
+    store.put(Record(f"0.NA/{deep}", (HandleValue(2, "HS_SITE.PREFIX", site),)))
+    resolver.end()
+    resolver.begin()
+    assert read_body(ask(resolver, f"{deep}.9.9/X")).handle == f"0.NA/{deep}"
+
+
 def test_records_of_derived_prefixes_are_referred_by_another_code(resolver, store):
     """Deployed clients follow code 303 for records of prefixes only, and 302 for names only."""
     site = encode_site(Site((Server(1, pack_address("192.0.2.9")),)))

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from mingwu.identity.access.authority import is_admin_value, readable, rights
 from mingwu.identity.access.ownvalues import fault_of, kept_secret
-from mingwu.identity.lookup import PREFIX_HOME, full_name, prefix_of
+from mingwu.identity.lookup import DEEPEST, PREFIX_HOME, full_name, prefix_of
 from mingwu.identity.records import Record, RecordStore
 from mingwu.kernel.errors import InvalidInput
 from mingwu.kernel.names import MAX_CHARS, fold
@@ -211,7 +211,7 @@ class Administration:
         # A derived prefix is registered at the node that serves the prefix above it.
         return fold(name).startswith(PREFIX_HOME + "/") and any(
             self.store.is_homed(".".join(prefix.split(".")[:count]))
-            for count in range(1, prefix.count(".") + 1)
+            for count in range(1, min(prefix.count("."), DEEPEST) + 1)
         )
 
     def _store(
