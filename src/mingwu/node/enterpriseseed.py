@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mingwu.identity.aliases.book import AliasBook
-from mingwu.identity.recordbytes import StoredRecord
 from mingwu.identity.recordkeys import key_of
-from mingwu.identity.records import RecordStore
+from mingwu.identity.records import RecordStore, read_record
 from mingwu.identity.secondlevel.service import SecondLevel, run_duties
-from mingwu.identity.trusted.signing import SIGNATURE
+from mingwu.identity.trusted.signing import is_covered
 from mingwu.kernel.errors import MingwuError
-from mingwu.kernel.names import fold
 from mingwu.lab.enterprises.filling import Filling, note_file
 from mingwu.lab.enterprises.ownnodes import site
 from mingwu.node.config import Config
@@ -70,9 +68,12 @@ async def _deposit_signed(
 
 
 def _first_unsigned(store: RecordStore, prefix: str, after: bytes) -> bytes | None:
-    """The key before the first name behind ``after`` that carries no signature; None: all do."""
+    """The key before the first name behind ``after`` not signed as it stands; None: all are.
+
+    A name may have got an alias since it was signed.
+    """
     for key, data in store.projection.scan(key_of(f"{prefix}/"), after=after):
-        if not any(fold(kind) == SIGNATURE for _, kind, _ in StoredRecord(data).public_values()):
+        if not is_covered(read_record(data)):
             return after
         after = key
     return None

@@ -123,13 +123,26 @@ class RecordSigner:
         return True
 
     def _digests(self, values: tuple[HandleValue, ...]) -> Digests:
-        algorithm = "SM3" if self.key.algorithm is Algorithm.SM2 else "SHA-256"
-        items = tuple(
-            DigestItem(value.index, digest_of(value, algorithm) or "")
-            for value in values
-            if value.is_public and fold(value.type) != SIGNATURE
-        )
-        return Digests(algorithm, items)
+        return _digests(values, "SM3" if self.key.algorithm is Algorithm.SM2 else "SHA-256")
+
+
+def is_covered(record: Record) -> bool:
+    """Whether a signature in the record speaks of all its public values as they stand now.
+
+    Compares digests only; whether the signature is good is the verifier's question.
+    """
+    signatures = (value for value in record.values if fold(value.type) == SIGNATURE)
+    told = (jws.parse(value.data).claims.digests for value in signatures)
+    return any(one is not None and one == _digests(record.values, one.alg) for one in told)
+
+
+def _digests(values: tuple[HandleValue, ...], algorithm: str) -> Digests:
+    items = tuple(
+        DigestItem(value.index, digest_of(value, algorithm) or "")
+        for value in values
+        if value.is_public and fold(value.type) != SIGNATURE
+    )
+    return Digests(algorithm, items)
 
 
 def sign_due(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mingwu.identity.records import Record
 from mingwu.identity.trusted.jws import BadToken, Perm, parse
-from mingwu.identity.trusted.signing import RecordSigner, prefix_perms
+from mingwu.identity.trusted.signing import RecordSigner, is_covered, prefix_perms
 from mingwu.identity.trusted.verdict import Reason, Verdict, format_report
 from mingwu.identity.trusted.verifying import allows, verify, verify_async
 from mingwu.trust.keys import Algorithm
@@ -179,10 +179,14 @@ def test_certificates_in_a_circle_end(world, record):
 def test_signing_again_replaces_the_signature(world, record):
     once = world.plant.presign(record)
     assert not world.plant.is_due(once)
+    assert is_covered(once)
+    assert not is_covered(record)
     twice = world.plant.presign(once)
     assert [v.index for v in twice.values] == [v.index for v in once.values]
     changed = Record(once.name, edit(once.values, 1, data=b"https://example.org/new"))
     assert world.plant.is_due(changed)
+    assert not is_covered(changed)
+    assert not is_covered(Record(once.name, (*once.values, HandleValue(9, "ALIAS.GS1", b"x"))))
     assert verdict(world, shown(world.plant.presign(changed))).is_trusted
 
 
