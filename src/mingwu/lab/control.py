@@ -9,7 +9,7 @@ listens on loopback only.
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -91,7 +91,25 @@ class Control:
         except msgspec.DecodeError as error:
             return Answer(ok=False, code="lab.bad-request", parameters={"fault": str(error)})
         except MingwuError as error:
-            return Answer(ok=False, code=error.code, parameters=error.params)
+            return Answer(ok=False, code=error.code, parameters=_plain(error.params))
+
+
+def _plain(params: Mapping[str, object]) -> dict[str, Any]:
+    """Parameters for JSON: of a phrase both languages."""
+    return {
+        name: {"en": value.en, "zh": value.zh} if isinstance(value, Phrase) else value
+        for name, value in params.items()
+    }
+
+
+def _phrases(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The same the other way round."""
+    return {
+        name: Phrase(value["en"], value["zh"])
+        if isinstance(value, dict) and value.keys() == {"en", "zh"}
+        else value
+        for name, value in parameters.items()
+    }
 
 
 _KINDS = {"lab.unknown-fault": NotFound, "lab.unknown-target": NotFound}
@@ -103,7 +121,7 @@ def _result(line: bytes, control: str) -> Any:
     except msgspec.DecodeError as error:
         raise PeerError("lab.not-running", control=control, fault=told(error)) from error
     if not answer.ok:
-        raise _KINDS.get(answer.code, InvalidInput)(answer.code, **answer.parameters)
+        raise _KINDS.get(answer.code, InvalidInput)(answer.code, **_phrases(answer.parameters))
     return answer.result
 
 

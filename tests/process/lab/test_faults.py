@@ -15,6 +15,7 @@ from gmqtt.mqtt.constants import MQTTv311
 from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
+from mingwu.kernel.catalogue import Phrase
 from mingwu.kernel.errors import InvalidInput, NotFound, Unavailable
 from mingwu.lab.control import Request, send, send_fault
 from mingwu.lab.plant.milling import NAMESPACE
@@ -224,6 +225,9 @@ def test_wrong_requests_say_what_is_right(plant, name, target, parameters, error
         send_fault(plant.control, name, target, "start", **parameters)
     assert caught.value.code == code
     assert "{" not in caught.value.text("zh") + caught.value.next_step("en")
+    if isinstance(words := caught.value.params.get("fault"), Phrase):  # both came over the line
+        assert words.zh.startswith("没有")
+        assert words.en.startswith("no ")
 
 
 def test_control_refuses_what_it_does_not_understand(plant):
