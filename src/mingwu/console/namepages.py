@@ -5,7 +5,7 @@ islands only ask.
 """
 
 # Whose words the islands need: names and templates, and those for figures of use.
-AREAS = ("names", "nodes", "register")
+AREAS = ("names", "nodes", "carriers", "register")
 
 # (address, key of the title, module of ``static/``)
 PAGES = (

@@ -15,7 +15,7 @@ PAGES = (
 )
 
 # Whose words a page needs besides those of the nodes.
-MORE_WORDS = {"/secondlevel/enterprises": ("access",)}
+MORE_WORDS = {"/secondlevel/enterprises": ("access",), "/carriers": ("carriers",)}
 
 # Entries of the side menu: (address, key of the words, icon).
 MENU = (

@@ -47,7 +47,7 @@ class Pages:
             "resolve.title",
             _island("resolve"),
             simulated=True,
-            areas=("names", "nodes"),
+            areas=("names", "nodes", "carriers"),
         )
         self._page("/scan", "scan.title", _island("scan"), simulated=True)
         for path, title, module in nodepages.PAGES:

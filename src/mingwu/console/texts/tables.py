@@ -36,9 +36,9 @@ _AREAS = {
         | enterprises.TEXTS
         | usage.TEXTS
         | duties.TEXTS
-        | carriers.TEXTS
         | dataquery.TEXTS
     ),
+    "carriers": carriers.TEXTS,
     "register": namepages.TEXTS | registering.TEXTS | filing.TEXTS | importing.TEXTS,
     "templates": templates.TEXTS,
     "access": granting.TEXTS,
