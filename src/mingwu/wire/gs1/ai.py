@@ -9,6 +9,7 @@ terminals are checked by length only, mandatory or excluded pairs of AIs not at 
 carriers of an item at once).
 """
 
+import calendar
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -126,7 +127,6 @@ def _read(table: str) -> Iterator[Ai]:
             yield _make(ai, form, title)
 
 
-_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _NO_MEASURE = {"317", "318", "319", "338", "339", "358", "359"}
 AIS: dict[str, Ai] = {item.ai: item for item in _read(_TABLE)}
 
@@ -141,9 +141,10 @@ def find(ai: str) -> Ai:
 
 def _days(year: int, month: int) -> int:
     """Days of a month of 1951-2050, as two digits of a year are read; -1 for no month."""
-    if not 1 <= month <= 12:  # noqa: PLR2004 - months
+    try:
+        return calendar.monthrange(2000 + year, month)[1]  # leap years fall as in 1951-2050
+    except calendar.IllegalMonthError:
         return -1
-    return 29 if month == 2 and year % 4 == 0 else _DAYS[month - 1]  # noqa: PLR2004 - February
 
 
 def validate(ai: str, value: str) -> None:
